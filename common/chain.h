@@ -1,0 +1,61 @@
+/*
+ * common/chain.h - bytes on their way out, as a queue of pieces: memory, a file range, or a pipe.
+ *
+ * A chain owns its array of pieces, never the bytes they name. It is what a source fills and what a
+ * connection writes with one writev or sendfile.
+ */
+#pragma once
+
+#include <sys/uio.h>
+
+#include "common/str.h"
+
+enum piece_kind { PIECE_MEMORY, PIECE_FILE, PIECE_PIPE };
+
+struct piece {
+    enum piece_kind kind;
+    int fd;             /* PIECE_FILE, PIECE_PIPE */
+    const char *data;   /* PIECE_MEMORY */
+    int64_t offset;     /* PIECE_FILE */
+    size_t len;         /* bytes left; never 0 in a chain */
+};
+
+struct chain {
+    struct piece *pieces; /* count of them from first */
+    uint32_t first;
+    uint32_t count;
+    uint32_t cap;
+    uint32_t on_heap;
+    size_t bytes;         /* sum of their lengths */
+    struct piece inplace[4];
+};
+
+void chain_init(struct chain *c);
+void chain_fini(struct chain *c);
+
+static inline bool chain_empty(const struct chain *c)
+{
+    return c->count == 0;
+}
+
+static inline struct piece *chain_head(struct chain *c)
+{
+    return &c->pieces[c->first];
+}
+
+/* Adds at the end. Empty pieces are dropped; memory that follows the last piece's memory directly
+   is joined to it. */
+void chain_add(struct chain *c, const void *data, size_t len);
+void chain_add_file(struct chain *c, int fd, int64_t offset, size_t len);
+void chain_add_pipe(struct chain *c, int fd, size_t len);
+
+/* Drops the first n bytes (n <= bytes). */
+void chain_consume(struct chain *c, size_t n);
+
+void chain_clear(struct chain *c);
+
+/* Moves all of `from` to the end of c; from is empty afterwards. */
+void chain_move(struct chain *c, struct chain *from);
+
+/* The leading memory pieces as an iovec of at most `cap` entries and `max` bytes; returns how many. */
+int chain_iovec(const struct chain *c, struct iovec *iov, int cap, size_t max);

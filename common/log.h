@@ -1,0 +1,82 @@
+/*
+ * common/log.h - the error log: levels, where lines go, and what a line says about its subject.
+ *
+ * A line is written with one write(2), whole. Bytes from outside are escaped (\xNN) by the
+ * formatter's %s only where the caller passes them through log_text(); a line is cut at 2048 bytes.
+ */
+#pragma once
+
+#include "common/base.h"
+#include "common/str.h"
+
+enum log_level {
+    LOG_EMERG = 1, LOG_ALERT, LOG_CRIT, LOG_ERROR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG
+};
+
+struct pool;
+
+/*
+ * An open log file, shared by name within a generation. Opened and reopened by the master; a worker
+ * inherits the descriptor and replaces what it refers to when told to reopen.
+ */
+struct log_file {
+    const char *path;       /* full path; NULL for stderr and syslog */
+    int fd;                 /* -1 until opened */
+    struct syslog_target *syslog;
+    int64_t full_until_ms;  /* a disk that is full is not tried again before then */
+    struct log_file *next;
+};
+
+/* One `error_log` line: a file and the least severe level it wants. */
+struct log_sink {
+    struct log_file *file;
+    enum log_level level;
+    bool json;
+    struct log_sink *next;
+};
+
+/*
+ * What one subject (process, connection, request, upstream exchange) logs to. `describe` appends
+ * ", client: ..., server: ..." to a line; it may be NULL. `doing` ends up as " while DOING".
+ */
+struct log {
+    const struct log_sink *sinks;
+    enum log_level level;                    /* the most talkative of the sinks: the mask test */
+    uint32_t conn_number;                    /* printed as "*N" when not 0 */
+    const char *doing;
+    size_t (*describe)(const void *about, char *out, size_t room);
+    const void *about;
+};
+
+/* `err` is an errno to print, or 0. Costs one test when the level is not wanted. */
+#define log_error(log, at, err, ...)                                                               \
+    do {                                                                                           \
+        if (unlikely((at) <= (log)->level))                                                        \
+            log_line((log), (at), (err), __VA_ARGS__);                                             \
+    } while (0)
+#define log_debug(log, ...) log_error((log), LOG_DEBUG, 0, __VA_ARGS__)
+
+void log_line(const struct log *log, enum log_level at, int err, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+
+/* The process's own log: stderr at LOG_NOTICE until log_set_process is called. */
+extern struct log process_log;
+void log_set_process(const struct log_sink *sinks);
+
+/* Sets sinks and derives the mask. */
+void log_attach(struct log *log, const struct log_sink *sinks);
+
+/* "error" -> LOG_ERROR; 0 when the word is no level. */
+enum log_level log_level_find(struct str word);
+const char *log_level_name(enum log_level level);
+
+/* Text from outside made safe for a log line: control bytes, '"' and '\\' as \xNN, cut at `room`.
+   Returns the length written; no NUL. */
+size_t log_escape(char *out, size_t room, struct str text);
+
+/* At most one line of a kind per second: true when this one may be written. `last_ms` is the
+   caller's memory, one per kind. */
+bool log_allowed(int64_t *last_ms);
+
+/* The id that lines carry as PID#TID; call after fork. */
+void log_after_fork(void);
