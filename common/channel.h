@@ -1,0 +1,38 @@
+/*
+ * common/channel.h - typed messages between the master and one child, over a socketpair.
+ *
+ * Fixed-size records (SOCK_SEQPACKET keeps their bounds), at most one descriptor with each.
+ */
+#pragma once
+
+#include "common/base.h"
+
+enum channel_type {
+    CHANNEL_NONE,
+    /* master to child */
+    CHANNEL_QUIT,        /* at once */
+    CHANNEL_DRAIN,       /* finish what runs, accept nothing new. number: 1 when a successor serves */
+    CHANNEL_REOPEN_LOG,  /* fd: the newly opened file; number: index of the log file in the generation */
+    CHANNEL_TAKE_FD,     /* fd, number: what it is (a mailbox's sending end: the peer's slot) */
+    /* child to master */
+    CHANNEL_READY,       /* serving */
+    CHANNEL_DRAINED,     /* nothing left, about to exit */
+    CHANNEL_FAILED,      /* cannot serve; number: an errno */
+};
+
+struct channel_msg {
+    uint32_t type;       /* enum channel_type */
+    uint32_t slot;
+    uint64_t generation;
+    int64_t number;
+    int fd;              /* -1: none. The receiver owns it */
+};
+
+/* A connected, non-blocking, close-on-exec pair. */
+enum rc channel_pair(int fds[2]);
+
+/* RC_AGAIN when the other side does not read; RC_ERROR when it is gone. The fd stays the caller's. */
+enum rc channel_send(int fd, const struct channel_msg *msg);
+
+/* RC_AGAIN: nothing there; RC_ERROR: the other side is gone. */
+enum rc channel_receive(int fd, struct channel_msg *msg);

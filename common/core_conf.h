@@ -1,0 +1,44 @@
+/*
+ * common/core_conf.h - the directives of the main and events contexts.
+ *
+ * The master acts on most; a worker reads worker_connections and its kin.
+ */
+#pragma once
+
+#include <sched.h>
+
+#include "common/module.h"
+
+struct log_sink;
+
+struct core_conf {
+    bool daemon, master_process;
+    struct str pid_path;         /* absolute */
+    struct str lock_file;
+    int64_t worker_processes;    /* resolved: auto is the number of usable CPUs */
+    struct str user, group;      /* as written; empty when not set */
+    int64_t uid, gid;            /* resolved; -1: do not switch */
+    int64_t worker_priority;
+    int64_t rlimit_nofile, rlimit_core; /* -1: leave alone */
+    int64_t shutdown_timeout_ms; /* 0: none */
+    struct str working_directory;
+    struct array *env;           /* struct str, "NAME" or "NAME=value" */
+    cpu_set_t *affinity;         /* one mask per slot, used round and round; NULL: none */
+    uint32_t affinity_count;
+    int64_t timer_resolution_ms;
+    int64_t debug_points;        /* enum: 0 none, 1 stop, 2 abort */
+    struct log_sink *error_log;  /* inherited into http, server, location */
+    int64_t worker_generations;  /* default 8 */
+
+    int64_t connections;         /* events: worker_connections */
+    bool multi_accept, accept_mutex;
+    int64_t accept_mutex_delay_ms;
+    struct array *debug_connections; /* struct cidr */
+};
+
+extern const struct module core_module;
+extern uint32_t core_module_index;
+
+/* The struct of a loaded generation. */
+struct generation;
+struct core_conf *core_conf(const struct generation *gen);

@@ -1,0 +1,28 @@
+/*
+ * common/role.h - how to be a child process.
+ *
+ * The master forks, prepares (channel, signals, title, user, limits, affinity) and calls run, which
+ * never returns to the master's code: its result is the exit code. worker/modules.c lists the roles.
+ */
+#pragma once
+
+#include "common/base.h"
+
+struct generation;
+
+struct child {
+    struct generation *gen;
+    uint32_t slot;         /* kept by a respawn */
+    int channel;           /* its end of the socketpair; -1 without a master (master_process off) */
+    bool respawned;        /* the slot's last holder died: its bookings are to be returned */
+    const volatile int *signal_seen; /* without a master the child gets signals itself */
+};
+
+struct role {
+    const char *name;      /* "worker process" in the title and the log */
+    /* How many the generation needs. */
+    uint32_t (*wanted)(const struct generation *gen);
+    int (*run)(const struct child *child);
+};
+
+extern const struct role *const roles[]; /* NULL at the end */

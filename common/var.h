@@ -1,0 +1,74 @@
+/*
+ * common/var.h - variables: a table of names per generation, values per request or session.
+ *
+ * A name is resolved to an index once, at load; at run time a value is found by index in an array
+ * that the scope (net/scope.h) holds. http and stream each have a table of their own.
+ */
+#pragma once
+
+#include "common/array.h"
+
+struct scope;
+struct generation;
+
+struct var_value {
+    const char *data;
+    uint32_t len;
+    uint8_t state;      /* VAR_... */
+    uint8_t uncached;   /* computed anew at each read */
+    uint16_t reserved;
+};
+
+enum { VAR_UNREAD = 0, VAR_FOUND, VAR_NOT_FOUND };
+
+/* Fills *out (state and text). The text lives as long as the scope's pool, or the program. */
+typedef void var_get_fn(struct scope *scope, struct var_value *out, uintptr_t data);
+/* Takes a new value, from `set` and friends. */
+typedef void var_set_fn(struct scope *scope, const struct var_value *value, uintptr_t data);
+
+enum {
+    VAR_CHANGEABLE = 1, /* `set`, `map` and others may define it anew */
+    VAR_NO_CACHE = 2,   /* computed at each read */
+    VAR_PREFIX = 4,     /* "http_": any name that starts so; data is the full name (struct str *) */
+};
+
+struct var_def {
+    const char *name;   /* NULL ends a table */
+    var_get_fn *get;
+    var_set_fn *set;    /* NULL: an ordinary slot */
+    uintptr_t data;
+    uint32_t flags;
+};
+
+struct var {
+    struct str name;
+    var_get_fn *get;
+    var_set_fn *set;
+    uintptr_t data;
+    uint32_t flags;
+    uint32_t index;
+    bool defined;       /* by a module or the config; else someone only used its name so far */
+};
+
+struct var_table {
+    struct pool *pool;
+    struct array vars;      /* struct var *, by index */
+    struct array defs;      /* struct var_def const *: all built-in names */
+    struct array prefixes;
+    struct growing_map *by_name; /* see var.c */
+};
+
+void var_table_init(struct var_table *t, struct pool *pool);
+
+/* Adds a module's names. Names not used by the config get no index and cost nothing. */
+void var_table_add(struct var_table *t, const struct var_def *defs, size_t count);
+
+/* The index of a name (without $), made on first use. Whether it is defined at all is checked when
+   loading ends: var_table_finish reports the first undefined one through *missing. */
+uint32_t var_use(struct var_table *t, struct str name);
+
+/* Defines a name from the config (map, geo, set ...). NULL if it exists and is not changeable. */
+struct var *var_define(struct var_table *t, struct str name, uint32_t flags);
+
+/* False and *missing set when a used name has no definition. Call until true to list them all. */
+bool var_table_finish(struct var_table *t, struct str *missing);
