@@ -1,0 +1,102 @@
+/*
+ * worker/codec/field.h - header and trailer fields: their well-known names and lists of them.
+ *
+ * One shape for every protocol: h1 points into its read buffer, h2 and h3 into what their library
+ * decoded. Names that somebody looks for have a small number, so that looking is an array index.
+ */
+#pragma once
+
+#include "common/pool.h"
+#include "worker/codec/field_id.h"
+
+/*
+ * The number of a name, whatever its case; FIELD_OTHER when it has none. Reads only name.len bytes.
+ */
+enum field_id field_find_id(struct str name);
+
+/* "content-length" and "Content-Length". STR_NONE for FIELD_OTHER. */
+struct str field_name(enum field_id id);
+struct str field_name_title(enum field_id id);
+
+/* Hop-by-hop whatever Connection says (RFC 9110, 7.6.1): Connection, Keep-Alive, TE,
+   Transfer-Encoding, Upgrade, Proxy-Connection, HTTP2-Settings, Trailer. */
+bool field_is_hop_by_hop(enum field_id id);
+
+enum http_field_flags {
+    /* The name has characters that nginx calls invalid (all but letters, digits and '-', or '_'
+       where underscores_in_headers is off); kept as ignore_invalid_headers is off. */
+    FIELD_NAME_ODD = 1,
+    /* For users of a list: leave this one out. Never set by a parser. */
+    FIELD_DELETED = 2,
+};
+
+struct http_field {
+    struct str name;  /* as sent; never empty */
+    struct str value; /* without white space around it; may be empty, data is never NULL */
+    uint8_t id;       /* enum field_id */
+    uint8_t flags;
+};
+
+#define FIELDS_INPLACE 32
+
+/*
+ * Fields in the order they came. The first FIELDS_INPLACE live in the struct itself (so it must not
+ * be moved by memcpy once it holds some), more of them in the pool.
+ */
+struct http_fields {
+    struct http_field *items;
+    uint32_t count;
+    uint32_t cap;
+    struct pool *pool; /* for growth; NULL: no growth, a full list refuses */
+    uint64_t seen[(FIELD_IDS + 63) / 64];
+    uint16_t first[FIELD_IDS]; /* index of the first with this id; meaningful where seen */
+    struct http_field inplace[FIELDS_INPLACE];
+};
+
+void fields_init(struct http_fields *f, struct pool *pool);
+
+/* Adds one; id is set by the caller (FIELD_OTHER, or field_find_id(name)). NULL when the list is
+   full (65535, or the in-place ones without a pool) or memory is short. The new item may be changed
+   by the caller, except for its id. Pointers to earlier items become invalid. */
+struct http_field *fields_add(struct http_fields *f, struct str name, struct str value, uint8_t id);
+
+static inline bool fields_has(const struct http_fields *f, enum field_id id)
+{
+    return (f->seen[id / 64] >> (id % 64) & 1) != 0;
+}
+
+/* The first with this id (not FIELD_OTHER), or NULL. Costs nothing when there is none. */
+static inline struct http_field *fields_find(const struct http_fields *f, enum field_id id)
+{
+    return fields_has(f, id) ? &f->items[f->first[id]] : NULL;
+}
+
+/* Its value, or STR_NONE. */
+static inline struct str fields_value(const struct http_fields *f, enum field_id id)
+{
+    return fields_has(f, id) ? f->items[f->first[id]].value : STR_NONE;
+}
+
+/* The next one after `item` with the same name (by id, or by text for FIELD_OTHER), or NULL. */
+struct http_field *fields_next_same(const struct http_fields *f, const struct http_field *item);
+
+/* The first by name, whatever its case, or NULL; uses the id when the name has one. */
+struct http_field *fields_find_name(const struct http_fields *f, struct str name);
+
+/* Moves every slice that points into the old buffer [from, from + len) to the same place behind
+   `to`. Slices that point elsewhere stay. */
+void fields_rebase(struct http_fields *f, const char *from, const char *to, size_t len);
+
+#define EACH_FIELD(name, fields)                                                                   \
+    for (struct http_field *name = (fields)->items, *name##_end = name + (fields)->count;          \
+         name != name##_end; name++)
+
+/*
+ * Walks a comma-separated list (Connection, Accept-Encoding, ...): puts the next element, trimmed,
+ * into *item and advances *rest. Empty elements are skipped. Commas inside quoted strings do not
+ * separate. False at the end.
+ */
+bool field_list_next(struct str *rest, struct str *item);
+
+/* Whether the list has this element, compared without case. */
+bool field_list_has(struct str list, struct str item);
