@@ -36,9 +36,13 @@ void buf_take(struct buf *b, size_t bytes);
 /* Gives it back; b becomes empty with start NULL. A buf without memory is left alone. */
 void buf_give(struct buf *b);
 
-/* Moves what is unconsumed into a larger buffer of `bytes`. Slices into the old one must be rebased
-   by the caller: returns the old start, which is valid for address arithmetic only. */
+/* Moves everything from start to last into a larger buffer of `bytes`, at the same offsets. Slices
+   into the old one must be rebased by the caller: returns the old start, which is valid for address
+   arithmetic only (new = b->start + (slice - old_start)). */
 const char *buf_grow(struct buf *b, size_t bytes);
 
 /* Moves what is unconsumed to the front. */
 void buf_compact(struct buf *b);
+
+/* Gives free buffers back to malloc until at most `keep` bytes of them are left. */
+void buf_trim(size_t keep);

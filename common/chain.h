@@ -25,11 +25,13 @@ struct chain {
     uint32_t first;
     uint32_t count;
     uint32_t cap;
-    uint32_t on_heap;
+    uint32_t on_heap;     /* pieces is a recycled buffer, not `inplace` */
     size_t bytes;         /* sum of their lengths */
     struct piece inplace[4];
 };
 
+/* A chain points into itself: it cannot be copied by assignment. One that becomes empty keeps no
+   memory, so chain_fini of an empty chain does nothing. */
 void chain_init(struct chain *c);
 void chain_fini(struct chain *c);
 
@@ -44,7 +46,7 @@ static inline struct piece *chain_head(struct chain *c)
 }
 
 /* Adds at the end. Empty pieces are dropped; memory that follows the last piece's memory directly
-   is joined to it. */
+   is joined to it, and so is a file range that follows the last piece's. */
 void chain_add(struct chain *c, const void *data, size_t len);
 void chain_add_file(struct chain *c, int fd, int64_t offset, size_t len);
 void chain_add_pipe(struct chain *c, int fd, size_t len);

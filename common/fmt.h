@@ -9,12 +9,14 @@
 
 static inline char *fmt_str(char *out, struct str s)
 {
-    memcpy(out, s.data, s.len);
-    return out + s.len;
+    if (s.len == 0)
+        return out;
+    return (char *)memcpy(out, s.data, s.len) + s.len;
 }
 
-#define FMT_LIT(out, literal) ((char *)memcpy((out), "" literal, sizeof(literal) - 1) + sizeof(literal) - 1)
+#define FMT_LIT(out, literal)                                                                      \
+    ((char *)memcpy((out), "" literal, sizeof(literal) - 1) + sizeof(literal) - 1)
 
 char *fmt_uint(char *out, uint64_t n);              /* at most 20 bytes */
 char *fmt_hex(char *out, uint64_t n);               /* lower case, no leading zeros, at most 16 */
-char *fmt_pad(char *out, uint64_t n, int width);    /* zero-padded to width digits */
+char *fmt_pad(char *out, uint64_t n, int width);    /* zero-padded to width digits; more if n has more */

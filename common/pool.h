@@ -8,6 +8,8 @@
  * set aside at start, pool_low() becomes true (the worker then refuses new requests), and only when
  * the reserve is gone too does it abort with a message. Sizes that a peer decides and that are not
  * bounded by a small limit go through pool_try_alloc.
+ *
+ * One thread per process uses pools; helper threads bring their own memory.
  */
 #pragma once
 
@@ -31,7 +33,7 @@ void pool_destroy(struct pool *pool);
 void *pool_alloc(struct pool *pool, size_t bytes);
 void *pool_zalloc(struct pool *pool, size_t bytes);
 
-/* The same, NULL when memory is short. */
+/* The same, NULL when malloc fails: never spends the reserve, never aborts. */
 void *pool_try_alloc(struct pool *pool, size_t bytes);
 
 /* Bytes without alignment, for text. */
@@ -54,6 +56,10 @@ size_t pool_footprint(const struct pool *pool);
 
 /* True while memory is short: new work should be refused. */
 bool pool_low(void);
+
+/* malloc that spends the reserve before it aborts; for the few things that are not in a pool.
+   free() gives it back. */
+void *pool_malloc(size_t bytes);
 
 /* Gives recycled blocks above `keep` back to malloc; called when a worker goes idle. */
 void pool_trim(size_t keep);

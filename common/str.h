@@ -1,7 +1,8 @@
 /*
  * common/str.h - counted strings: a pointer and a length, no terminator promised.
  *
- * A struct str never owns its bytes: a pool, a read buffer or the program text does.
+ * A struct str never owns its bytes: a pool, a read buffer or the program text does. Every function
+ * takes STR_NONE as the empty string.
  */
 #pragma once
 
@@ -34,24 +35,26 @@ static inline struct str str_range(const char *first, const char *end)
 
 static inline bool str_eq(struct str a, struct str b)
 {
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 static inline bool str_starts(struct str s, struct str prefix)
 {
-    return s.len >= prefix.len && memcmp(s.data, prefix.data, prefix.len) == 0;
+    return s.len >= prefix.len &&
+           (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
 }
 
 static inline bool str_ends(struct str s, struct str suffix)
 {
     return s.len >= suffix.len &&
-           memcmp(s.data + s.len - suffix.len, suffix.data, suffix.len) == 0;
+           (suffix.len == 0 ||
+            memcmp(s.data + s.len - suffix.len, suffix.data, suffix.len) == 0);
 }
 
 /* The rest of s from `from` (which may equal s.len). */
 static inline struct str str_from(struct str s, size_t from)
 {
-    return (struct str){s.data + from, s.len - from};
+    return (struct str){from == 0 ? s.data : s.data + from, s.len - from};
 }
 
 /* ASCII only, whatever the locale. */
@@ -87,6 +90,10 @@ bool str_to_int(struct str s, int64_t *out);
 bool str_to_hex(struct str s, uint64_t *out);
 
 /* 64-bit hash of the bytes for in-process tables (seeded per process: hostile keys do not collide
-   by design). The _nocase form folds ASCII case. */
+   by design; set before main, so that forked children agree). The _nocase form folds ASCII case: it
+   is str_hash of the lower-cased text. */
 uint64_t str_hash(struct str s);
 uint64_t str_hash_nocase(struct str s);
+
+/* The same for every process and every run: for keys in shared zones and in files. */
+uint64_t str_hash_fixed(struct str s);
