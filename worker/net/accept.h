@@ -1,0 +1,28 @@
+/*
+ * worker/net/accept.h - listening sockets of a worker, and what happens to what they accept.
+ *
+ * Level-triggered with EPOLLEXCLUSIVE, accept4 (multi_accept off: one per wake). When descriptors
+ * or worker_connections run out, accepting pauses and is retried (500 ms, or as soon as one of our
+ * connections closes), with one rate-limited line in the log.
+ */
+#pragma once
+
+#include "common/listen_spec.h"
+
+struct generation;
+
+/* A family's way to begin: owns fd from here on. `listen` is the spec that the connection's local
+   address names (a merged one, too). Does not block, does not fail loudly. */
+typedef void accept_fn(int fd, const struct addr *peer, const struct listen_spec *listen);
+
+/* Called by the rooms' worker_start before accept_start. */
+void accept_family(enum family family, accept_fn *open);
+
+/* Listens on the generation's sockets (with reuseport: those of `slot`). */
+enum rc accept_start(const struct generation *gen, uint32_t slot);
+
+/* Stops accepting for good; the sockets are closed in this process. */
+void accept_stop(void);
+
+/* A connection was closed: accepting may go on if it was paused. */
+void accept_resume(void);

@@ -1,0 +1,113 @@
+/*
+ * worker/net/conn.h - a connection: descriptor, readiness, timer, and how bytes go through it.
+ *
+ * Embedded as the first member in what a protocol keeps for a connection (struct h1_conn, an
+ * upstream connection, a session). Small on purpose: an idle keep-alive connection is this, the
+ * protocol's own few fields, and no buffer and no pool.
+ */
+#pragma once
+
+#include <netinet/in.h>
+
+#include "common/chain.h"
+#include "common/log.h"
+#include "common/pool.h"
+#include "worker/event/loop.h"
+
+struct conn;
+struct listen_spec;
+struct addr;
+
+/* Results of conn_recv beside a count above 0. */
+enum { CONN_EOF = 0, CONN_AGAIN = -1, CONN_ERROR = -2 };
+
+/* How bytes travel: plain (io.c) or TLS. */
+struct conn_io {
+    /* Up to `room` bytes. CONN_AGAIN clears ev.readable. Errors are logged by the callee. */
+    ssize_t (*recv)(struct conn *c, void *into, size_t room);
+    /* Writes from the head of `out` at most `max` bytes, consumes what was taken. RC_OK: all of it
+       (up to max) is gone; RC_AGAIN: the socket is full, ev.writable is cleared; RC_ERROR. */
+    enum rc (*send)(struct conn *c, struct chain *out, size_t max);
+    /* Ends the stream in our direction (shutdown, close_notify). */
+    void (*shutdown)(struct conn *c);
+};
+
+/* What the worker tells every connection of a protocol. */
+struct conn_owner {
+    const char *name;
+    void (*on_drain)(struct conn *c, bool successor); /* the worker is going: finish soon */
+};
+
+struct conn {
+    struct event ev;
+    struct timer timer;
+    struct post post;
+    struct conn *next, *prev;       /* all open connections of this worker */
+    const struct conn_io *io;
+    const struct conn_owner *owner;
+    void *tls;
+    struct pool *pool;              /* NULL until conn_pool() is first called */
+    const struct listen_spec *listen; /* NULL for connections we opened */
+    struct log log;
+    uint64_t sent;                  /* bytes written */
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;    /* 28 bytes; family AF_UNIX has no more than its family */
+    } peer;
+    bool nodelay_set, cork_set;
+    bool from_proxy;                /* peer was taken from a PROXY header or realip */
+};
+
+/* Prepares the members (the fd is open and non-blocking), links it in, registers it in the loop.
+   `number` is taken from conn_next_number(). RC_ERROR: the fd is still the caller's. */
+enum rc conn_open(struct conn *c, int fd, const struct conn_io *io,
+                  const struct conn_owner *owner, void (*on_event)(struct event *ev));
+
+/* Closes the descriptor, cancels timer and post, gives the pool back, unlinks. The memory around it
+   stays the owner's, who frees it through conn_collect. */
+void conn_close(struct conn *c);
+
+/* The same, with a RST to the peer (SO_LINGER 0). */
+void conn_reset(struct conn *c);
+
+/* Frees `memory` (from conn_alloc, `bytes` long) at the end of this turn, when no event refers to it. */
+void conn_collect(void *memory, size_t bytes);
+
+/* Zeroed memory for a struct that embeds a conn, recycled by size. */
+void *conn_alloc(size_t bytes);
+
+struct pool *conn_pool(struct conn *c);
+
+/* The local address, asked of the kernel when first needed. */
+enum rc conn_local(struct conn *c, struct addr *out);
+void conn_peer(const struct conn *c, struct addr *out);
+
+static inline ssize_t conn_recv(struct conn *c, void *into, size_t room)
+{
+    return c->io->recv(c, into, room);
+}
+
+static inline enum rc conn_send(struct conn *c, struct chain *out, size_t max)
+{
+    return c->io->send(c, out, max);
+}
+
+/* Set once, remembered; no system call when already so. */
+void conn_nodelay(struct conn *c);
+void conn_cork(struct conn *c, bool on);
+
+uint32_t conn_next_number(void);
+
+/* Counters of this worker (stub_status and the limit worker_connections). */
+struct conn_stats {
+    uint64_t accepted, handled, requests;
+    uint32_t open, reading, writing, waiting;
+    uint32_t limit;                 /* worker_connections */
+};
+extern struct conn_stats conn_stats;
+
+/* Calls owner->on_drain of each open connection. */
+void conn_drain_all(bool successor);
+
+extern const struct conn_io conn_plain;  /* io.c */
