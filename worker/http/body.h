@@ -1,0 +1,48 @@
+/*
+ * worker/http/body.h - the request's body: read once from the wire, readable many times.
+ *
+ * Two ways to use it. Whole: body_read_all waits until all of it is in the spool (memory up to
+ * client_body_buffer_size, then a temp file). Flowing: body_stream gives a source that passes bytes
+ * on as they arrive (proxy_request_buffering off). Either way limits are enforced here.
+ */
+#pragma once
+
+#include "worker/http/request.h"
+
+struct spool;
+
+struct request_body {
+    struct source *wire;       /* unread bytes from the client */
+    struct spool *spool;       /* what was read; NULL until buffering begins */
+    int64_t received;          /* body bytes so far */
+    bool complete;
+    bool failed;               /* client cut it, broke framing, timed out, or it is too large */
+    uint16_t status;           /* the answer that a failure deserves: 400, 408, 413, 500 */
+    struct post post;          /* posted when the wire has news */
+    struct request *request;
+    bool discarding;
+};
+
+/* Called by the engine before phases run: sets up r->body where one was announced. A length above
+   client_max_body_size is refused later, when the location is known: body_check_limit. */
+void body_init(struct request *r);
+
+/* RC_ERROR when the announced length is above client_max_body_size here (answer 413). */
+enum rc body_check_limit(struct request *r);
+
+/*
+ * RC_OK: all there (or there is none): body_source may be called any number of times. RC_AGAIN: the
+ * request will be resumed. RC_ERROR: r->body->status says what to answer.
+ */
+enum rc body_read_all(struct request *r);
+
+/* A new reader over the complete body, from its start; an empty source without a body. */
+struct source *body_source(struct request *r);
+/* Its length: content-length, or what was counted. */
+int64_t body_length(const struct request *r);
+
+/* The bytes as they arrive. Cannot be read again. The length is -1 when chunked. */
+struct source *body_stream(struct request *r);
+
+/* The body in one piece of memory ($request_body): STR_NONE if it is in a file. */
+struct str body_in_memory(struct request *r);

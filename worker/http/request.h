@@ -1,0 +1,178 @@
+/*
+ * worker/http/request.h - one request, whatever protocol carries it.
+ *
+ * A request begins in a protocol room (h1, h2 ...), which fills in what was asked, calls
+ * request_start and from then on is driven through its wire_ops. Subrequests and internal redirects
+ * use the same struct. Handlers and filters never ask which protocol is below.
+ *
+ * Life: request_init -> (fields filled) -> request_start -> phases -> ANSWERED -> filters ->
+ * wire->respond -> (the wire pulls the body) -> request_done -> log phase -> pool destroyed.
+ */
+#pragma once
+
+#include "common/module.h"
+#include "worker/codec/field.h"
+#include "worker/codec/method.h"
+#include "worker/net/scope.h"
+#include "worker/net/source.h"
+
+struct http_server;
+struct location;
+struct wire_ops;
+struct request_body;
+struct phase_ops;
+struct recorder;
+struct upstream_summary;
+
+/*
+ * What goes back. A handler fills it in and returns ANSWERED; filters change it; the wire sends it.
+ * Nothing is sent before that, so an error page can still replace it.
+ */
+struct response {
+    uint16_t status;
+    bool no_default_type;       /* send no Content-Type when `type` is empty */
+    bool accept_ranges;         /* the body is a representation that ranges may cut */
+    bool keep_head;             /* the head came from an origin: its Date, Server are kept in fields */
+    bool is_error_page;         /* the body is ours, for an error status */
+    bool intercepted;           /* error_page was applied already */
+    bool has_last_modified;
+    bool upgraded;              /* 101: what follows the head is a tunnel */
+    int64_t length;             /* of the body; -1: unknown (chunked or until close) */
+    int64_t last_modified;      /* seconds since 1970, when has_last_modified */
+    struct str reason;          /* empty: the standard one */
+    struct str type;            /* Content-Type without charset */
+    struct str charset;         /* empty: none */
+    struct str etag;            /* with its quotes; empty: none */
+    struct str location;        /* Location, as a handler gives it: completed to an absolute URL on
+                                   output when it begins with '/' and absolute_redirect is on */
+    struct str encoding;        /* Content-Encoding set by a filter or handler; empty: none */
+    struct source *body;        /* NULL: none. Owned: closed when sent or dropped */
+    struct http_fields *fields; /* all others, in order */
+    struct http_fields *trailers; /* NULL: none */
+};
+
+struct request {
+    struct scope scope;         /* first: handlers of shared modules see only this */
+    struct log log;
+    const struct wire_ops *wire;
+    const struct phase_ops *ops;/* the engine's I/O: real, or a dry run's */
+    struct recorder *recorder;  /* NULL: nobody listens */
+    struct post post;           /* resumes the engine */
+    struct request *main;       /* itself, unless a subrequest */
+    struct request *parent;
+
+    /* What was asked. */
+    uint8_t method;             /* enum method */
+    uint8_t version;            /* 9, 10, 11, 20, 30 */
+    bool keep_alive;            /* the client wants it and may have it */
+    bool header_only;           /* HEAD: head as for GET, no body */
+    bool has_host;
+    bool uri_raw_ok;            /* `target` still stands for `uri` (no rewrite, no decoding) */
+    bool internal;              /* came by an internal redirect or is a subrequest */
+    bool expect_continue;
+    bool args_changed;
+    struct str method_text;
+    struct str line;            /* $request */
+    struct str target;          /* $request_uri: as sent */
+    struct str uri;             /* $uri: decoded, normalised */
+    struct str args;            /* $args; data NULL when there is no '?' */
+    struct str ext;             /* of uri; empty: none */
+    struct str host;            /* lower case, without port; empty without Host */
+    int32_t host_port;          /* -1: none given */
+    struct http_fields *fields; /* header fields */
+    int64_t content_length;     /* -1: none, or chunked */
+    bool chunked;
+    struct request_body *body;  /* NULL when no body was announced */
+    int64_t head_bytes;         /* of the request as received, for $request_length */
+    int64_t started_ms;         /* wall clock */
+    int64_t started_mono_ms;
+
+    /* Where it is handled. */
+    struct http_server *server;
+    struct location *location;  /* NULL until found */
+    const struct listen_spec *listen;
+    bool tls;
+
+    /* The engine. */
+    uint8_t phase;              /* enum phase */
+    uint8_t uri_changes;        /* left: 10 at the start */
+    uint8_t subrequests_left;
+    bool running, done, waiting, rerouted, answered;
+    bool uri_changed;           /* set by rewrite: find the location again */
+    bool access_allowed;
+    uint16_t access_status;     /* the refusal that `satisfy any` may yet forgive */
+    uint16_t handler_at;        /* in the phase's list */
+    uint16_t error_status;      /* what an error page stands for; 0 otherwise */
+    const char *fail_reason;    /* short dotted cause of a 4xx/5xx of our own */
+
+    struct response out;
+    uint64_t body_sent;         /* bytes of body written so far ($body_bytes_sent) */
+    uint64_t head_sent;         /* bytes of head */
+    bool send_failed;           /* the client went away or timed out */
+
+    void **ctx;                 /* ctx[module index], NULL until request_ctx is called */
+    struct upstream_summary *upstreams; /* tries so far, newest last, for $upstream_... */
+    void *wire_data;            /* the protocol's own: struct h1_conn *, ... */
+    void (*sub_done)(struct request *sub, void *arg); /* a subrequest's answer is there */
+    void *sub_arg;
+};
+
+/* For the wire: an empty request of this connection, with its pool. `fields` and `out_fields` are
+   lists that the wire keeps beside it. */
+void request_init(struct request *r, struct conn *c, const struct wire_ops *wire, void *wire_data,
+                  struct http_fields *in, struct http_fields *out);
+
+/* Everything asked is known: runs the phases from the first. */
+void request_start(struct request *r);
+
+/* Something a handler waited for happened: the engine calls it again (posted, never at once). */
+void request_resume(struct request *r);
+
+/* For the wire: the response has been sent (or has failed: r->send_failed). Logs, closes the body,
+   destroys the pool. The struct is the wire's again. */
+void request_done(struct request *r);
+
+/* The client went away before the answer: cancels what runs (cleanups of the pool do it), logs. */
+void request_abort(struct request *r);
+
+/* A handler's answer is an error or an empty special answer: `status`, with the standard page.
+   Returns ANSWERED. `why` is a dotted cause for $fail_reason ("body.too_large"), or NULL. */
+enum verdict request_fail(struct request *r, int status, const char *why);
+
+/* A small text answer. `text` must live as long as the pool. */
+enum verdict request_answer(struct request *r, int status, struct str type, struct str text);
+
+/* A redirect with Location. */
+enum verdict request_redirect_to(struct request *r, int status, struct str location);
+
+/* Goes on inside: with another uri (from server rewrite on, `r->internal` set), or at a named
+   location. Returns REROUTE, or ANSWERED (500) when the limit of 10 is reached or the name is
+   unknown. */
+enum verdict request_go_to(struct request *r, struct str uri, struct str args);
+enum verdict request_go_named(struct request *r, struct str name);
+
+/* A module's own struct for this request (zeroed at first); freed with the pool. */
+void *request_ctx(struct request *r, uint32_t module_index, size_t bytes);
+static inline void *request_ctx_find(const struct request *r, uint32_t module_index)
+{
+    return r->ctx != NULL ? r->ctx[module_index] : NULL;
+}
+
+/* A module's struct where the request is now. */
+#define REQUEST_CONF(r, index, type) ((const type *)(r)->scope.conf[index])
+
+static inline struct pool *request_pool(const struct request *r)
+{
+    return r->scope.pool;
+}
+
+/* Adds a response field (copied only by reference). */
+void request_add_field(struct request *r, struct str name, struct str value, enum field_id id);
+
+/* A subrequest for `uri`: inherits fields, server and variables' table; its own response. It runs
+   posted; when its head is ready `done` is called (in the main request's driver's turn), after which
+   sub->out may be read and its body pulled. NULL when there are too many (50 in all). */
+struct request *request_sub(struct request *r, struct str uri, struct str args, bool header_only,
+                            void (*done)(struct request *sub, void *arg), void *arg);
+/* The parent is finished with it: log (if log_subrequest), close the body, free. */
+void request_sub_end(struct request *sub);

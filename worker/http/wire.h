@@ -1,0 +1,25 @@
+/*
+ * worker/http/wire.h - what the http room asks of the protocol that carries a request.
+ *
+ * h1, h2 and h3 each give one table. A wire is a reader of the response's body: it pulls when it
+ * can write.
+ */
+#pragma once
+
+#include "worker/http/request.h"
+
+struct wire_ops {
+    const char *name;
+    /* The response head is final. Send it, pull r->out.body until its end, then request_done(r).
+       Never re-enters the engine: it only notes and posts. */
+    void (*respond)(struct request *r);
+    /* Sends an interim response now: 100, 103 with the given fields. */
+    void (*interim)(struct request *r, int status, const struct http_fields *fields);
+    /* The body as it arrives from the client: a source of unread bytes, framing removed. NULL when
+       there is none. Asked for once per request. Sends 100-continue first where expected. */
+    struct source *(*body)(struct request *r);
+    /* For tunnels (101, CONNECT): hands the connection over. The wire is done with it after the
+       head is written; `take` is called then with what was read beyond the request. */
+    void (*upgrade)(struct request *r, void (*take)(struct request *r, struct conn *c,
+                                                    struct str early));
+};
