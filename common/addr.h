@@ -25,15 +25,27 @@ struct addr {
 /*
  * Numeric forms only: "1.2.3.4", "1.2.3.4:80", "[::1]:80", "[::1]", "*:80", "80" (port alone when
  * `default_port` is 0 or more and the text is all digits), "unix:/path". A missing port becomes
- * default_port. Returns false with *why set to a static text ("invalid port", "no port", "invalid
- * IPv6 address", "host is a name") on failure.
+ * default_port. Returns false with *why set to a static text ("invalid port", "no port", "no host",
+ * "invalid IPv6 address", "host is a name", ...) on failure; *out is then undefined.
  */
 bool addr_parse(struct addr *out, struct str text, int default_port, const char **why);
 
-/* Splits "name:port", "[v6]:port", "unix:..." without resolving; port is -1 when absent. */
+/* Splits "name:port", "[v6]:port" (host comes without the brackets), "unix:..." (host is all of it)
+   without resolving; port is -1 when absent. */
 bool addr_split(struct str text, struct str *host, int *port, const char **why);
 
-/* "1.2.3.4:80", "[::1]:80", "unix:/path"; without the port in the host form. Returns the length. */
+/* An address alone, "1.2.3.4" or "2001:db8::1"; the port becomes 0. */
+bool addr_parse_ip(struct addr *out, struct str text);
+
+/* "10.0.0.0/8", "2001:db8::/32", or an address alone. Bits after the prefix are cleared, and
+   *had_host_bits says whether there were any. */
+bool addr_parse_cidr(struct addr *out, int *prefix, struct str text, bool *had_host_bits);
+
+/* The address in network order: sets *bytes and returns 4 or 16; 0 for unix. */
+size_t addr_bytes(const struct addr *a, const uint8_t **bytes);
+
+/* "1.2.3.4:80", "[::1]:80", "unix:/path"; without port and brackets in the host form. Cut at `room`
+   (ADDR_TEXT is enough). Returns the length; no NUL. */
 size_t addr_print(const struct addr *a, char *out, size_t room);
 size_t addr_print_host(const struct addr *a, char *out, size_t room);
 

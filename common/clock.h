@@ -7,10 +7,11 @@
 
 #include "common/str.h"
 
-/* Reads the clocks anew. Reprints the texts only when their second has changed. */
+/* Reads the clocks anew. A text is reprinted only when its second has changed and it is asked for. */
 void clock_update(void);
 
-/* Freezes time for tests: monotonic milliseconds and wall-clock milliseconds. */
+/* Freezes time for tests: monotonic milliseconds and wall-clock milliseconds. clock_update then
+   leaves both alone; the next call moves them. */
 void clock_fake(int64_t mono_ms, int64_t wall_ms);
 
 extern int64_t clock_mono_ms;  /* CLOCK_MONOTONIC at the last update */

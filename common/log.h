@@ -1,8 +1,13 @@
 /*
  * common/log.h - the error log: levels, where lines go, and what a line says about its subject.
  *
- * A line is written with one write(2), whole. Bytes from outside are escaped (\xNN) by the
- * formatter's %s only where the caller passes them through log_text(); a line is cut at 2048 bytes.
+ * A line is written with one write(2), whole, and cut at 2048 bytes:
+ *
+ *     2026/11/21 02:10:25 [error] PID#TID: *57 message (2: No such file or directory) while DOING,
+ *     client: 1.2.3.4, ...
+ *
+ * Control bytes in a message come out as \xNN, so no text from outside can forge a line. What is
+ * shown between quotes goes through log_escape first, which also escapes the quote.
  */
 #pragma once
 
@@ -59,18 +64,26 @@ struct log {
 void log_line(const struct log *log, enum log_level at, int err, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 
-/* The process's own log: stderr at LOG_NOTICE until log_set_process is called. */
+/* The process's own log. Until log_set_process is called (and after it is called with NULL) it
+   writes "weir: [level] message" to stderr at LOG_NOTICE and above, as any log without sinks. */
 extern struct log process_log;
 void log_set_process(const struct log_sink *sinks);
 
-/* Sets sinks and derives the mask. */
+/* The name in front of such a line; the text is kept by reference. */
+void log_set_program(const char *name);
+
+/* While on, lines of LOG_WARN and above also go to stderr in that form: for the time of starting,
+   when somebody may be watching. Off at first. */
+void log_use_stderr(bool on);
+
+/* Sets sinks and derives the mask; with NULL nothing is logged. */
 void log_attach(struct log *log, const struct log_sink *sinks);
 
 /* "error" -> LOG_ERROR; 0 when the word is no level. */
 enum log_level log_level_find(struct str word);
 const char *log_level_name(enum log_level level);
 
-/* Text from outside made safe for a log line: control bytes, '"' and '\\' as \xNN, cut at `room`.
+/* Text from outside made safe between quotes: control bytes, '"' and '\\' as \xNN, cut at `room`.
    Returns the length written; no NUL. */
 size_t log_escape(char *out, size_t room, struct str text);
 
