@@ -1,0 +1,215 @@
+# t/lib/Differential.pm - the same config and requests to nginx and to Weir; any difference is a failure
+#
+#     use Site; use Differential;
+#     differential_ok(<<'CONF', ['GET /', 'HEAD /a', ['GET /b', Range => 'bytes=0-3'], { raw => "..." }],
+#         server { listen %PORT%; root %DIR%/html; location /p { proxy_pass http://%ORIGIN%; } }
+#     CONF
+#         files  => { 'html/a' => 'text' },                 # the same time of change on both sides
+#         origin => sub ($origin) { $origin->answer(...) },  # called for each side's first origin
+#         allow  => { 'HEAD /a' => 'why', 'GET /b: header Vary' => 'why', '*: body' => 'why' });
+#
+# Compared: status, header fields (any order; Date, Server, ETag, boundaries, ports and directories
+# made alike), body, whether the connection lives on, and what the origin received. The HTTP version
+# and the Connection header towards the origin are left out unless hop => 1: defaults differ between
+# versions of nginx. One test per request. Requests may be strings, [what, fields...],
+# { what, options of Client::request_bytes, fields => [...] } or { raw => bytes, name => '...' }.
+package Differential;
+use v5.36;
+use Carp qw(croak);
+use Exporter 'import';
+use Test::More ();
+use Site;
+
+our @EXPORT = qw(differential_ok differential_differences nginx_binary);
+
+use constant MTIME => 1_600_000_000;
+
+sub nginx_binary {
+    my ($found) = grep { -x } '/usr/sbin/nginx', '/usr/local/sbin/nginx';
+    return $ENV{NGINX} // $found;
+}
+
+sub differential_ok ($conf, $requests, %option) {
+    my $nginx = $option{oracle} // nginx_binary();
+
+    if (!defined $nginx) {
+        Test::More::ok(1, "# skip nginx is not installed, nothing to compare with");
+        return 1;
+    }
+    my $good = 1;
+    for my $result (differential_differences($conf, $requests, %option, oracle => $nginx)) {
+        my ($name, $unexpected, $allowed) = @$result{qw(name unexpected allowed)};
+        $good &= Test::More::ok(!@$unexpected, "like nginx: $name");
+        Test::More::diag("  $_") for @$unexpected;
+        Test::More::note("allowed: $_") for @$allowed;
+    }
+    return $good;
+}
+
+# [{ name, unexpected => [text...], allowed => [text...] }, ...], one for each request
+sub differential_differences ($conf, $requests, %option) {
+    my %side = (nginx => $option{oracle} // nginx_binary(), weir => Site::binary());
+    my @names = map { name_of($_) } @$requests;
+    my %seen;
+
+    for my $side (sort keys %side) {
+        my $text = $side eq 'weir' ? $option{weir_conf} // $conf : $option{nginx_conf} // $conf;
+        my $site = start_side($text, $side{$side}, %option);
+        $seen{$side} = [map { play($site, $_, \%option) } @$requests];
+        $site->stop;
+    }
+    return map {
+        my $allow = $option{allow} // {};
+        my %result = (name => $names[$_], unexpected => [], allowed => []);
+        for my $difference (compare($seen{nginx}[$_], $seen{weir}[$_])) {
+            my ($aspect, $text) = @$difference;
+            my ($why) = grep { defined } map { ($allow->{"$_: $aspect"}, $allow->{$_}) } $names[$_], '*';
+            push @{ $result{ defined $why ? 'allowed' : 'unexpected' } },
+                defined $why ? "$aspect ($why): $text" : "$aspect: $text";
+        }
+        \%result;
+    } 0 .. $#names;
+}
+
+sub start_side ($conf, $binary, %option) {
+    my %pass = map { $_ => $option{$_} } grep { exists $option{$_} } qw(main events);
+    my $site = Site->prepare($conf, %pass, binary => $binary);
+
+    for my $name (sort keys %{ $option{files} // {} }) {
+        $site->file($name, $option{files}{$name}, mtime => MTIME);
+    }
+    $option{prepare}->($site) if $option{prepare};
+    $option{origin}->($site->origin) if $option{origin};
+    $site->allow_log(@{ $option{allow_log} // [] });
+    utime MTIME, MTIME, $_ for grep { -d } map { $site->path($_) } @{ $option{dirs} // [] };
+    return $site->up;
+}
+
+sub name_of ($request) {
+    return $request unless ref $request;
+    return join ' ', map { $_ // '' } @$request if ref $request eq 'ARRAY';
+    return $request->{name} // $request->{what} // readable($request->{raw});
+}
+
+sub readable ($bytes) {
+    $bytes =~ s/([^ -~])/$1 eq "\r" ? '\\r' : $1 eq "\n" ? '\\n' : sprintf '\\x%02x', ord $1/ge;
+    return length $bytes > 100 ? substr($bytes, 0, 97) . '...' : $bytes;
+}
+
+sub bytes_of ($request) {
+    return Client::request_bytes($request) unless ref $request;
+    return Client::request_bytes(@$request) if ref $request eq 'ARRAY';
+    return $request->{raw} if defined $request->{raw};
+    my %option = %$request;
+    my ($what, $fields) = (delete $option{what}, delete $option{fields});
+    return Client::request_bytes($what, \%option, @{ $fields // [] });
+}
+
+# One request on a connection of its own; everything that can be seen from outside.
+sub play ($site, $request, $option) {
+    my $bytes  = $site->fill_in(bytes_of($request));
+    my $client = $site->connect;
+    my ($method) = $bytes =~ /\A([A-Za-z]+) /;
+    my %seen;
+
+    $_->forget for values %{ $site->{origins} };
+    $client->write($bytes);
+    my $reply = eval { $client->read_response(method => $method // 'GET') };
+    $seen{failure} = $@ =~ s/ at \S+ line.*//sr if $@;
+    $seen{persists} = $seen{failure} ? 'unknown' : persists($client);
+    $seen{origin} = [map { origin_view($site, $_, $option) } requests_at($site)];
+    return \%seen if $seen{failure};
+    @seen{qw(status version framing complete)} =
+        map { $reply ? $reply->$_ // 'none' : 'no response' } qw(status version framing complete);
+    return \%seen unless $reply;
+    $seen{interim}  = join ' ', map { $_->status } $reply->interim;
+    $seen{headers}  = [sort map { normal_field($site, @$_) } $reply->fields];
+    $seen{trailers} = [sort map { "$_->[0]: $_->[1]" } $reply->trailers];
+    $seen{body}     = normal_text($site, $reply->body);
+    return \%seen;
+}
+
+use constant PROBE => '/differential-probe';
+
+# Asked rather than timed: does the connection answer one more request?
+sub persists ($client) {
+    return 'closed' unless $client->is_open;
+    $client->write('GET ' . PROBE . " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    my $reply = eval { $client->read_response(method => 'GET') };
+    return defined $reply && defined $reply->status ? 'persists' : 'closed';
+}
+
+sub requests_at ($site) {
+    return grep { $_->uri ne PROBE } map { $site->{origins}{$_}->requests }
+        sort keys %{ $site->{origins} };
+}
+
+sub origin_view ($site, $request, $option) {
+    my @fields = grep { $option->{hop} || lc $_->[0] ne 'connection' } $request->fields;
+    my $version = $option->{hop} ? $request->version : '';
+    return join "\n", $request->method . ' ' . normal_text($site, $request->uri) . " $version",
+        (sort map { lc($_->[0]) . ': ' . normal_text($site, $_->[1]) } @fields),
+        ($request->complete ? 'body' : 'incomplete body') . ' (' . length($request->body) . '): '
+        . normal_text($site, substr $request->body, 0, 2000);
+}
+
+sub normal_field ($site, $name, $value) {
+    $value = 'DATE'                   if lc $name eq 'date';
+    $value = 'SERVER'                 if lc $name eq 'server';
+    $value =~ s/"[^"]*"/"ETAG"/       if lc $name eq 'etag';
+    $value =~ s/boundary=\S+/boundary=BOUNDARY/ if lc $name eq 'content-type';
+    return "$name: " . normal_text($site, $value);
+}
+
+sub normal_text ($site, $text) {
+    my %ports = map { $site->{ports}{$_} => $_ } keys %{ $site->{ports} };
+    my $dir   = $site->dir;
+    my %origins = map { ($site->{origins}{$_}->port // 0) => $_ } keys %{ $site->{origins} };
+
+    $text =~ s/\Q$dir\E/%DIR%/g;
+    $text =~ s/\b$_\b/%PORT$ports{$_}%/g for keys %ports;
+    $text =~ s/\b$_\b/%ORIGINPORT$origins{$_}%/g for grep { $_ } keys %origins;
+    $text =~ s{<center>(?:nginx|weir)[^<]*</center>}{<center>SERVER</center>}g;
+    $text =~ s/^--\d{20}/--BOUNDARY/gm;
+    return $text;
+}
+
+# Pairs [aspect, text]
+sub compare ($nginx, $weir) {
+    my @found;
+
+    for my $aspect (qw(failure status version framing complete persists interim body)) {
+        my ($a, $b) = map { $_->{$aspect} // '' } $nginx, $weir;
+        push @found, [$aspect, show($a, $b)] if $a ne $b;
+    }
+    for my $list (qw(headers trailers)) {
+        push @found, differing_fields($list eq 'headers' ? 'header' : 'trailer',
+                                      $nginx->{$list} // [], $weir->{$list} // []);
+    }
+    my ($a, $b) = map { join "\n\n", @{ $_->{origin} } } $nginx, $weir;
+    push @found, ['origin', show($a, $b)] if $a ne $b;
+    return @found;
+}
+
+sub show ($a, $b) {
+    return "nginx '" . short($a) . "', weir '" . short($b) . "'";
+}
+
+sub short ($text) { return length $text > 1500 ? substr($text, 0, 1500) . '...' : $text }
+
+sub differing_fields ($what, $nginx, $weir) {
+    my (%count, @found);
+    $count{$_}++ for @$nginx;
+    $count{$_}-- for @$weir;
+    my %names;
+    for my $line (grep { $count{$_} } sort keys %count) {
+        my ($name) = $line =~ /\A([^:]*)/;
+        $names{$name}{ $count{$line} > 0 ? 'nginx' : 'weir' } = $line;
+    }
+    for my $name (sort keys %names) {
+        push @found, ["$what $name", show(map { $names{$name}{$_} // '(absent)' } qw(nginx weir))];
+    }
+    return @found;
+}
+
+1;
