@@ -35,8 +35,9 @@ struct listen_spec {
     int keepidle, keepintvl, keepcnt; /* seconds, seconds, count; 0: the system's */
 
     int fd;                  /* the socket, -1 before binding; with reuseport that of slot 0 */
-    int *slot_fds;           /* reuseport: one per worker slot */
-    uint32_t slot_count;
+    int *slot_fds;           /* reuseport, else NULL: slot S serves S, S + gen->slots, ... A reload
+                                to fewer workers keeps them all, with what is queued in them */
+    uint32_t slot_count;     /* of slot_fds; gen->slots or more */
     bool inherited;
     struct listen_spec *next;
 };

@@ -15,7 +15,9 @@ struct child {
     uint32_t slot;         /* kept by a respawn */
     int channel;           /* its end of the socketpair; -1 without a master (master_process off) */
     bool respawned;        /* the slot's last holder died: its bookings are to be returned */
-    const volatile int *signal_seen; /* without a master the child gets signals itself */
+    volatile int *signal_seen; /* bits, BIT(SIGTERM) ...: signals sent to this process itself, with a
+                                  master or without. Set by the handler; the child takes them with
+                                  an atomic exchange. Never NULL */
 };
 
 struct role {
