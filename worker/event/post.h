@@ -22,6 +22,13 @@ void post_add(struct post_queue *q, struct post *p);
 void post_cancel(struct post *p);
 /* Runs until empty. */
 void post_run_all(struct post_queue *q);
+/* Runs what is queued now; what is added meanwhile stays queued. */
+void post_run_present(struct post_queue *q);
+
+static inline bool post_queue_empty(const struct post_queue *q)
+{
+    return q->head.next == &q->head;
+}
 
 static inline bool post_queued(const struct post *p)
 {

@@ -1,7 +1,9 @@
 /*
  * worker/event/timer.h - deadlines in a hierarchical wheel: set, move and cancel in constant time.
  *
- * Millisecond resolution; a timer never fires early, and late by at most 1/64 of its span.
+ * Millisecond resolution. A timer never fires early. Below four seconds it fires at its millisecond;
+ * above, due times are rounded up by at most 1/64 of the span, so that the timeouts of thousands of
+ * idle connections share a few wake-ups.
  */
 #pragma once
 
@@ -13,7 +15,7 @@ struct timer {
     void (*on_timer)(struct timer *timer);
 };
 
-#define TIMER_LEVELS 6
+#define TIMER_LEVELS 7 /* 64^7 ms: 139 years of uptime */
 
 struct timers {
     int64_t now_ms;
@@ -23,7 +25,7 @@ struct timers {
 
 void timers_init(struct timers *t, int64_t now_ms);
 
-/* On the process's loop: (re)arms to fire in `in_ms` (0 or less: this turn). Moving to a later time
+/* On the process's loop: (re)arms to fire in `in_ms` (0 or less: without sleeping first). Moving to a later time
    a timer that is set costs a store: it is moved when its old time comes. */
 void timer_set(struct timer *timer, int64_t in_ms);
 void timer_cancel(struct timer *timer);
