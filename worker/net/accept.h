@@ -18,6 +18,9 @@ typedef void accept_fn(int fd, const struct addr *peer, const struct listen_spec
 /* Called by the rooms' worker_start before accept_start. */
 void accept_family(enum family family, accept_fn *open);
 
+/* Whether a wake takes all that waits (multi_accept) or one. */
+void accept_multi(bool all);
+
 /* Listens on the generation's sockets (with reuseport: those of `slot`). */
 enum rc accept_start(const struct generation *gen, uint32_t slot);
 

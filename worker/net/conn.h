@@ -48,6 +48,7 @@ struct conn {
     void *tls;
     struct pool *pool;              /* NULL until conn_pool() is first called */
     const struct listen_spec *listen; /* NULL for connections we opened */
+    struct addr *local;             /* NULL until asked of the kernel; recycled memory */
     struct log log;
     uint64_t sent;                  /* bytes written */
     union {
@@ -59,8 +60,12 @@ struct conn {
     bool from_proxy;                /* peer was taken from a PROXY header or realip */
 };
 
-/* Prepares the members (the fd is open and non-blocking), links it in, registers it in the loop.
-   `number` is taken from conn_next_number(). RC_ERROR: the fd is still the caller's. */
+static_assert(sizeof(struct conn) <= 216, "an idle connection is small");
+
+/* Prepares the members (the fd is open, non-blocking, and connected or connecting), links it in,
+   registers it in the loop. The log starts as the process's, with conn_next_number(). What else is
+   in *c is left alone: set `listen` and `peer` before or after. RC_ERROR: the fd is still the
+   caller's. */
 enum rc conn_open(struct conn *c, int fd, const struct conn_io *io,
                   const struct conn_owner *owner, void (*on_event)(struct event *ev));
 
@@ -79,9 +84,15 @@ void *conn_alloc(size_t bytes);
 
 struct pool *conn_pool(struct conn *c);
 
-/* The local address, asked of the kernel when first needed. */
+/* The local address, asked of the kernel when first needed (never, if the listen names it).
+   RC_ERROR: the connection is gone. */
 enum rc conn_local(struct conn *c, struct addr *out);
 void conn_peer(const struct conn *c, struct addr *out);
+void conn_set_peer(struct conn *c, const struct addr *from);
+
+/* How bad a failed call on this connection is: a client that goes away is worth an info line, an
+   origin an error, the rest is an alert. */
+enum log_level conn_log_level(const struct conn *c, int err);
 
 static inline ssize_t conn_recv(struct conn *c, void *into, size_t room)
 {
@@ -107,7 +118,10 @@ struct conn_stats {
 };
 extern struct conn_stats conn_stats;
 
-/* Calls owner->on_drain of each open connection. */
+/* Calls owner->on_drain of each open connection. It may close any of them. */
 void conn_drain_all(bool successor);
+/* Shuts every open connection down in both directions: their machines meet the end of the stream,
+   or an error, and finish in their own way. */
+void conn_cut_all(void);
 
 extern const struct conn_io conn_plain;  /* io.c */

@@ -1,0 +1,278 @@
+/*
+ * worker/net/accept.c - taking connections from listening sockets, and pausing when none can be kept.
+ *
+ * The sockets belong to the master; all workers wait on the same ones, EPOLLEXCLUSIVE wakes one.
+ * While paused they are out of the epoll set, so that a full worker does not spin and another takes
+ * the connection.
+ */
+#include "worker/net/accept.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/generation.h"
+#include "common/pool.h"
+#include "worker/net/conn.h"
+
+#define RETRY_MS 500
+
+struct listener {
+    struct event ev;
+    struct post post;
+    const struct listen_spec *spec;
+    bool shared;  /* other specs came through it: the local address picks one */
+};
+
+static struct {
+    accept_fn *open[FAMILY_MAIL + 1];
+    const struct generation *gen;
+    struct listener *listeners;
+    uint32_t count;
+    bool multi;
+    bool paused;
+    struct timer retry;
+    struct post resume;
+} here;
+
+void accept_family(enum family family, accept_fn *open)
+{
+    here.open[family] = open;
+}
+
+void accept_multi(bool all)
+{
+    here.multi = all;
+}
+
+/* Pausing ---------------------------------------------------------------------------------------- */
+
+static void pause_all(void)
+{
+    if (here.paused)
+        return;
+    here.paused = true;
+    for (uint32_t i = 0; i < here.count; i++) {
+        loop_remove(&here.listeners[i].ev);
+        post_cancel(&here.listeners[i].post);
+    }
+    timer_set(&here.retry, RETRY_MS);
+}
+
+static void go_on(void)
+{
+    here.paused = false;
+    timer_cancel(&here.retry);
+    for (uint32_t i = 0; i < here.count; i++)
+        if (loop_add_level(&here.listeners[i].ev, true) != RC_OK) {
+            while (i-- > 0)
+                loop_remove(&here.listeners[i].ev);
+            here.paused = true;
+            timer_set(&here.retry, RETRY_MS);
+            return;
+        }
+}
+
+static void run_resume(struct post *post)
+{
+    if (here.paused)
+        go_on();
+}
+
+static void on_retry(struct timer *timer)
+{
+    post_now(&here.resume);
+}
+
+void accept_resume(void)
+{
+    if (unlikely(here.paused))
+        post_now(&here.resume);
+}
+
+/* Accepting -------------------------------------------------------------------------------------- */
+
+/* The spec whose address the connection was made to. */
+static const struct listen_spec *pick_spec(const struct listener *l, int fd)
+{
+    struct addr local = {.len = sizeof(local.any)};
+
+    if (!l->shared)
+        return l->spec;
+    if (getsockname(fd, &local.sa, &local.len) != 0) {
+        log_error(&process_log, LOG_CRIT, errno, "getsockname() failed");
+        return l->spec;
+    }
+    for (const struct listen_spec *s = here.gen->listens; s != NULL; s = s->next)
+        if (s->through == l->spec && addr_eq(&s->addr, &local))
+            return s;
+    return l->spec;
+}
+
+/* The connection was lost before it was accepted; accept(2) lists these. */
+static bool is_about_one(int err)
+{
+    switch (err) {
+    case ECONNABORTED:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EPERM:
+    case EPROTO:
+    case ETIMEDOUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void accept_failed(const struct listener *l, int err)
+{
+    static int64_t last_ms;
+    bool exhausted = err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+
+    if (err == EAGAIN || err == EINTR)
+        return;
+    if (is_about_one(err)) {
+        log_error(&process_log, LOG_INFO, err, "accept4() on %" STR_FMT " failed",
+                  STR_ARG(l->spec->text));
+        return;
+    }
+    if (log_allowed(&last_ms))
+        log_error(&process_log, exhausted ? LOG_CRIT : LOG_ALERT, err, "accept4() failed");
+    pause_all();
+}
+
+static bool has_place(void)
+{
+    static int64_t last_ms;
+
+    if (conn_stats.open < conn_stats.limit || conn_stats.limit == 0)
+        return true;
+    if (log_allowed(&last_ms))
+        log_error(&process_log, LOG_ALERT, 0, "%u worker_connections are not enough",
+                  conn_stats.limit);
+    pause_all();
+    return false;
+}
+
+static bool accept_one(struct listener *l)
+{
+    struct addr peer;
+    int fd;
+
+    if (!has_place())
+        return false;
+    peer.len = sizeof(peer.any);
+    fd = accept4(l->ev.fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        accept_failed(l, errno);
+        return false;
+    }
+    if (peer.len < sizeof(sa_family_t)) /* an unnamed unix socket */
+        peer.sa.sa_family = l->spec->addr.sa.sa_family;
+    conn_stats.accepted++;
+    here.open[l->spec->family](fd, &peer, pick_spec(l, fd));
+    conn_stats.handled++;
+    return true;
+}
+
+static void run_accept(struct post *post)
+{
+    struct listener *l = CONTAINER(post, struct listener, post);
+
+    while (accept_one(l) && here.multi && here.listeners != NULL)
+        ;
+}
+
+static void on_readable(struct event *ev)
+{
+    post_now(&CONTAINER(ev, struct listener, ev)->post);
+}
+
+/* Starting and stopping -------------------------------------------------------------------------- */
+
+static int spec_fd(const struct listen_spec *spec, uint32_t slot)
+{
+    if (spec->kind != LISTEN_TCP || spec->through != NULL)
+        return -1;
+    if (spec->slot_fds != NULL)
+        return slot < spec->slot_count ? spec->slot_fds[slot] : -1;
+    return spec->fd;
+}
+
+static bool is_shared(const struct listen_spec *spec)
+{
+    for (const struct listen_spec *s = here.gen->listens; s != NULL; s = s->next)
+        if (s->through == spec)
+            return true;
+    return false;
+}
+
+static uint32_t count_listeners(uint32_t slot)
+{
+    uint32_t count = 0;
+
+    for (const struct listen_spec *s = here.gen->listens; s != NULL; s = s->next)
+        count += spec_fd(s, slot) >= 0;
+    return count;
+}
+
+static enum rc listen_on(const struct listen_spec *spec, int fd)
+{
+    struct listener *l = &here.listeners[here.count];
+
+    must(here.open[spec->family] != NULL);
+    *l = (struct listener){
+        .ev = {.fd = fd, .on_event = on_readable},
+        .post = {.run = run_accept},
+        .spec = spec,
+        .shared = is_shared(spec),
+    };
+    if (loop_add_level(&l->ev, true) != RC_OK)
+        return RC_ERROR;
+    here.count++;
+    return RC_OK;
+}
+
+enum rc accept_start(const struct generation *gen, uint32_t slot)
+{
+    uint32_t count;
+
+    here.gen = gen;
+    here.retry.on_timer = on_retry;
+    here.resume.run = run_resume;
+    count = count_listeners(slot);
+    here.listeners = pool_malloc(MAX(count, 1) * sizeof(*here.listeners));
+    for (const struct listen_spec *s = gen->listens; s != NULL; s = s->next) {
+        int fd = spec_fd(s, slot);
+
+        if (fd >= 0 && listen_on(s, fd) != RC_OK)
+            return RC_ERROR;
+    }
+    return RC_OK;
+}
+
+/* The master has the sockets open too: without removal epoll would go on reporting them. */
+void accept_stop(void)
+{
+    for (uint32_t i = 0; i < here.count; i++) {
+        struct listener *l = &here.listeners[i];
+
+        if (!here.paused)
+            loop_remove(&l->ev);
+        post_cancel(&l->post);
+        close(l->ev.fd);
+    }
+    timer_cancel(&here.retry);
+    post_cancel(&here.resume);
+    free(here.listeners);
+    here.listeners = NULL;
+    here.count = 0;
+    here.paused = false;
+}

@@ -1,0 +1,315 @@
+/*
+ * worker/net/conn.c - the life of a connection, and the memory it lives in.
+ *
+ * Structs that embed a connection are recycled by size. What died in a turn is collected at its
+ * end, so that an event still queued, or a neighbour's post, finds a closed connection and not
+ * another one.
+ */
+#include "worker/net/conn.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/listen_spec.h"
+#include "common/poison.h"
+#include "worker/net/accept.h"
+
+#define STEP       32    /* sizes are rounded up to a multiple */
+#define LARGEST    4096  /* above: malloc and free */
+#define IDLE_LIMIT 1024  /* kept of each size */
+
+struct conn_stats conn_stats;
+
+static struct conn *all;         /* newest first */
+static struct conn *walk_next;   /* the next one conn_drain_all will visit */
+static uint32_t last_number;
+
+uint32_t conn_next_number(void)
+{
+    if (++last_number == 0) /* 0 means "none" in a log line */
+        last_number = 1;
+    return last_number;
+}
+
+/* Memory ----------------------------------------------------------------------------------------- */
+
+struct idle {
+    struct idle *next;
+};
+
+static struct {
+    struct idle *first;
+    uint32_t count;
+} idle[LARGEST / STEP + 1];
+
+static void *take(size_t class)
+{
+    struct idle *memory = idle[class].first;
+
+    if (memory == NULL)
+        return pool_malloc(class * STEP);
+    unpoison(memory, class * STEP);
+    idle[class].first = memory->next;
+    idle[class].count--;
+    return memory;
+}
+
+static void give(void *data, size_t bytes)
+{
+    size_t class = (bytes + STEP - 1) / STEP;
+    struct idle *memory = data;
+
+    if (bytes > LARGEST || idle[class].count == IDLE_LIMIT) {
+        free(memory);
+        return;
+    }
+    memory->next = idle[class].first;
+    idle[class].first = memory;
+    idle[class].count++;
+    poison(memory, class * STEP);
+}
+
+void *conn_alloc(size_t bytes)
+{
+    return memset(bytes > LARGEST ? pool_malloc(bytes) : take((bytes + STEP - 1) / STEP), 0, bytes);
+}
+
+struct dead {
+    void *memory;
+    size_t bytes;
+};
+
+static struct dead *dead;
+static size_t dead_count, dead_cap;
+
+static void collect(struct post *post)
+{
+    for (size_t i = 0; i < dead_count; i++)
+        give(dead[i].memory, dead[i].bytes);
+    dead_count = 0;
+    if (dead_cap > 1024) { /* a burst is over */
+        free(dead);
+        dead = NULL;
+        dead_cap = 0;
+    }
+}
+
+static struct post collector = {.run = collect};
+
+void conn_collect(void *memory, size_t bytes)
+{
+    if (dead_count == dead_cap) {
+        size_t cap = MAX(dead_cap * 2, 64);
+        struct dead *more = pool_malloc(cap * sizeof(*more));
+
+        if (dead_count > 0)
+            memcpy(more, dead, dead_count * sizeof(*more));
+        free(dead);
+        dead = more;
+        dead_cap = cap;
+    }
+    dead[dead_count++] = (struct dead){memory, bytes};
+    post_turn_end(&collector);
+}
+
+/* Opening and closing ---------------------------------------------------------------------------- */
+
+static void link_in(struct conn *c)
+{
+    c->prev = NULL;
+    c->next = all;
+    if (all != NULL)
+        all->prev = c;
+    all = c;
+    conn_stats.open++;
+}
+
+static void unlink_conn(struct conn *c)
+{
+    if (walk_next == c)
+        walk_next = c->next;
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    else
+        all = c->next;
+    if (c->next != NULL)
+        c->next->prev = c->prev;
+    c->next = c->prev = NULL;
+    conn_stats.open--;
+}
+
+enum rc conn_open(struct conn *c, int fd, const struct conn_io *io, const struct conn_owner *owner,
+                  void (*on_event)(struct event *ev))
+{
+    c->ev = (struct event){.fd = fd, .on_event = on_event};
+    c->io = io;
+    c->owner = owner;
+    c->log = process_log;
+    c->log.conn_number = conn_next_number();
+    if (loop_add(&c->ev) != RC_OK) {
+        c->ev.fd = -1;
+        return RC_ERROR;
+    }
+    link_in(c);
+    return RC_OK;
+}
+
+static void forget_local(struct conn *c)
+{
+    if (c->local != NULL)
+        give(c->local, sizeof(*c->local));
+    c->local = NULL;
+}
+
+void conn_close(struct conn *c)
+{
+    assert(c->ev.fd >= 0);
+    loop_forget(&c->ev);
+    if (close(c->ev.fd) != 0)
+        log_error(&c->log, LOG_ALERT, errno, "close() of a socket failed");
+    c->ev.fd = -1;
+    timer_cancel(&c->timer);
+    post_cancel(&c->post);
+    if (c->pool != NULL)
+        pool_destroy(c->pool);
+    c->pool = NULL;
+    forget_local(c);
+    unlink_conn(c);
+    accept_resume();
+}
+
+void conn_reset(struct conn *c)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    if (setsockopt(c->ev.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) != 0)
+        log_error(&c->log, LOG_ALERT, errno, "setsockopt(SO_LINGER) failed");
+    conn_close(c);
+}
+
+struct pool *conn_pool(struct conn *c)
+{
+    if (c->pool == NULL)
+        c->pool = pool_create(POOL_BLOCK);
+    return c->pool;
+}
+
+void conn_drain_all(bool successor)
+{
+    struct conn *c;
+
+    for (c = all; c != NULL; c = walk_next) {
+        walk_next = c->next;
+        if (c->owner->on_drain != NULL)
+            c->owner->on_drain(c, successor);
+    }
+}
+
+void conn_cut_all(void)
+{
+    for (struct conn *c = all; c != NULL; c = c->next)
+        if (shutdown(c->ev.fd, SHUT_RDWR) != 0 && errno != ENOTCONN)
+            log_error(&c->log, LOG_ALERT, errno, "shutdown() failed");
+}
+
+/* Addresses -------------------------------------------------------------------------------------- */
+
+static enum rc ask_local(struct conn *c)
+{
+    struct addr *local = take((sizeof(*local) + STEP - 1) / STEP);
+
+    memset(local, 0, sizeof(*local));
+    local->len = sizeof(local->any);
+    if (getsockname(c->ev.fd, &local->sa, &local->len) == 0) {
+        c->local = local;
+        return RC_OK;
+    }
+    log_error(&c->log, LOG_CRIT, errno, "getsockname() failed");
+    give(local, sizeof(*local));
+    return RC_ERROR;
+}
+
+enum rc conn_local(struct conn *c, struct addr *out)
+{
+    if (c->listen != NULL && !addr_is_wildcard(&c->listen->addr)) {
+        *out = c->listen->addr;
+        return RC_OK;
+    }
+    if (c->local == NULL && ask_local(c) != RC_OK)
+        return RC_ERROR;
+    *out = *c->local;
+    return RC_OK;
+}
+
+static socklen_t peer_bytes(sa_family_t family)
+{
+    switch (family) {
+    case AF_INET:
+        return sizeof(struct sockaddr_in);
+    case AF_INET6:
+        return sizeof(struct sockaddr_in6);
+    default:
+        return sizeof(sa_family_t);
+    }
+}
+
+void conn_peer(const struct conn *c, struct addr *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->len = peer_bytes(c->peer.sa.sa_family);
+    memcpy(&out->any, &c->peer, out->len);
+}
+
+void conn_set_peer(struct conn *c, const struct addr *from)
+{
+    memset(&c->peer, 0, sizeof(c->peer));
+    memcpy(&c->peer, &from->any, peer_bytes(from->sa.sa_family));
+}
+
+/* Socket options --------------------------------------------------------------------------------- */
+
+static void set_tcp_option(struct conn *c, int option, const char *name, int on)
+{
+    if (c->peer.sa.sa_family == AF_UNIX)
+        return;
+    if (setsockopt(c->ev.fd, IPPROTO_TCP, option, &on, sizeof(on)) != 0 && errno != ENOPROTOOPT &&
+        errno != EOPNOTSUPP) /* a unix socket */
+        log_error(&c->log, conn_log_level(c, errno), errno, "setsockopt(%s) failed", name);
+}
+
+void conn_nodelay(struct conn *c)
+{
+    if (c->nodelay_set)
+        return;
+    c->nodelay_set = true;
+    set_tcp_option(c, TCP_NODELAY, "TCP_NODELAY", 1);
+}
+
+void conn_cork(struct conn *c, bool on)
+{
+    if (c->cork_set == on)
+        return;
+    c->cork_set = on;
+    set_tcp_option(c, TCP_CORK, "TCP_CORK", on);
+}
+
+enum log_level conn_log_level(const struct conn *c, int err)
+{
+    switch (err) {
+    case EPIPE:
+    case ECONNRESET:
+    case ENOTCONN:
+    case ETIMEDOUT:
+    case ECONNREFUSED:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+        return c->listen != NULL ? LOG_INFO : LOG_ERROR;
+    default:
+        return LOG_ALERT;
+    }
+}

@@ -1,0 +1,145 @@
+/*
+ * worker/net/source.c - the simple sources: memory, a file range, nothing.
+ */
+#include "worker/net/source.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/pool.h"
+#include "worker/event/post.h"
+
+#define READ_BYTES (64 * 1024) /* a file read for a reader that takes no file pieces */
+
+void source_close(struct source *s)
+{
+    if (s != NULL)
+        s->ops->close(s);
+}
+
+void source_wake(struct source *s)
+{
+    if (s->waiter != NULL)
+        post_now(s->waiter);
+}
+
+/* Memory ----------------------------------------------------------------------------------------- */
+
+struct memory_source {
+    struct source source;
+    struct str rest;
+};
+
+static enum pull memory_pull(struct source *s, struct chain *out, size_t max)
+{
+    struct memory_source *m = CONTAINER(s, struct memory_source, source);
+    size_t len = MIN(max, m->rest.len);
+
+    chain_add(out, m->rest.data, len);
+    m->rest = str_from(m->rest, len);
+    s->length = (int64_t)m->rest.len;
+    return m->rest.len == 0 ? PULL_END : PULL_MORE;
+}
+
+static void nothing_to_close(struct source *s)
+{
+}
+
+static const struct source_ops memory_ops = {"memory", memory_pull, nothing_to_close};
+
+struct source *source_memory(struct pool *pool, struct str text)
+{
+    struct memory_source *m = pool_zalloc(pool, sizeof(*m));
+
+    m->source = (struct source){.ops = &memory_ops, .length = (int64_t)text.len, .file_ok = true};
+    m->rest = text;
+    return &m->source;
+}
+
+/* A file range ----------------------------------------------------------------------------------- */
+
+struct file_source {
+    struct source source; /* its length is what is left */
+    int fd;
+    int64_t offset;
+    struct buf buf;
+};
+
+static enum pull file_add(struct file_source *f, struct chain *out, size_t len)
+{
+    chain_add_file(out, f->fd, f->offset, len);
+    return PULL_MORE;
+}
+
+static enum pull file_read(struct file_source *f, struct chain *out, size_t *len)
+{
+    ssize_t n;
+
+    if (f->buf.start == NULL)
+        buf_take(&f->buf, MIN(*len, READ_BYTES));
+    *len = MIN(*len, (size_t)(f->buf.end - f->buf.start));
+    do
+        n = pread(f->fd, f->buf.start, *len, f->offset);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0) {
+        log_error(&process_log, LOG_CRIT, n < 0 ? errno : 0,
+                  n < 0 ? "pread() failed" : "file was truncated while it was read");
+        return PULL_ERROR;
+    }
+    *len = (size_t)n;
+    chain_add(out, f->buf.start, *len);
+    return PULL_MORE;
+}
+
+static enum pull file_pull(struct source *s, struct chain *out, size_t max)
+{
+    struct file_source *f = CONTAINER(s, struct file_source, source);
+    size_t len = (size_t)MIN((uint64_t)s->length, max);
+    enum pull result;
+
+    if (s->length == 0)
+        return PULL_END;
+    result = s->file_ok ? file_add(f, out, len) : file_read(f, out, &len);
+    if (result == PULL_ERROR)
+        return result;
+    f->offset += (int64_t)len;
+    s->length -= (int64_t)len;
+    return s->length == 0 ? PULL_END : PULL_MORE;
+}
+
+static void file_close(struct source *s)
+{
+    buf_give(&CONTAINER(s, struct file_source, source)->buf);
+}
+
+static const struct source_ops file_ops = {"file", file_pull, file_close};
+
+struct source *source_file(struct pool *pool, int fd, int64_t offset, int64_t len)
+{
+    struct file_source *f = pool_zalloc(pool, sizeof(*f));
+
+    f->source = (struct source){.ops = &file_ops, .length = len, .file_ok = true};
+    f->fd = fd;
+    f->offset = offset;
+    return &f->source;
+}
+
+/* Nothing ---------------------------------------------------------------------------------------- */
+
+static enum pull empty_pull(struct source *s, struct chain *out, size_t max)
+{
+    return PULL_END;
+}
+
+static const struct source_ops empty_ops = {"empty", empty_pull, nothing_to_close};
+
+/* One for all: readers may set its waiter, it never wakes anybody. */
+struct source *source_empty(void)
+{
+    static struct source empty;
+
+    empty = (struct source){.ops = &empty_ops, .file_ok = true};
+    return &empty;
+}
