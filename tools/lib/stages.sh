@@ -13,7 +13,7 @@ die() {
 }
 
 # stage NAME COMMAND... - runs it, with one line of progress. Returns the command's status; on
-# failure the log is printed too.
+# failure the end of the log is printed too.
 stage() {
     local name=$1 start=$SECONDS log status pid
     shift
@@ -34,7 +34,7 @@ stage() {
         printf '  %-40s %4ds\n' "$name" $((SECONDS - start))
     else
         printf '  %-40s %4ds  FAILED\n' "$name" $((SECONDS - start))
-        sed 's/^/    /' "$log" >&2
+        tail -n 400 "$log" | sed 's/^/    /' >&2
         printf '%s failed (%s)\n' "$name" "$log" >&2
     fi
     return "$status"
