@@ -5,12 +5,17 @@
 
 #include "common/generation.h"
 #include "common/role.h"
+#include "worker/drain.h"
 #include "worker/event/loop.h"
 
 struct worker {
     const struct generation *gen;
     uint32_t slot;
-    struct loop loop;
+    bool respawned;        /* the slot's last holder died: return what it had booked before serving */
     bool draining;
+    struct loop loop;
+    struct drain drain;
     struct log log;
 };
+
+extern const struct role worker_role;

@@ -46,7 +46,7 @@ void accept_multi(bool all)
     here.multi = all;
 }
 
-/* Pausing ---------------------------------------------------------------------------------------- */
+/* Pausing -------------------------------------------------------------------------------------- */
 
 static void pause_all(void)
 {
@@ -91,7 +91,7 @@ void accept_resume(void)
         post_now(&here.resume);
 }
 
-/* Accepting -------------------------------------------------------------------------------------- */
+/* Accepting ------------------------------------------------------------------------------------ */
 
 /* The spec whose address the connection was made to. */
 static const struct listen_spec *pick_spec(const struct listener *l, int fd)
@@ -195,7 +195,7 @@ static void on_readable(struct event *ev)
     post_now(&CONTAINER(ev, struct listener, ev)->post);
 }
 
-/* Starting and stopping -------------------------------------------------------------------------- */
+/* Starting and stopping ------------------------------------------------------------------------ */
 
 static int spec_fd(const struct listen_spec *spec, uint32_t slot)
 {

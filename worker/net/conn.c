@@ -34,7 +34,7 @@ uint32_t conn_next_number(void)
     return last_number;
 }
 
-/* Memory ----------------------------------------------------------------------------------------- */
+/* Memory --------------------------------------------------------------------------------------- */
 
 struct idle {
     struct idle *next;
@@ -115,7 +115,7 @@ void conn_collect(void *memory, size_t bytes)
     post_turn_end(&collector);
 }
 
-/* Opening and closing ---------------------------------------------------------------------------- */
+/* Opening and closing -------------------------------------------------------------------------- */
 
 static void link_in(struct conn *c)
 {
@@ -215,7 +215,7 @@ void conn_cut_all(void)
             log_error(&c->log, LOG_ALERT, errno, "shutdown() failed");
 }
 
-/* Addresses -------------------------------------------------------------------------------------- */
+/* Addresses ------------------------------------------------------------------------------------ */
 
 static enum rc ask_local(struct conn *c)
 {
@@ -269,7 +269,7 @@ void conn_set_peer(struct conn *c, const struct addr *from)
     memcpy(&c->peer, &from->any, peer_bytes(from->sa.sa_family));
 }
 
-/* Socket options --------------------------------------------------------------------------------- */
+/* Socket options ------------------------------------------------------------------------------- */
 
 static void set_tcp_option(struct conn *c, int option, const char *name, int on)
 {

@@ -25,7 +25,7 @@ void source_wake(struct source *s)
         post_now(s->waiter);
 }
 
-/* Memory ----------------------------------------------------------------------------------------- */
+/* Memory --------------------------------------------------------------------------------------- */
 
 struct memory_source {
     struct source source;
@@ -58,7 +58,7 @@ struct source *source_memory(struct pool *pool, struct str text)
     return &m->source;
 }
 
-/* A file range ----------------------------------------------------------------------------------- */
+/* A file range --------------------------------------------------------------------------------- */
 
 struct file_source {
     struct source source; /* its length is what is left */
@@ -126,7 +126,7 @@ struct source *source_file(struct pool *pool, int fd, int64_t offset, int64_t le
     return &f->source;
 }
 
-/* Nothing ---------------------------------------------------------------------------------------- */
+/* Nothing -------------------------------------------------------------------------------------- */
 
 static enum pull empty_pull(struct source *s, struct chain *out, size_t max)
 {
