@@ -15,7 +15,7 @@ static bool fail(const char **why, const char *reason)
     return false;
 }
 
-/* Text to address -------------------------------------------------------------------------------- */
+/* Text to address ------------------------------------------------------------------------------ */
 
 static bool parse_port(struct str text, int *port)
 {
@@ -220,7 +220,7 @@ bool addr_parse_cidr(struct addr *out, int *prefix, struct str text, bool *had_h
     return true;
 }
 
-/* Address to text -------------------------------------------------------------------------------- */
+/* Address to text ------------------------------------------------------------------------------ */
 
 static char *print_v4(char *out, const struct in_addr *host)
 {
@@ -294,7 +294,7 @@ size_t addr_print(const struct addr *a, char *out, size_t room)
     return copy_out(out, room, text, end);
 }
 
-/* Comparing -------------------------------------------------------------------------------------- */
+/* Comparing ------------------------------------------------------------------------------------ */
 
 static struct str unix_path(const struct addr *a)
 {

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* How a piece of work ended. RC_AGAIN: not yet; an event or a timer is armed and will call again. */
+/* How a piece of work ended. RC_AGAIN: not yet; an event or timer is armed and will call again. */
 enum rc { RC_OK, RC_AGAIN, RC_ERROR };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -28,8 +28,8 @@ enum rc { RC_OK, RC_AGAIN, RC_ERROR };
 #define UNUSED                 __attribute__((unused))
 
 /*
- * What must hold or memory or a zone would be corrupted; checked in every build. Prints the place to
- * stderr and aborts. `assert` is for our own bugs that do less harm; release builds drop it.
+ * What must hold or memory or a zone would be corrupted; checked in every build. Prints the place
+ * to stderr and aborts. `assert` is for our own bugs that do less harm; release builds drop it.
  */
 #define must(cond) (likely(cond) ? (void)0 : must_failed(#cond, __FILE__, __LINE__))
 NORETURN void must_failed(const char *cond, const char *file, int line);

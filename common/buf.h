@@ -30,7 +30,7 @@ static inline struct str buf_str(const struct buf *b)
     return str_range(b->pos, b->last);
 }
 
-/* An empty buffer of at least `bytes` (rounded up to a multiple of 512). Never fails (see pool.h). */
+/* An empty buffer of at least `bytes`, rounded up to a multiple of 512. Never fails: see pool.h. */
 void buf_take(struct buf *b, size_t bytes);
 
 /* Gives it back; b becomes empty with start NULL. A buf without memory is left alone. */

@@ -59,5 +59,5 @@ void chain_clear(struct chain *c);
 /* Moves all of `from` to the end of c; from is empty afterwards. */
 void chain_move(struct chain *c, struct chain *from);
 
-/* The leading memory pieces as an iovec of at most `cap` entries and `max` bytes; returns how many. */
+/* The leading memory pieces as an iovec of at most `cap` entries and `max` bytes; their count. */
 int chain_iovec(const struct chain *c, struct iovec *iov, int cap, size_t max);

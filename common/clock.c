@@ -47,7 +47,7 @@ void clock_fake(int64_t mono_ms, int64_t wall_ms)
     clock_wall_ms = wall_ms;
 }
 
-/* Pieces of a text ------------------------------------------------------------------------------- */
+/* Pieces of a text ----------------------------------------------------------------------------- */
 
 static char *put_name(char *out, const char *names, int i)
 {
@@ -92,7 +92,7 @@ static char *put_date(char *out, const struct tm *tm, char sep)
     return put(out, tm->tm_mday, 2);
 }
 
-/* The forms -------------------------------------------------------------------------------------- */
+/* The forms ------------------------------------------------------------------------------------ */
 
 typedef char *print_fn(char *out, const struct tm *tm);
 

@@ -7,7 +7,7 @@
 
 #include "common/str.h"
 
-/* Reads the clocks anew. A text is reprinted only when its second has changed and it is asked for. */
+/* Reads the clocks anew. A text is reprinted when asked for in a new second, not before. */
 void clock_update(void);
 
 /* Freezes time for tests: monotonic milliseconds and wall-clock milliseconds. clock_update then

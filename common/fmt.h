@@ -19,4 +19,4 @@ static inline char *fmt_str(char *out, struct str s)
 
 char *fmt_uint(char *out, uint64_t n);              /* at most 20 bytes */
 char *fmt_hex(char *out, uint64_t n);               /* lower case, no leading zeros, at most 16 */
-char *fmt_pad(char *out, uint64_t n, int width);    /* zero-padded to width digits; more if n has more */
+char *fmt_pad(char *out, uint64_t n, int width);    /* zero-padded to width digits or more */

@@ -82,7 +82,7 @@ bool log_allowed(int64_t *last_ms)
     return true;
 }
 
-/* Composing -------------------------------------------------------------------------------------- */
+/* Composing ------------------------------------------------------------------------------------ */
 
 struct line {
     char *pos;
@@ -208,7 +208,7 @@ static size_t compose_short_line(char *out, const struct log_record *r)
     return (size_t)(l.pos - out);
 }
 
-/* Writing ---------------------------------------------------------------------------------------- */
+/* Writing -------------------------------------------------------------------------------------- */
 
 static void write_file(struct log_file *file, struct str line)
 {

@@ -52,7 +52,7 @@ static void *reserve[RESERVE_COUNT];
 static int reserve_count;
 static bool reserve_ready;
 
-/* The reserve ------------------------------------------------------------------------------------ */
+/* The reserve ---------------------------------------------------------------------------------- */
 
 static void refill_reserve(void)
 {
@@ -90,7 +90,7 @@ void *pool_malloc(size_t bytes)
     return data;
 }
 
-/* Blocks ----------------------------------------------------------------------------------------- */
+/* Blocks --------------------------------------------------------------------------------------- */
 
 static struct block *take_block(size_t bytes, bool may_fail)
 {
@@ -139,7 +139,7 @@ void pool_trim(size_t keep)
     }
 }
 
-/* Pools ------------------------------------------------------------------------------------------ */
+/* Pools ---------------------------------------------------------------------------------------- */
 
 struct pool *pool_create(size_t block_bytes)
 {

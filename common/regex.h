@@ -36,8 +36,8 @@ struct regex *regex_compile(struct pool *pool, struct str pattern, bool nocase,
    given up (too much backtracking): see regex_failure. */
 int regex_match(const struct regex *re, struct str subject);
 
-/* Of the last match: start and end offsets into its subject, SIZE_MAX for a group that took no part.
-   Only the pairs that regex_match counted are set. Valid until the next match. */
+/* Of the last match: start and end offsets into its subject, SIZE_MAX for a group that took no
+   part. Only the pairs that regex_match counted are set. Valid until the next match. */
 const size_t *regex_captures(void);
 
 /* Group i of the last match, STR_NONE if it took no part. `pairs` is what regex_match returned. */

@@ -78,7 +78,7 @@ static void prints_what_the_kernel_says(void)
     is_slice(str_range(out, out + addr_print(&a, out, sizeof(out))), "unix:", "an unnamed peer");
     memcpy(a.un.sun_path, "\0name", 5);
     a.len = sizeof(sa_family_t) + 5;
-    is_slice(str_range(out, out + addr_print(&a, out, sizeof(out))), "unix:@name", "an abstract one");
+    is_slice(str_range(out, out + addr_print(&a, out, sizeof(out))), "unix:@name", "abstract");
     memset(a.un.sun_path, 'p', sizeof(a.un.sun_path));
     a.len = sizeof(a.un);
     is_int((int64_t)addr_print(&a, out, sizeof(out)), 113, "a path that fills the field");

@@ -137,7 +137,8 @@ static void fixed_hash_never_changes(void)
     /* It is in shared zones and file names: a change is a change of their layout. */
     is_int((int64_t)str_hash_fixed(STR("")), INT64_C(343692591842238780), "of nothing");
     is_int((int64_t)str_hash_fixed(STR("abc")), INT64_C(2429212657171598242), "of three bytes");
-    is_int((int64_t)str_hash_fixed(STR("http://example.com/index.html")), INT64_C(9073530155350352956),
+    is_int((int64_t)str_hash_fixed(STR("http://example.com/index.html")),
+           INT64_C(9073530155350352956),
            "of a longer one");
 }
 
