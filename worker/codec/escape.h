@@ -5,14 +5,13 @@
 
 #include "common/pool.h"
 
-/* What gets a percent code, besides controls, space, DEL and all above 0x7e: */
+/* What gets a percent code besides controls and space. All but the last also code DEL and above. */
 enum escape_kind {
-    ESCAPE_PATH,      /*  " # % ? < > \ ^ ` { | }           a path of a URI being built */
-    ESCAPE_ARGS,      /*  " # % & + ? < > \ ^ ` { | } ;     inside a query value */
-    ESCAPE_COMPONENT, /*  all but letters, digits and - . _ ~ */
-    ESCAPE_REDIRECT,  /*  only the common set: for a URI that is complete already (Location) */
-    ESCAPE_REFRESH,   /*  " ' and controls: inside a quoted attribute */
-    ESCAPE_MEMCACHED, /*  % and controls only: a key */
+    ESCAPE_URI,       /* " # % < > ? \ ^ ` { | }        a path */
+    ESCAPE_ARGS,      /* the same and & + ;             text that goes into a query */
+    ESCAPE_COMPONENT, /* all but letters, digits and - . _ ~ */
+    ESCAPE_REFRESH,   /* " '                            a URI inside a quoted attribute */
+    ESCAPE_MEMCACHED, /* %                              a key */
     ESCAPE_KINDS
 };
 
@@ -22,15 +21,23 @@ size_t escape_count(struct str text, enum escape_kind kind);
 /* Writes the escaped form, text.len + 2 * escape_count bytes. Returns the end. */
 char *escape_write(char *out, struct str text, enum escape_kind kind);
 
-/* Either of the above as fits: the same slice, or a copy in pool. */
+/* The same slice when nothing needs a code, else a copy in pool. */
 struct str escape(struct pool *pool, struct str text, enum escape_kind kind);
+
+enum unescape_kind {
+    UNESCAPE_ALL,
+    UNESCAPE_URI,      /* a '?' ends it, encoded or not; it is not taken over */
+    UNESCAPE_REDIRECT, /* printable characters above '%' only; what is behind a '?' stays as it is */
+};
 
 /* Decodes percent codes in place or elsewhere (out may be text.data). A '%' that two hexadecimal
    digits do not follow stays. Returns the end. */
-char *unescape_write(char *out, struct str text);
-struct str unescape(struct pool *pool, struct str text);
+char *unescape_write(char *out, struct str text, enum unescape_kind kind);
 
-/* < > & " as entities. */
+/* The same slice when there is nothing to decode, else a copy in pool. */
+struct str unescape(struct pool *pool, struct str text, enum unescape_kind kind);
+
+/* < > & " as entities: bytes it would take, and as above. */
 size_t escape_html_bytes(struct str text);
 char *escape_html_write(char *out, struct str text);
 struct str escape_html(struct pool *pool, struct str text);

@@ -55,10 +55,31 @@ struct http_fields {
 
 void fields_init(struct http_fields *f, struct pool *pool);
 
-/* Adds one; id is set by the caller (FIELD_OTHER, or field_find_id(name)). NULL when the list is
-   full (65535, or the in-place ones without a pool) or memory is short. The new item may be changed
-   by the caller, except for its id. Pointers to earlier items become invalid. */
-struct http_field *fields_add(struct http_fields *f, struct str name, struct str value, uint8_t id);
+#define FIELDS_MAX 65535
+
+/* Doubles the room; false when the list is at its limit, has no pool, or memory is short. */
+bool fields_grow(struct http_fields *f);
+
+/* Adds one; the caller says the id (FIELD_OTHER, or field_find_id(name)). NULL when there is no
+   room. The new item may be changed by the caller, except for its id. Pointers to earlier items
+   become invalid. */
+static inline struct http_field *fields_add(struct http_fields *f, struct str name,
+                                            struct str value, uint8_t id)
+{
+    uint64_t bit = (uint64_t)1 << (id % 64);
+    struct http_field *item;
+
+    if (unlikely(f->count == f->cap) && !fields_grow(f))
+        return NULL;
+    item = &f->items[f->count];
+    *item = (struct http_field){.name = name, .value = value, .id = id};
+    if ((f->seen[id / 64] & bit) == 0) {
+        f->seen[id / 64] |= bit;
+        f->first[id] = (uint16_t)f->count;
+    }
+    f->count++;
+    return item;
+}
 
 static inline bool fields_has(const struct http_fields *f, enum field_id id)
 {
@@ -86,6 +107,9 @@ struct http_field *fields_find_name(const struct http_fields *f, struct str name
 /* Moves every slice that points into the old buffer [from, from + len) to the same place behind
    `to`. Slices that point elsewhere stay. */
 void fields_rebase(struct http_fields *f, const char *from, const char *to, size_t len);
+
+/* The same for one slice. */
+void field_rebase(struct str *s, const char *from, const char *to, size_t len);
 
 #define EACH_FIELD(name, fields)                                                                   \
     for (struct http_field *name = (fields)->items, *name##_end = name + (fields)->count;          \

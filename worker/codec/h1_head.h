@@ -18,6 +18,7 @@
 #pragma once
 
 #include "worker/codec/field.h"
+#include "worker/codec/h1_host.h"
 #include "worker/codec/method.h"
 
 enum h1_kind { H1_REQUEST, H1_RESPONSE };
@@ -56,6 +57,7 @@ enum h1_result {
     row(HOST_MISSING, 400, "HTTP/1.1 request without \"Host\" header")                             \
     row(HOST_DUPLICATE, 400, "duplicate \"Host\" header")                                          \
     row(HOST, 400, "invalid host header")                                                          \
+    row(DUPLICATE, 400, "duplicate header line")                                                   \
     row(LENGTH, 400, "invalid \"Content-Length\" header")                                          \
     row(LENGTH_DUPLICATE, 400, "duplicate \"Content-Length\" header")                              \
     row(LENGTH_WITH_CODING, 400, "\"Content-Length\" and \"Transfer-Encoding\" headers together")  \
@@ -78,9 +80,9 @@ const char *h1_fault_text(enum h1_fault fault);
 int h1_fault_status(enum h1_fault fault);
 
 struct h1_limits {
-    size_t line_bytes;   /* longest request line or field line, its line end included */
-    size_t head_bytes;   /* whole head */
-    uint32_t fields;     /* max_headers: how many field lines */
+    uint32_t line_bytes; /* longest request line or field line, its line end included */
+    uint32_t head_bytes; /* whole head */
+    uint32_t fields;     /* max_headers: how many field lines, at most FIELDS_MAX */
     bool ignore_invalid; /* ignore_invalid_headers: drop fields with odd names (counted in .ignored) */
     bool underscores;    /* underscores_in_headers: '_' is not odd */
 };
@@ -120,12 +122,12 @@ struct h1_head {
     uint8_t form;           /* enum h1_form */
     struct str line;        /* all of it, without the line end (nginx's $request) */
     struct str method_text;
-    struct str target;      /* as sent (nginx's $request_uri) */
+    struct str target;      /* as sent */
     struct str scheme;      /* of the absolute form, else STR_NONE */
     struct str authority;   /* of the absolute and authority forms, else STR_NONE */
-    struct str path;        /* path and query to hand to uri_parse: the target, or its part behind
-                               the authority ("/" when that has none; "?x" keeps its '?' alone),
-                               "*" as it is, STR_NONE for the authority form */
+    struct str path;        /* path and query to hand to uri_parse (nginx's $request_uri): the target,
+                               or its part behind the authority ("/" when that has none; "?x" stays
+                               so), "*" as it is, STR_NONE for the authority form */
     struct str protocol;    /* "HTTP/1.1"; empty for 0.9 */
 
     /* The status line. */
@@ -150,16 +152,18 @@ struct h1_head {
     bool te_trailers;       /* TE lists trailers, and Connection lists TE */
 
     uint32_t ignored;       /* fields dropped because of odd names */
-    struct str ignored_name;/* the last of them, for the log */
-
-    struct http_fields fields;
+    struct str ignored_name; /* the last of them, for the log */
 
     /* The parser's own. */
     const char *base;
+    uint32_t seen;          /* bytes there at the last call */
     uint32_t line_start;    /* of the line being parsed */
-    uint32_t scanned;       /* nothing of interest before here in it */
+    uint32_t scanned;       /* up to here it has no line end */
     uint8_t state;
-    bool connection_upgrade, connection_te, te_has_trailers, host_field_bad;
+    bool connection_upgrade;
+    bool connection_te;
+
+    struct http_fields fields; /* last: init clears what stands before it */
 };
 
 /* Prepares for a new head; cheap (the fields' storage is not cleared). `pool` serves growth beyond
@@ -180,9 +184,5 @@ void h1_head_rebase(struct h1_head *h, const char *to);
    status 101 the answer is H1_BODY_NONE: what follows is no longer HTTP. */
 enum h1_body h1_body_kind(const struct h1_head *h, bool to_head);
 
-/*
- * Host as it stands in a Host field or an authority: "name", "name:80", "1.2.3.4", "[::1]:80".
- * Splits off port (-1 when absent or empty) and a final dot; false if it is no such thing. User
- * information ("user@") is refused. Serves h2 and h3 too (:authority).
- */
-bool h1_host_parse(struct str text, struct str *host, int32_t *port, bool *has_upper);
+/* A character of names and other tokens (RFC 9110, 5.6.2). */
+bool h1_head_is_token_char(char c);

@@ -1,0 +1,387 @@
+/*
+ * worker/codec/h1_head.c - heads of HTTP/1 requests and responses, parsed where they lie.
+ *
+ * A line is parsed when its end is there. Of a line that is not complete only `scanned` is kept:
+ * where the search for its end goes on. The usual field line, complete and of a known name, takes
+ * two vector searches, one hash and one comparison.
+ */
+#include "worker/codec/h1_head.h"
+
+#include "worker/codec/h1_framing.h"
+#include "worker/codec/h1_line.h"
+#include "worker/codec/scan.h"
+
+enum state { BLANK_LINES, FIRST_LINE, FIELD_LINES, ENDED, IS_PREFACE };
+
+/* What a step of the parser came to. */
+enum step { NEXT, MORE, DONE, PREFACE, BAD };
+
+static const struct {
+    int status;
+    const char *text;
+} faults[H1_FAULT_COUNT] = {
+#define H1_FAULT_ROW(stem, status, text) [H1_FAULT_##stem] = {status, text},
+    H1_FAULTS(H1_FAULT_ROW)
+#undef H1_FAULT_ROW
+};
+
+const char *h1_fault_text(enum h1_fault fault)
+{
+    return faults[fault].text;
+}
+
+int h1_fault_status(enum h1_fault fault)
+{
+    return faults[fault].status;
+}
+
+void h1_head_init(struct h1_head *h, enum h1_kind kind, const struct h1_limits *limits,
+                  struct pool *pool)
+{
+    memset(h, 0, offsetof(struct h1_head, fields));
+    h->kind = kind;
+    h->limits = *limits;
+    h->port = -1;
+    h->content_length = -1;
+    h->state = kind == H1_REQUEST ? BLANK_LINES : FIRST_LINE;
+    fields_init(&h->fields, pool);
+}
+
+static enum step bad(struct h1_head *h, const char *at, enum h1_fault fault)
+{
+    h->fault = fault;
+    h->fault_at = (uint32_t)(at - h->base);
+    h->state = ENDED;
+    return BAD;
+}
+
+/* The line ends behind `end`; its first byte is at h->line_start. */
+static bool too_long(const struct h1_head *h, const char *end)
+{
+    return (size_t)(end - h->base) - h->line_start > h->limits.line_bytes;
+}
+
+static enum h1_fault length_fault(const struct h1_head *h)
+{
+    return h->state == FIELD_LINES ? H1_FAULT_FIELD_TOO_LONG : H1_FAULT_LINE_TOO_LONG;
+}
+
+/* Nothing of the line's end is in [.., end): waits, unless there is no room to wait for. */
+static enum step wait(struct h1_head *h, const char *end)
+{
+    uint32_t there = (uint32_t)(end - h->base);
+
+    if (there - h->line_start >= h->limits.line_bytes)
+        return bad(h, h->base + h->line_start, length_fault(h));
+    if (there >= h->limits.head_bytes)
+        return bad(h, h->base + h->line_start,
+                   h->state == FIELD_LINES ? H1_FAULT_HEAD_TOO_LARGE : H1_FAULT_LINE_TOO_LONG);
+    h->scanned = there;
+    return MORE;
+}
+
+/* On to the line that starts at p. */
+static enum step next_line(struct h1_head *h, const char *p)
+{
+    h->line_start = h->scanned = (uint32_t)(p - h->base);
+    return NEXT;
+}
+
+/* RFC 9112, 2.2: empty lines before a request are skipped. Stray CRs too, as in nginx. */
+static enum step skip_blank_lines(struct h1_head *h, const char *end)
+{
+    const char *p = h->base + h->line_start;
+
+    while (p < end && (*p == '\r' || *p == '\n'))
+        p++;
+    next_line(h, p);
+    h->line_at = h->line_start;
+    if (p == end)
+        return (size_t)(end - h->base) >= h->limits.head_bytes ? wait(h, end) : MORE;
+    h->state = FIRST_LINE;
+    return NEXT;
+}
+
+static enum step part_of_line(struct h1_head *h, const char *end)
+{
+    struct str part = str_range(h->base + h->line_start, end);
+    enum h1_fault fault = part.len == 0             ? H1_FAULT_NONE
+                          : h->kind == H1_REQUEST ? h1_line_request_part(h, part)
+                                                  : h1_line_status_part(h, part);
+
+    if (fault != H1_FAULT_NONE)
+        return bad(h, h->base + MAX(h->fault_at, h->line_start), fault);
+    return wait(h, end);
+}
+
+static enum step done(struct h1_head *h, const char *end)
+{
+    enum h1_fault fault = h1_framing_settle(h);
+
+    if (fault != H1_FAULT_NONE)
+        return bad(h, end, fault);
+    h->bytes = (uint32_t)(end - h->base);
+    h->state = ENDED;
+    return DONE;
+}
+
+static bool is_preface(const struct h1_head *h, struct str line)
+{
+    return h->kind == H1_REQUEST && str_eq(line, STR("PRI * HTTP/2.0"));
+}
+
+static enum step parse_first_line(struct h1_head *h, const char *end)
+{
+    const char *start = h->base + h->line_start;
+    const char *lf = memchr(h->base + h->scanned, '\n', (size_t)(end - h->base) - h->scanned);
+    enum h1_fault fault;
+    struct str line;
+
+    if (lf == NULL)
+        return part_of_line(h, end);
+    if (too_long(h, lf + 1))
+        return bad(h, start, H1_FAULT_LINE_TOO_LONG);
+    line = str_range(start, lf > start && lf[-1] == '\r' ? lf - 1 : lf);
+    if (is_preface(h, line)) {
+        h->state = IS_PREFACE;
+        return PREFACE;
+    }
+    fault = h->kind == H1_REQUEST ? h1_line_request(h, line) : h1_line_status(h, line);
+    if (fault != H1_FAULT_NONE)
+        return bad(h, h->base + MAX(h->fault_at, h->line_start), fault);
+    h->has_line = true;
+    h->state = FIELD_LINES;
+    next_line(h, lf + 1);
+    return h->version == H1_09 ? done(h, lf + 1) : NEXT;
+}
+
+/* How the bytes of names are seen: letters, digits and '-' are USUAL; the other token characters of
+   RFC 9110, 5.6.2 are ODD; no name has the rest. */
+enum name_class { FORBIDDEN, STRANGE, ODD, UNDERSCORE, USUAL };
+
+#define U8 USUAL, USUAL, USUAL, USUAL, USUAL, USUAL, USUAL, USUAL
+#define S8 STRANGE, STRANGE, STRANGE, STRANGE, STRANGE, STRANGE, STRANGE, STRANGE
+
+static const uint8_t name_classes[256] = {
+    ['!'] = ODD, ['"'] = STRANGE, ['#'] = ODD, ['$'] = ODD, ['%'] = ODD, ['&'] = ODD,
+    ['\''] = ODD, ['('] = STRANGE, [')'] = STRANGE, ['*'] = ODD, ['+'] = ODD, [','] = STRANGE,
+    ['-'] = USUAL, ['.'] = ODD, ['/'] = STRANGE, ['0'] = U8, ['8'] = USUAL, USUAL,
+    [';'] = STRANGE, ['<'] = STRANGE, ['='] = STRANGE, ['>'] = STRANGE, ['?'] = STRANGE,
+    ['@'] = STRANGE, ['A'] = U8, ['I'] = U8, ['Q'] = U8, ['Y'] = USUAL, USUAL,
+    ['['] = STRANGE, ['\\'] = STRANGE, [']'] = STRANGE, ['^'] = ODD, ['_'] = UNDERSCORE,
+    ['`'] = ODD, ['a'] = U8, ['i'] = U8, ['q'] = U8, ['y'] = USUAL, USUAL,
+    ['{'] = STRANGE, ['|'] = ODD, ['}'] = STRANGE, ['~'] = ODD,
+    [0x80] = S8, S8, S8, S8, S8, S8, S8, S8, S8, S8, S8, S8, S8, S8, S8, S8,
+};
+
+#undef U8
+#undef S8
+
+bool h1_head_is_token_char(char c)
+{
+    return name_classes[(uint8_t)c] >= ODD;
+}
+
+/* What byte `at` does in the name that starts at `start`. */
+static enum h1_fault name_fault(const char *start, const char *at, const char *end)
+{
+    if (*at == '\0')
+        return H1_FAULT_NUL;
+    if (*at == '\r' || *at == '\n')
+        return H1_FAULT_NO_COLON;
+    if (*at != ' ' && *at != '\t')
+        return H1_FAULT_NAME;
+    if (at == start)
+        return H1_FAULT_FOLDED;
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    return at < end && *at == ':' ? H1_FAULT_SPACE_BEFORE_COLON : H1_FAULT_NAME;
+}
+
+/* The lowest class among the bytes up to the first forbidden one, which *at is set to (or end). */
+static enum name_class classify(const char **at, const char *end)
+{
+    uint8_t lowest = USUAL;
+
+    for (; *at < end; ++*at) {
+        uint8_t class = name_classes[(uint8_t)**at];
+        if (class == FORBIDDEN)
+            return FORBIDDEN;
+        lowest = MIN(lowest, class);
+    }
+    return (enum name_class)lowest;
+}
+
+/* A name without a number: may it pass? ignore_invalid_headers drops what is not usual. */
+static enum h1_fault check_name(struct h1_head *h, const char *start, const char *colon,
+                                const char *end, bool *odd, bool *drop)
+{
+    const char *at = start;
+    enum name_class class = classify(&at, colon);
+
+    if (class == FORBIDDEN)
+        return name_fault(start, at, end);
+    *odd = class < UNDERSCORE || (class == UNDERSCORE && !h->limits.underscores);
+    *drop = *odd && h->limits.ignore_invalid;
+    return class == STRANGE && !*drop ? H1_FAULT_NAME : H1_FAULT_NONE;
+}
+
+/* No colon on the way: is it still to come, or has the line none? */
+static enum step without_colon(struct h1_head *h, const char *start, const char *at,
+                               const char *end)
+{
+    if (memchr(at, '\n', (size_t)(end - at)) == NULL)
+        return wait(h, end); /* judged when complete, so that cuts make no difference */
+    return bad(h, at, name_fault(start, at, end));
+}
+
+/* Where the value ends: at CR LF or LF. NULL: not there, or at fault, as *step says. */
+static const char *value_end(struct h1_head *h, const char *p, const char *end, enum step *step)
+{
+    for (;; p++) {
+        p = scan_find(SCAN_CONTROL, h->base, p, end);
+        if (p == end || (*p == '\r' && p + 1 == end)) {
+            *step = wait(h, end);
+            return NULL;
+        }
+        if (likely(*p == '\r' && p[1] == '\n') || *p == '\n')
+            return p;
+        if (*p == '\r' || *p == '\0' || h->kind == H1_REQUEST)
+            break;
+    }
+    *step = bad(h, p,
+                *p == '\r'   ? H1_FAULT_BARE_CR
+                : *p == '\0' ? H1_FAULT_NUL
+                             : H1_FAULT_CONTROL);
+    return NULL;
+}
+
+static enum step keep_field(struct h1_head *h, struct str name, struct str value,
+                            enum field_id id, bool odd)
+{
+    bool again = fields_has(&h->fields, id);
+    struct http_field *field;
+    enum h1_fault fault;
+
+    if (unlikely(h->fields.count + h->ignored >= h->limits.fields))
+        return bad(h, name.data, H1_FAULT_TOO_MANY_FIELDS);
+    field = fields_add(&h->fields, name, value, (uint8_t)id);
+    if (unlikely(field == NULL))
+        return bad(h, name.data, H1_FAULT_NO_MEMORY);
+    field->flags = odd ? FIELD_NAME_ODD : 0;
+    if (id == FIELD_OTHER || (id >= FIELD_FRAMING_END && !again))
+        return NEXT;
+    fault = h1_framing_field(h, id, value, again);
+    return fault == H1_FAULT_NONE ? NEXT : bad(h, name.data, fault);
+}
+
+static enum step drop_field(struct h1_head *h, struct str name)
+{
+    if (h->fields.count + ++h->ignored > h->limits.fields)
+        return bad(h, name.data, H1_FAULT_TOO_MANY_FIELDS);
+    h->ignored_name = name;
+    return NEXT;
+}
+
+static inline struct str trim(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    while (p < end && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    return str_range(p, end);
+}
+
+static enum step parse_field(struct h1_head *h, const char *start, const char *end)
+{
+    const char *colon = scan_find(SCAN_COLON, h->base, start, end), *last;
+    struct str name = str_range(start, colon);
+    bool odd = false, drop = false;
+    enum h1_fault fault;
+    enum field_id id;
+    enum step step;
+
+    if (unlikely(colon == end || *colon != ':'))
+        return without_colon(h, start, colon, end);
+    if (unlikely(name.len == 0))
+        return bad(h, start, H1_FAULT_EMPTY_NAME);
+    id = field_find_id(name);
+    if (id == FIELD_OTHER) {
+        fault = check_name(h, start, colon, end, &odd, &drop);
+        if (unlikely(fault != H1_FAULT_NONE))
+            return bad(h, start, fault);
+    }
+    last = value_end(h, colon + 1, end, &step);
+    if (last == NULL)
+        return step;
+    if (unlikely(too_long(h, last + (*last == '\r') + 1)))
+        return bad(h, start, H1_FAULT_FIELD_TOO_LONG);
+    step = unlikely(drop) ? drop_field(h, name)
+                          : keep_field(h, name, trim(colon + 1, last), id, odd);
+    return step == NEXT ? next_line(h, last + (*last == '\r') + 1) : step;
+}
+
+/* The next field line, or the empty line behind the last. */
+static enum step parse_field_line(struct h1_head *h, const char *end)
+{
+    const char *p = h->base + h->line_start;
+
+    if (unlikely(h->scanned > h->line_start) &&
+        memchr(h->base + h->scanned, '\n', (size_t)(end - h->base) - h->scanned) == NULL)
+        return wait(h, end);
+    if (p == end)
+        return wait(h, end);
+    if (*p == '\n')
+        return done(h, p + 1);
+    if (*p != '\r')
+        return parse_field(h, p, end);
+    if (p + 1 == end)
+        return wait(h, end);
+    return p[1] == '\n' ? done(h, p + 2) : bad(h, p, H1_FAULT_BARE_CR);
+}
+
+static enum step advance(struct h1_head *h, const char *end)
+{
+    switch ((enum state)h->state) {
+    case BLANK_LINES:
+        return skip_blank_lines(h, end);
+    case FIRST_LINE:
+        return parse_first_line(h, end);
+    case FIELD_LINES:
+        return parse_field_line(h, end);
+    case IS_PREFACE:
+        return PREFACE;
+    case ENDED:
+        break;
+    }
+    return h->fault == H1_FAULT_NONE ? DONE : BAD;
+}
+
+enum h1_result h1_head_feed(struct h1_head *h, const char *base, size_t len)
+{
+    static const enum h1_result results[] = {
+        [NEXT] = H1_MORE, [MORE] = H1_MORE, [DONE] = H1_DONE, [PREFACE] = H1_PREFACE, [BAD] = H1_BAD,
+    };
+    const char *end = base + MIN(len, h->limits.head_bytes);
+    enum step step;
+
+    h->base = base;
+    h->seen = (uint32_t)(end - base);
+    do
+        step = advance(h, end);
+    while (step == NEXT);
+    return results[step];
+}
+
+void h1_head_rebase(struct h1_head *h, const char *to)
+{
+    struct str *slices[] = {
+        &h->line,      &h->method_text, &h->target, &h->scheme, &h->authority,
+        &h->path,      &h->protocol,    &h->reason, &h->host,   &h->ignored_name,
+    };
+
+    for (size_t i = 0; i < COUNT(slices); i++)
+        field_rebase(slices[i], h->base, to, h->seen);
+    fields_rebase(&h->fields, h->base, to, h->seen);
+    h->base = to;
+}
