@@ -45,18 +45,25 @@ static inline uint64_t lower8(uint64_t w)
     return w | ((from_a ^ past_z) & ~w & EVERY_BYTE(0x80)) >> 2;
 }
 
-static bool same_nocase(const char *a, const char *b, size_t len)
+/* Most pairs are the same bytes, or differ in more than the bit of case. */
+static inline bool same8(uint64_t a, uint64_t b)
+{
+    uint64_t differ = a ^ b;
+
+    return differ == 0 || ((differ & ~EVERY_BYTE(0x20)) == 0 && lower8(a) == lower8(b));
+}
+
+static inline bool same_nocase(const char *a, const char *b, size_t len)
 {
     if (len >= 8) {
         for (size_t i = 0; i < len - 8; i += 8)
-            if (lower8(load8(a + i)) != lower8(load8(b + i)))
+            if (!same8(load8(a + i), load8(b + i)))
                 return false;
-        return lower8(load8(a + len - 8)) == lower8(load8(b + len - 8));
+        return same8(load8(a + len - 8), load8(b + len - 8));
     }
     if (len >= 4)
-        return lower8(load4(a) | load4(a + len - 4) << 32) ==
-               lower8(load4(b) | load4(b + len - 4) << 32);
-    return len == 0 || lower8(load_few(a, len)) == lower8(load_few(b, len));
+        return same8(load4(a) | load4(a + len - 4) << 32, load4(b) | load4(b + len - 4) << 32);
+    return len == 0 || same8(load_few(a, len), load_few(b, len));
 }
 
 bool str_eq_nocase(struct str a, struct str b)
