@@ -38,7 +38,7 @@ void drain_order(struct drain *d, enum drain_order order, bool successor)
     d->successor = successor;
 }
 
-/* Steps ------------------------------------------------------------------------------------------ */
+/* Steps ---------------------------------------------------------------------------------------- */
 
 static enum drain_state serve(struct worker *w)
 {
@@ -72,7 +72,7 @@ static enum drain_state done(struct worker *w)
     return DRAIN_DONE;
 }
 
-/* On the way in ---------------------------------------------------------------------------------- */
+/* On the way in -------------------------------------------------------------------------------- */
 
 static void stop_accepting(struct worker *w)
 {

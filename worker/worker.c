@@ -35,7 +35,7 @@ static struct timer trim;
 
 static const int heard[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP, SIGWINCH};
 
-/* Log files -------------------------------------------------------------------------------------- */
+/* Log files ------------------------------------------------------------------------------------ */
 
 static void replace_log(struct log_file *file, int fd)
 {
@@ -76,7 +76,7 @@ static void reopen_logs(void)
     }
 }
 
-/* Orders ----------------------------------------------------------------------------------------- */
+/* Orders --------------------------------------------------------------------------------------- */
 
 static void take_message(const struct channel_msg *msg)
 {
@@ -186,7 +186,7 @@ static enum rc watch_signals(const volatile int *seen)
     return RC_ERROR;
 }
 
-/* The process ------------------------------------------------------------------------------------ */
+/* The process ---------------------------------------------------------------------------------- */
 
 static void on_trim(struct timer *timer)
 {

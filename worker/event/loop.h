@@ -54,6 +54,6 @@ void loop_remove(struct event *ev);
 /* Forgets what this turn still holds for ev (it is about to be freed or its fd closed). */
 void loop_forget(struct event *ev);
 
-/* Runs turns until `stop`. loop_turn runs one, waiting at most max_wait_ms (-1: as long as needed). */
+/* Runs turns until `stop`. loop_turn runs one, waiting at most max_wait_ms (-1: any time). */
 void loop_run(struct loop *l);
 void loop_turn(struct loop *l, int max_wait_ms);

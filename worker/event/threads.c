@@ -2,8 +2,8 @@
  * worker/event/threads.c - the pool of threads.
  *
  * One lock guards both queues. A thread that finishes the first task since the loop last looked
- * writes to an eventfd; the loop then takes all that are done at once. Threads start one by one, when
- * a task comes and none is idle, with every signal blocked.
+ * writes to an eventfd; the loop then takes all that are done at once. Threads start one by one,
+ * when a task comes and none is idle, with every signal blocked.
  */
 #include "worker/event/threads.h"
 

@@ -1,9 +1,9 @@
 /*
  * worker/event/timer.h - deadlines in a hierarchical wheel: set, move and cancel in constant time.
  *
- * Millisecond resolution. A timer never fires early. Below four seconds it fires at its millisecond;
- * above, due times are rounded up by at most 1/64 of the span, so that the timeouts of thousands of
- * idle connections share a few wake-ups.
+ * Millisecond resolution. A timer never fires early. Below four seconds it fires at its
+ * millisecond; above, due times are rounded up by at most 1/64 of the span, so that the timeouts of
+ * thousands of idle connections share a few wake-ups.
  */
 #pragma once
 
@@ -25,8 +25,8 @@ struct timers {
 
 void timers_init(struct timers *t, int64_t now_ms);
 
-/* On the process's loop: (re)arms to fire in `in_ms` (0 or less: without sleeping first). Moving to a later time
-   a timer that is set costs a store: it is moved when its old time comes. */
+/* On the process's loop: (re)arms to fire in `in_ms` (0 or less: without sleeping first). Moving to
+   a later time a timer that is set costs a store: it is moved when its old time comes. */
 void timer_set(struct timer *timer, int64_t in_ms);
 void timer_cancel(struct timer *timer);
 

@@ -1,5 +1,5 @@
 /*
- * worker/net/accept.c - taking connections from listening sockets, and pausing when none can be kept.
+ * worker/net/accept.c - taking connections from listening sockets, and pausing when full.
  *
  * The sockets belong to the master; all workers wait on the same ones, EPOLLEXCLUSIVE wakes one.
  * While paused they are out of the epoll set, so that a full worker does not spin and another takes

@@ -76,7 +76,8 @@ void conn_close(struct conn *c);
 /* The same, with a RST to the peer (SO_LINGER 0). */
 void conn_reset(struct conn *c);
 
-/* Frees `memory` (from conn_alloc, `bytes` long) at the end of this turn, when no event refers to it. */
+/* Frees `memory` (from conn_alloc, `bytes` long) at the end of this turn: no event refers to it
+   then. */
 void conn_collect(void *memory, size_t bytes);
 
 /* Zeroed memory for a struct that embeds a conn, recycled by size. */
