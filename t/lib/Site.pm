@@ -57,7 +57,7 @@ my %kind;
 sub kind_of ($binary) {
     return $kind{$binary} //= do {
         my $version = run_binary($binary, '-v');
-        $version->{stderr} . $version->{stdout} =~ /weir/i ? 'weir' : 'nginx';
+        "$version->{stderr}$version->{stdout}" =~ /weir/i ? 'weir' : 'nginx';
     };
 }
 
