@@ -32,7 +32,7 @@ sub body { return "void f(void)\n{\n$_[0]}\n" }
 is shape(body('if (a) { for (;;) { while (b) { if (c) d(); } } }' . "\n")), '', 'nested 4 deep';
 like shape(body('if (a) for (;;) while (b) if (c) switch (d) { case 1: e(); }' . "\n")),
     qr{f nests 5 deep \(limit 4\)}, '5 deep, without braces';
-is shape(body(join(' else ', map { "if (a == $_) b();" } 1 .. 9) . "\n")), '', 'else if is no level';
+is shape(body(join("\nelse ", map { "if (a == $_) b();" } 1 .. 9) . "\n")), '', 'else if is no level';
 is shape(body(<<'C')), '', 'neither are braces of other kinds';
     char c = '{', *s = "{{{{{{"; /* {{{{{{ */
     struct x y = { { { { { { 1 } } } } } };
