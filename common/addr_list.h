@@ -17,6 +17,7 @@ struct addr_list {
     struct addr *addrs;         /* in getaddrinfo's order; NULL until resolved */
     uint32_t count;
     bool may_fail;              /* then count stays 0 and no fault is reported */
+    struct addr *copy_first;    /* where a copy of the first goes too, or NULL */
 };
 
 /* Registers a text for resolution and returns it; numeric forms are filled at once. NULL with *why

@@ -29,6 +29,5 @@ static inline void *array_at(const struct array *a, size_t i)
 }
 
 #define EACH(type, name, array)                                                                    \
-    for (type *name = (array)->items,                                                              \
-              *name##_end = name ? name + (array)->count : NULL;                                   \
-         name != name##_end; name++)
+    for (type *name = (array)->items;                                                              \
+         name != NULL && name != (type *)(array)->items + (array)->count; name++)

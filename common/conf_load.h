@@ -13,7 +13,7 @@
 struct generation;
 struct module;
 
-/* One block being loaded. Lives as long as the generation: servers and locations point to theirs. */
+/* One block being loaded. Lives as long as the generation: servers, locations point to theirs. */
 struct conf_scope {
     uint32_t kind;               /* IN_... */
     void **conf;                 /* conf[module->index]: the module's struct for this scope. Final
@@ -38,6 +38,8 @@ struct conf_call {
     void *conf;                  /* the module's struct in this scope, writable */
     bool first;                  /* first occurrence of this directive in this scope */
     void *inner_owner;           /* out: owner of the scope this directive opens */
+    struct conf_scope *inner;    /* that scope itself, to keep a pointer to: its conf is filled in
+                                    later, when the block is entered. NULL if it opens none */
 };
 
 /* The text of argument i (0 based); STR_NONE past the end. */
@@ -50,6 +52,9 @@ static inline struct str conf_arg(const struct conf_call *call, uint32_t i)
    text follows nginx's wording; the loader adds " in FILE:LINE:COL". */
 bool conf_fail(struct conf_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool conf_fail_arg(struct conf_call *call, uint32_t arg, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The same for a fault whose place is one of the block's own directives (types, map ...). */
+bool conf_fail_in(struct conf_call *call, const struct conf_node *node, uint32_t word,
+                  const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* A further hint for the fault just reported: printed in parentheses. */
 bool conf_hint(struct conf_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void conf_warn(struct conf_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -74,12 +79,14 @@ struct conf_options {
     struct str globals;   /* -g directives, or STR_NONE */
     struct str prefix;    /* absolute, ends in '/' */
     bool testing;         /* -t: bind nothing, create nothing */
-    bool color;           /* caret lines: stderr is a terminal */
+    bool color;           /* each fault is followed, after a newline, by its source line and a
+                             caret: stderr is a terminal */
 };
 
 /*
  * Reads, parses and loads a configuration into gen (whose pool and prefix are set). Returns the
- * number of faults; each was reported to `report`, one call a line, without a newline at its end.
+ * number of faults; each was reported to `report`, in the order of the files, without a newline at
+ * its end. Warnings and notices are reported too, and not counted.
  */
 typedef void conf_report_fn(void *arg, enum log_level level, const char *line);
 unsigned conf_load(struct generation *gen, const struct conf_options *options,

@@ -7,9 +7,23 @@
 
 #include <sched.h>
 
+#include "common/addr.h"
+#include "common/array.h"
 #include "common/module.h"
 
 struct log_sink;
+
+/* An address, or a network by its prefix length. AF_UNIX: any unix socket. */
+struct cidr {
+    struct addr addr;
+    int prefix;
+};
+
+struct thread_pool_conf {
+    struct str name;
+    int64_t threads;
+    int64_t max_queue;
+};
 
 struct core_conf {
     bool daemon, master_process;
@@ -25,15 +39,20 @@ struct core_conf {
     struct array *env;           /* struct str, "NAME" or "NAME=value" */
     cpu_set_t *affinity;         /* one mask per slot, used round and round; NULL: none */
     uint32_t affinity_count;
+    bool affinity_given;         /* by masks, not auto */
     int64_t timer_resolution_ms;
     int64_t debug_points;        /* enum: 0 none, 1 stop, 2 abort */
     struct log_sink *error_log;  /* inherited into http, server, location */
     int64_t worker_generations;  /* default 8 */
+    bool pcre_jit;
+    struct array *thread_pools;  /* struct thread_pool_conf; NULL: none */
 
     int64_t connections;         /* events: worker_connections */
     bool multi_accept, accept_mutex;
     int64_t accept_mutex_delay_ms;
-    struct array *debug_connections; /* struct cidr */
+    int64_t aio_requests, epoll_events;
+    struct array *debug_connections; /* struct cidr; NULL: none */
+    struct array *debug_names;   /* struct addr_list *: added to the former when looked up */
 };
 
 extern const struct module core_module;

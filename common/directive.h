@@ -51,7 +51,7 @@ enum value_kind {
     VALUE_TEMPLATE, /* struct template *: text with variables, compiled */
     VALUE_ENUM,     /* int64_t: one word of .words */
     VALUE_BITS,     /* int64_t: one or more words of .words, or-ed */
-    VALUE_REGEX,    /* struct regex * */
+    VALUE_REGEX,    /* struct regex *: a pattern, "~" or "~*" (no case) in front if wished */
     VALUE_BUFS,     /* struct buf_count: "number size" */
 };
 
@@ -76,11 +76,15 @@ struct directive {
     const char *args;       /* syntax after the name, and the arity: see conf_doc.h. "" for none;
                                "{ }" at its end means a block follows. [x] is optional, "..." after
                                a word means one or more, "on|off" are literal choices. */
-    const char *initial;    /* config text of the default, applied at the top scope; NULL: zero */
+    const char *initial;    /* config text of the default, NULL: zero. Stored when the top scope
+                               (main for FAMILY_CORE, http for FAMILY_HTTP ...) is entered; `apply` runs
+                               for it after that scope's own directives, unless one of them set it.
+                               A raw block's is "{ ... }" */
     const char *doc;        /* one or two sentences */
 
     enum value_kind value;  /* stored by the loader at `field`, or VALUE_NONE with `apply` */
-    uint32_t field;         /* FIELD(struct x_conf, member) */
+    uint32_t field;         /* FIELD(struct x_conf, member). With VALUE_NONE and repeat or local
+                               the member is a pointer */
     int64_t min, max;       /* for INT, SIZE, MS ...; both 0: no negative, no other limit */
     const struct word *words;
 
@@ -89,11 +93,14 @@ struct directive {
                                is zeroed before the first occurrence in a scope, so that inner
                                scopes replace and do not extend what they inherit */
     bool local;             /* not inherited: zero in inner scopes that do not set it */
+    bool into_if;           /* with local: inherited all the same by `if` and `limit_except`, whose
+                               scopes belong to the same location */
     bool raw_block;         /* the block is the directive's own data (types, map, geo): `apply`
                                walks call->node->children itself */
     uint32_t opens;         /* the block is a scope of this kind, IN_...: the loader enters it. If
                                `apply` is given it runs first and must set call->inner_owner */
-    const char *notice;     /* accepted, but pointless here: says so at -t as [notice] */
+    const char *notice;     /* accepted, but pointless here; says why at -t as [notice]:
+                               "NAME" has no effect here: NOTICE */
 };
 
 /* Offset + 1, so that 0 means "no field". */

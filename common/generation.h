@@ -44,7 +44,7 @@ struct generation {
     struct zone_spec *zones;
     struct log_file *log_files;  /* each path once */
     struct array names;          /* struct addr_list *: host names to look up */
-    struct array paths;          /* struct temp_path *: directories to create and hand to the user */
+    struct array paths;          /* struct temp_path *: directories to create for the user */
 
     struct var_table http_vars;
     struct var_table stream_vars;

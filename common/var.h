@@ -9,7 +9,8 @@
 #include "common/array.h"
 
 struct scope;
-struct generation;
+struct conf_node;
+struct growing_map;
 
 struct var_value {
     const char *data;
@@ -48,14 +49,16 @@ struct var {
     uint32_t flags;
     uint32_t index;
     bool defined;       /* by a module or the config; else someone only used its name so far */
+    const struct conf_node *place; /* where it was first named; NULL: by a module */
 };
 
 struct var_table {
     struct pool *pool;
     struct array vars;      /* struct var *, by index */
-    struct array defs;      /* struct var_def const *: all built-in names */
-    struct array prefixes;
+    struct array prefixes;  /* const struct var_def *: those with VAR_PREFIX */
     struct growing_map *by_name; /* see var.c */
+    const struct conf_node *place; /* the directive being applied */
+    size_t checked;         /* vars that var_table_finish has looked at */
 };
 
 void var_table_init(struct var_table *t, struct pool *pool);
@@ -63,12 +66,13 @@ void var_table_init(struct var_table *t, struct pool *pool);
 /* Adds a module's names. Names not used by the config get no index and cost nothing. */
 void var_table_add(struct var_table *t, const struct var_def *defs, size_t count);
 
-/* The index of a name (without $), made on first use. Whether it is defined at all is checked when
-   loading ends: var_table_finish reports the first undefined one through *missing. */
+/* The index of a name (without $, case does not count), made on first use. Whether it is defined at
+   all is checked when loading ends. */
 uint32_t var_use(struct var_table *t, struct str name);
 
-/* Defines a name from the config (map, geo, set ...). NULL if it exists and is not changeable. */
+/* Defines a name from the config (map, geo, set ...). NULL if it exists and is not changeable; a
+   changeable one comes as it is, `set` and all, to be written over. */
 struct var *var_define(struct var_table *t, struct str name, uint32_t flags);
 
-/* False and *missing set when a used name has no definition. Call until true to list them all. */
-bool var_table_finish(struct var_table *t, struct str *missing);
+/* The next used name that has no definition, or NULL. Call until NULL to list them all. */
+const struct var *var_table_missing(struct var_table *t);

@@ -1,0 +1,9 @@
+/*
+ * common/conf_known.h - directives that nginx knows, whether or not we do.
+ */
+#pragma once
+
+#include "common/str.h"
+
+/* The nginx module that has a directive of that name, or NULL. */
+const char *conf_known_module(struct str name, bool *commercial);

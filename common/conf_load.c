@@ -1,0 +1,725 @@
+/*
+ * common/conf_load.c - walks the tree with the directive tables and fills the modules' structs.
+ *
+ * Structs are copied on write: a scope begins with its parent's array of pointers, and gets an
+ * array and a struct of its own when the first directive of a module is applied in it. The
+ * directives of one block are all applied before any block inside is entered, so a row needs only
+ * one mark of where it was last seen.
+ */
+#include "common/conf_load.h"
+
+#include "common/conf_known.h"
+#include "common/conf_suggest.h"
+#include "common/load_state.h"
+
+#define WEB_SCOPES                                                                                 \
+    (IN_HTTP | IN_SERVER | IN_LOCATION | IN_SERVER_IF | IN_LOCATION_IF | IN_LIMIT_EXCEPT |         \
+     IN_UPSTREAM)
+#define STREAM_SCOPES (IN_STREAM | IN_STREAM_SERVER | IN_STREAM_UPSTREAM)
+#define MAIL_SCOPES   (IN_MAIL | IN_MAIL_SERVER)
+
+/* A block whose directives are applied once those around it are. */
+struct opened {
+    struct conf_scope scope;
+    struct opened *next;
+};
+
+/* Faults -------------------------------------------------------------------------------------- */
+
+static void report_at(struct generation *gen, enum log_level level, struct conf_place place,
+                      const char *fmt, va_list args)
+{
+    conf_fault_add(&gen->load->faults, level, place, fmt, args);
+}
+
+/* A va_list cannot pass through a variadic call: each of these is the same three lines. */
+bool conf_fail(struct conf_call *call, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    report_at(call->gen, LOG_EMERG, conf_place(call->node), fmt, args);
+    va_end(args);
+    return false;
+}
+
+bool conf_fail_arg(struct conf_call *call, uint32_t arg, const char *fmt, ...)
+{
+    uint32_t word = arg + 1 < call->node->count ? arg + 1 : 0;
+    va_list args;
+
+    va_start(args, fmt);
+    report_at(call->gen, LOG_EMERG, conf_word_place(call->node, word), fmt, args);
+    va_end(args);
+    return false;
+}
+
+bool conf_fail_in(struct conf_call *call, const struct conf_node *node, uint32_t word,
+                  const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    report_at(call->gen, LOG_EMERG, conf_word_place(node, word < node->count ? word : 0), fmt,
+              args);
+    va_end(args);
+    return false;
+}
+
+bool conf_hint(struct conf_call *call, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    conf_fault_vhint(&call->gen->load->faults, fmt, args);
+    va_end(args);
+    return false;
+}
+
+void conf_warn(struct conf_call *call, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    report_at(call->gen, LOG_WARN, conf_place(call->node), fmt, args);
+    va_end(args);
+}
+
+void conf_notice(struct conf_call *call, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    report_at(call->gen, LOG_NOTICE, conf_place(call->node), fmt, args);
+    va_end(args);
+}
+
+bool conf_fail_at(struct generation *gen, const struct conf_node *node, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    report_at(gen, LOG_EMERG, conf_place(node), fmt, args);
+    va_end(args);
+    return false;
+}
+
+void conf_warn_at(struct generation *gen, const struct conf_node *node, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    report_at(gen, LOG_WARN, conf_place(node), fmt, args);
+    va_end(args);
+}
+
+bool conf_arg_is(const struct conf_call *call, uint32_t i, const char *key, struct str *value)
+{
+    struct str text = conf_arg(call, i), head = str_of(key);
+
+    if (text.len < head.len || !str_starts(text, head))
+        return false;
+    *value = str_from(text, head.len);
+    return true;
+}
+
+/* Tables -------------------------------------------------------------------------------------- */
+
+/* The scopes in which a module's values begin. */
+static uint32_t tops_of(const struct module *m, uint32_t where)
+{
+    uint32_t tops = 0;
+
+    if (m->family == FAMILY_CORE)
+        return IN_MAIN;
+    if (m->family == FAMILY_HTTP || (where & WEB_SCOPES) != 0)
+        tops |= IN_HTTP;
+    if (m->family == FAMILY_STREAM || (where & STREAM_SCOPES) != 0)
+        tops |= IN_STREAM;
+    if (m->family == FAMILY_MAIL || (where & MAIL_SCOPES) != 0)
+        tops |= IN_MAIL;
+    return tops;
+}
+
+static void add_row(struct load_state *load, struct conf_row *row, const struct directive *d)
+{
+    void **first = growing_map_at(&load->by_name, str_of(d->name));
+
+    row->directive = d;
+    row->bytes = conf_value_bytes(d->value);
+    row->arity = conf_arity(d->args ? d->args : "");
+    row->arity.block |= d->opens != 0 || d->raw_block;
+    row->next = *first;
+    *first = row;
+}
+
+static void add_module(struct load_state *load, uint32_t index, struct conf_row *rows)
+{
+    const struct module *m = modules[index];
+    struct conf_rows *info = &load->modules[index];
+    uint32_t where = 0;
+
+    info->first = (uint32_t)(rows - load->rows);
+    info->count = (uint32_t)m->directive_count;
+    for (uint32_t i = 0; i < info->count; i++) {
+        const struct directive *d = &m->directives[i];
+
+        rows[i].module = m;
+        rows[i].index = index;
+        add_row(load, &rows[i], d);
+        where |= d->where;
+        info->has_local |= d->local && d->field != 0;
+    }
+    info->tops = m->conf_size > 0 ? tops_of(m, where) : 0;
+}
+
+static void build_tables(struct load_state *load)
+{
+    uint32_t rows = 0;
+
+    modules_number();
+    for (uint32_t i = 0; i < module_count; i++)
+        rows += (uint32_t)modules[i]->directive_count;
+    load->rows = pool_zalloc(load->scratch, (rows + 1) * sizeof(*load->rows));
+    load->modules = pool_zalloc(load->scratch, (module_count + 1) * sizeof(*load->modules));
+    growing_map_init(&load->by_name, load->scratch);
+    rows = 0;
+    for (uint32_t i = 0; i < module_count; i++) {
+        add_module(load, i, &load->rows[rows]);
+        rows += load->modules[i].count;
+    }
+}
+
+static void add_variables(struct generation *gen)
+{
+    var_table_init(&gen->http_vars, gen->pool);
+    var_table_init(&gen->stream_vars, gen->pool);
+    for (uint32_t i = 0; i < module_count; i++) {
+        const struct module *m = modules[i];
+
+        if (m->family == FAMILY_HTTP || m->family == FAMILY_CORE)
+            var_table_add(&gen->http_vars, m->variables, m->variable_count);
+        if (m->family == FAMILY_STREAM || m->family == FAMILY_CORE)
+            var_table_add(&gen->stream_vars, m->variables, m->variable_count);
+    }
+}
+
+/* Structs ------------------------------------------------------------------------------------- */
+
+static void own_array(struct load_state *load, struct conf_scope *scope)
+{
+    size_t bytes = (module_count + 1) * sizeof(void *);
+    void **own;
+
+    if (scope->parent != NULL && scope->conf != scope->parent->conf)
+        return;
+    if (scope->parent == NULL && scope->conf != NULL)
+        return;
+    own = pool_zalloc(load->gen->pool, bytes);
+    if (scope->conf != NULL)
+        memcpy(own, scope->conf, bytes);
+    scope->conf = own;
+}
+
+static bool is_zero(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
+}
+
+/* Whether a row's field must not be seen in an inner scope of that kind. */
+static bool stays_behind(const struct directive *d, uint32_t kind)
+{
+    if (!d->local || d->field == 0)
+        return false;
+    return !d->into_if || (kind & (IN_LOCATION_IF | IN_LIMIT_EXCEPT)) == 0;
+}
+
+/* Zeroes the local fields of a copy of the parent's struct. */
+static void forget_local(struct load_state *load, uint32_t index, uint32_t kind, char *conf)
+{
+    const struct conf_rows *info = &load->modules[index];
+
+    for (uint32_t i = info->first; info->has_local && i < info->first + info->count; i++)
+        if (stays_behind(load->rows[i].directive, kind))
+            memset(conf + load->rows[i].directive->field - 1, 0, load->rows[i].bytes);
+}
+
+static bool holds_local(struct load_state *load, uint32_t index, uint32_t kind, const char *conf)
+{
+    const struct conf_rows *info = &load->modules[index];
+
+    for (uint32_t i = info->first; i < info->first + info->count; i++)
+        if (stays_behind(load->rows[i].directive, kind) &&
+            !is_zero(conf + load->rows[i].directive->field - 1, load->rows[i].bytes))
+            return true;
+    return false;
+}
+
+/* The module's struct in this scope, made its own. NULL for modules without values here. */
+static void *own_conf(struct load_state *load, struct conf_scope *scope, uint32_t index)
+{
+    void *inherited = scope->parent ? scope->parent->conf[index] : NULL;
+    void *own;
+
+    if (scope->conf[index] != inherited || inherited == NULL)
+        return scope->conf[index];
+    own_array(load, scope);
+    own = pool_alloc(load->gen->pool, modules[index]->conf_size);
+    memcpy(own, inherited, modules[index]->conf_size);
+    forget_local(load, index, scope->kind, own);
+    scope->conf[index] = own;
+    return own;
+}
+
+/* Directives ---------------------------------------------------------------------------------- */
+
+static void set_place(struct generation *gen, const struct conf_node *node)
+{
+    gen->http_vars.place = node;
+    gen->stream_vars.place = node;
+}
+
+static bool apply_row(struct load_state *load, struct conf_scope *scope, struct conf_row *row,
+                      const struct conf_node *node, struct conf_scope *inner, void **inner_owner)
+{
+    const struct directive *d = row->directive;
+    struct conf_call call = {
+        .gen = load->gen, .pool = load->gen->pool, .scope = scope, .module = row->module,
+        .directive = d, .node = node, .args = node->words + 1, .count = node->count - 1,
+        .conf = own_conf(load, scope, row->index), .first = row->seen != load->serial,
+        .inner = inner,
+    };
+    bool done;
+
+    assert(d->field == 0 || call.conf != NULL);
+    if (call.first && d->repeat && d->field != 0)
+        memset((char *)call.conf + d->field - 1, 0, row->bytes);
+    set_place(load->gen, node);
+    done = (d->field == 0 || conf_store(&call)) && (d->apply == NULL || d->apply(&call));
+    set_place(load->gen, NULL);
+    *inner_owner = call.inner_owner;
+    return done;
+}
+
+static const struct conf_row *row_named(struct load_state *load, struct str name)
+{
+    return growing_map_find(&load->by_name, name);
+}
+
+static struct conf_row *row_for(struct load_state *load, struct str name, uint32_t kind)
+{
+    struct conf_row *row = growing_map_find(&load->by_name, name);
+
+    while (row != NULL && (row->directive->where & (kind | IN_ANY)) == 0)
+        row = row->next;
+    return row;
+}
+
+static void suggest(struct load_state *load, struct str name, uint32_t kind)
+{
+    struct conf_suggest here, anywhere;
+
+    conf_suggest_init(&here, name);
+    conf_suggest_init(&anywhere, name);
+    for (uint32_t i = 0; i < module_count; i++)
+        for (size_t n = 0; n < modules[i]->directive_count; n++) {
+            const struct directive *d = &modules[i]->directives[n];
+
+            conf_suggest_offer(&anywhere, d->name);
+            if ((d->where & (kind | IN_ANY)) != 0)
+                conf_suggest_offer(&here, d->name);
+        }
+    conf_suggest_offer(&here, "include");
+    if (here.best != NULL || anywhere.best != NULL)
+        conf_fault_hint(&load->faults, "did you mean \"%s\"?",
+                        here.best ? here.best : anywhere.best);
+}
+
+static void not_ours(struct load_state *load, uint32_t kind, const struct conf_node *node)
+{
+    struct str name = node->words[0].text;
+    bool commercial;
+    const char *module = conf_known_module(name, &commercial);
+
+    load->unknown++;
+    if (module == NULL) {
+        conf_fault_print(&load->faults, LOG_EMERG, conf_place(node),
+                         "unknown directive \"%" STR_FMT "\"", STR_ARG(name));
+        suggest(load, name, kind);
+        return;
+    }
+    conf_fault_print(&load->faults, LOG_EMERG, conf_place(node),
+                     "\"%" STR_FMT "\" directive is not supported by this version of Weir",
+                     STR_ARG(name));
+    conf_fault_hint(&load->faults, "nginx%s module %s", commercial ? "'s commercial" : "", module);
+}
+
+static void misplaced(struct load_state *load, const struct conf_node *node)
+{
+    struct str name = node->words[0].text;
+    char where[CONF_CONTEXTS_MAX];
+    uint32_t all = 0;
+
+    for (const struct conf_row *row = row_named(load, name); row != NULL; row = row->next)
+        all |= row->directive->where;
+    load->unknown++;
+    conf_contexts(all, ", ", where, sizeof(where));
+    conf_fault_print(&load->faults, LOG_EMERG, conf_place(node),
+                     "\"%" STR_FMT "\" directive is not allowed here", STR_ARG(name));
+    conf_fault_hint(&load->faults, "belongs in: %s", where);
+}
+
+/* The line after which a ; was probably forgotten, 0 when all words are on one line. */
+static uint32_t broken_line(const struct conf_node *node)
+{
+    for (uint32_t i = 1; i < node->count; i++)
+        if (node->words[i].line != node->words[i - 1].line)
+            return node->words[i - 1].line;
+    return 0;
+}
+
+static void hint_syntax(struct load_state *load, const struct conf_row *row,
+                        const struct conf_node *node)
+{
+    char syntax[400];
+
+    conf_syntax(row->directive, syntax, sizeof(syntax));
+    if (broken_line(node) != 0)
+        conf_fault_hint(&load->faults, "is \";\" missing at the end of line %u? syntax: %s",
+                        broken_line(node), syntax);
+    else
+        conf_fault_hint(&load->faults, "syntax: %s", syntax);
+}
+
+/* Block, number of arguments, and whether it may stand here again. */
+static bool check_form(struct load_state *load, const struct conf_row *row,
+                       const struct conf_node *node)
+{
+    const char *name = row->directive->name;
+    struct conf_place place = conf_place(node);
+    uint32_t count = node->count - 1;
+
+    if (node->has_block != row->arity.block) {
+        if (node->has_block)
+            conf_fault_print(&load->faults, LOG_EMERG, place,
+                             "directive \"%s\" is not terminated by \";\"", name);
+        else
+            conf_fault_print(&load->faults, LOG_EMERG, place,
+                             "directive \"%s\" has no opening \"{\"", name);
+    } else if (count < row->arity.min || count > row->arity.max) {
+        conf_fault_print(&load->faults, LOG_EMERG, place,
+                         "invalid number of arguments in \"%s\" directive", name);
+    } else {
+        return true;
+    }
+    hint_syntax(load, row, node);
+    return false;
+}
+
+static bool check_repeat(struct load_state *load, const struct conf_row *row,
+                         const struct conf_node *node)
+{
+    const struct conf_node *first = row->seen_at;
+
+    if (row->seen != load->serial || row->directive->repeat)
+        return true;
+    conf_fault_print(&load->faults, LOG_EMERG, conf_place(node), "\"%s\" directive is duplicate",
+                     row->directive->name);
+    conf_fault_hint(&load->faults, "first in %" STR_FMT ":%u:%u", STR_ARG(first->file->path),
+                    first->line, first->col);
+    return false;
+}
+
+static void mark_seen(struct load_state *load, struct conf_row *row, const struct conf_node *node)
+{
+    if (row->seen != load->serial) {
+        row->seen = load->serial;
+        row->seen_at = node;
+    }
+}
+
+static void give_notice(struct load_state *load, struct conf_row *row,
+                        const struct conf_node *node)
+{
+    if (row->directive->notice == NULL || row->noticed || !load->gen->testing)
+        return;
+    row->noticed = true;
+    conf_fault_print(&load->faults, LOG_NOTICE, conf_place(node),
+                     "\"%s\" has no effect here: %s", row->directive->name,
+                     row->directive->notice);
+}
+
+/* Applies one directive; a block to be entered later is linked in at *last. */
+static void apply_node(struct load_state *load, struct conf_scope *scope,
+                       const struct conf_node *node, struct opened ***last)
+{
+    struct str name = node->words[0].text;
+    struct conf_row *row = row_for(load, name, scope->kind);
+    struct opened *opened = NULL;
+    void *owner;
+    bool done;
+
+    if (row == NULL) {
+        if (row_named(load, name) != NULL)
+            misplaced(load, node);
+        else
+            not_ours(load, scope->kind, node);
+        return;
+    }
+    if (!check_form(load, row, node) || !check_repeat(load, row, node))
+        return;
+    if (row->directive->opens != 0) {
+        opened = pool_zalloc(load->gen->pool, sizeof(*opened));
+        opened->scope = (struct conf_scope){.kind = row->directive->opens, .parent = scope,
+                                            .node = node};
+    }
+    done = apply_row(load, scope, row, node, opened ? &opened->scope : NULL, &owner);
+    mark_seen(load, row, node);
+    give_notice(load, row, node);
+    if (done && opened != NULL) {
+        opened->scope.owner = owner;
+        **last = opened;
+        *last = &opened->next;
+    }
+}
+
+/* Defaults ------------------------------------------------------------------------------------ */
+
+/* The default as if it had been written. */
+static const struct conf_node *default_node(struct load_state *load, const struct directive *d)
+{
+    struct pool *pool = load->gen->pool;
+    size_t len = strlen(d->initial);
+    const char *end = len > 0 && d->initial[len - 1] == '}' ? "" : ";";
+
+    return conf_read_text(&load->reader, pool_printf(pool, "default of %s", d->name),
+                          pool_printf(pool, "%s %s%s", d->name, d->initial, end), false);
+}
+
+static void store_default(struct load_state *load, struct conf_scope *scope,
+                          const struct conf_row *row)
+{
+    const struct conf_node *node = default_node(load, row->directive);
+    struct conf_call call = {
+        .gen = load->gen, .pool = load->gen->pool, .scope = scope, .module = row->module,
+        .directive = row->directive, .node = node, .args = node->words + 1,
+        .count = node->count - 1, .conf = scope->conf[row->index], .first = true,
+    };
+
+    conf_store(&call);
+}
+
+static void begin_module(struct load_state *load, struct conf_scope *scope, uint32_t index)
+{
+    const struct conf_rows *info = &load->modules[index];
+
+    own_array(load, scope);
+    scope->conf[index] = pool_zalloc(load->gen->pool, modules[index]->conf_size);
+    for (uint32_t i = info->first; i < info->first + info->count; i++)
+        if (load->rows[i].directive->initial != NULL && load->rows[i].directive->field != 0 &&
+            load->rows[i].directive->value != VALUE_NONE)
+            store_default(load, scope, &load->rows[i]);
+}
+
+/* The structs as they are before the block's first directive. */
+static void begin_scope(struct load_state *load, struct conf_scope *scope)
+{
+    scope->conf = scope->parent ? scope->parent->conf : NULL;
+    if (scope->conf == NULL)
+        own_array(load, scope);
+    for (uint32_t i = 0; i < module_count; i++) {
+        const struct conf_rows *info = &load->modules[i];
+
+        if (scope->conf[i] == NULL && (info->tops & scope->kind) != 0)
+            begin_module(load, scope, i);
+        else if (info->has_local && scope->conf[i] != NULL &&
+                 holds_local(load, i, scope->kind, scope->conf[i]))
+            own_conf(load, scope, i);
+    }
+}
+
+/* Runs `apply` for the defaults of directives that the module's top scope does not have. */
+static void apply_defaults(struct load_state *load, struct conf_scope *scope)
+{
+    for (uint32_t i = 0; i < module_count; i++) {
+        const struct conf_rows *info = &load->modules[i];
+
+        if ((info->tops & scope->kind) == 0)
+            continue;
+        for (uint32_t n = info->first; n < info->first + info->count; n++) {
+            struct conf_row *row = &load->rows[n];
+            void *owner;
+
+            if (row->directive->initial != NULL && row->directive->apply != NULL &&
+                row->seen != load->serial)
+                apply_row(load, scope, row, default_node(load, row->directive), NULL, &owner);
+        }
+    }
+}
+
+/* Scopes -------------------------------------------------------------------------------------- */
+
+static void finish_scope(struct load_state *load, struct conf_scope *scope)
+{
+    for (uint32_t i = 0; i < module_count; i++) {
+        const struct module *m = modules[i];
+        void *inherited = scope->parent ? scope->parent->conf[i] : NULL;
+
+        if (m->scope_done != NULL && scope->conf[i] != inherited) {
+            struct conf_call call = {
+                .gen = load->gen, .pool = load->gen->pool, .scope = scope, .module = m,
+                .node = scope->node, .args = scope->node->words + 1,
+                .count = scope->node->count - 1, .conf = scope->conf[i],
+            };
+
+            set_place(load->gen, scope->node);
+            m->scope_done(&call);
+            set_place(load->gen, NULL);
+        }
+    }
+}
+
+static void load_scope(struct load_state *load, struct conf_scope *scope,
+                       const struct conf_node *nodes)
+{
+    struct opened *first = NULL, **last = &first;
+    unsigned faults = load->faults.emergs;
+
+    begin_scope(load, scope);
+    load->serial++;
+    for (; nodes != NULL && !conf_faults_full(&load->faults); nodes = nodes->next)
+        apply_node(load, scope, nodes, &last);
+    if (load->faults.emergs == faults)
+        apply_defaults(load, scope);
+    if (load->faults.emergs == faults)
+        finish_scope(load, scope);
+    for (; first != NULL && !conf_faults_full(&load->faults); first = first->next)
+        load_scope(load, &first->scope, first->scope.node->children);
+}
+
+/* The whole ----------------------------------------------------------------------------------- */
+
+static struct str directory_of(struct pool *pool, struct str path)
+{
+    ssize_t slash = str_rfind(path, '/');
+
+    return pool_str(pool, (struct str){path.data, (size_t)(slash + 1)});
+}
+
+static void prepare(struct load_state *load, struct generation *gen,
+                    const struct conf_options *options)
+{
+    struct pool *scratch = pool_create(65536);
+
+    *load = (struct load_state){.gen = gen, .scratch = scratch};
+    load->faults = (struct conf_faults){.pool = scratch,
+                                        .list = array_of(struct conf_fault, scratch)};
+    growing_map_init(&load->by_path, scratch);
+    growing_map_init(&load->log_files, scratch);
+    growing_map_init(&load->listens, scratch);
+    growing_map_init(&load->zones, scratch);
+    gen->load = load;
+    gen->conf_path = pool_str(gen->pool, str_of(options->file));
+    gen->conf_dir = directory_of(gen->pool, gen->conf_path);
+    gen->testing = options->testing;
+    gen->names = array_of(struct addr_list *, gen->pool);
+    gen->paths = array_of(struct temp_path *, gen->pool);
+    load->reader = (struct conf_reader){.pool = gen->pool, .scratch = scratch,
+                                        .faults = &load->faults, .conf_dir = gen->conf_dir,
+                                        .by_path = &load->by_path};
+}
+
+/* -g first, then the main file. */
+static struct conf_node *read_tree(struct load_state *load, const struct conf_options *options)
+{
+    struct conf_node *globals = NULL, *main, *last;
+
+    if (options->globals.data != NULL)
+        globals = conf_read_text(&load->reader, STR("command line"), options->globals, true);
+    if (options->text.data != NULL)
+        main = conf_read_text(&load->reader, load->gen->conf_path, options->text, false);
+    else
+        main = conf_read_file(&load->reader, load->gen->conf_path);
+    load->gen->files = load->reader.files;
+    if (globals == NULL)
+        return main;
+    for (last = globals; last->next != NULL; last = last->next)
+        continue;
+    last->next = main;
+    return globals;
+}
+
+/* What stands for the block around everything: its place is the main file as a whole. */
+static const struct conf_node *main_node(struct load_state *load)
+{
+    struct pool *pool = load->gen->pool;
+    struct conf_word *word = pool_zalloc(pool, sizeof(*word));
+    struct conf_node *node = pool_zalloc(pool, sizeof(*node));
+    struct conf_file *file = load->gen->files;
+
+    if (file == NULL) {
+        file = pool_zalloc(pool, sizeof(*file));
+        file->path = load->gen->conf_path;
+    }
+    word->text = STR("main");
+    *node = (struct conf_node){.words = word, .count = 1, .file = file};
+    return node;
+}
+
+static void report_missing_vars(struct load_state *load, struct var_table *vars)
+{
+    const struct var *var;
+
+    while ((var = var_table_missing(vars)) != NULL)
+        conf_fault_print(&load->faults, LOG_EMERG, conf_place(var->place),
+                         "unknown \"%" STR_FMT "\" variable", STR_ARG(var->name));
+}
+
+static void finish_modules(struct load_state *load)
+{
+    size_t names = load->gen->names.count;
+
+    for (uint32_t i = 0; i < module_count && load->faults.emergs == 0; i++)
+        if (modules[i]->load_done != NULL)
+            modules[i]->load_done(load->gen);
+    if (load->gen->names.count != names && load->faults.emergs == 0)
+        addr_list_resolve(load->gen);
+}
+
+static void load_tree(struct load_state *load, const struct conf_node *tree)
+{
+    struct generation *gen = load->gen;
+
+    build_tables(load);
+    add_variables(gen);
+    gen->main = pool_zalloc(gen->pool, sizeof(*gen->main));
+    *gen->main = (struct conf_scope){.kind = IN_MAIN, .node = main_node(load)};
+    load_scope(load, gen->main, tree);
+    addr_list_resolve(gen);
+    finish_modules(load);
+    if (load->unknown == 0) {
+        report_missing_vars(load, &gen->http_vars);
+        report_missing_vars(load, &gen->stream_vars);
+    }
+}
+
+unsigned conf_load(struct generation *gen, const struct conf_options *options,
+                   conf_report_fn *report, void *arg)
+{
+    struct load_state load;
+    struct conf_node *tree;
+    unsigned faults;
+
+    prepare(&load, gen, options);
+    tree = read_tree(&load, options);
+    if (!load.reader.broken && (tree != NULL || load.faults.emergs == 0))
+        load_tree(&load, tree);
+    conf_faults_report(&load.faults, options->color, report, arg);
+    faults = load.faults.emergs;
+    gen->load = NULL;
+    pool_destroy(load.scratch);
+    return faults;
+}
