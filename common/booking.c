@@ -1,9 +1,9 @@
 /*
  * common/booking.c - what a child has taken in a zone and must give back, whatever becomes of it.
  *
- * A booking's state names the change that is going on; TAKING and RETURNING are seen by others only
- * when the process died in between. Those of one zone change under that zone's lock alone. The
- * list of free places is the owner's, and made anew when the row gets another owner.
+ * The bookings of a zone change under its lock, together with the counts: a death between the two
+ * leads to a recount, so it does not matter which comes first. The list of free places is the
+ * owner's, and made anew when the row gets another owner.
  */
 #include "common/booking.h"
 
@@ -50,6 +50,8 @@ static void give_place(struct slots *s, struct booking *b)
     uint64_t number = booking_number(s, b);
     struct slot_row *row;
 
+    if (state_of(b) == BOOKING_NONE)
+        return;
     set_state(b, BOOKING_NONE);
     if (number / s->bookings != s->mine)
         return;
@@ -71,26 +73,22 @@ struct booking *booking_take(struct zone *z, uint32_t kind, uint64_t key, uint32
     b->key = key;
     b->n = n;
     atomic_store_explicit(&b->zone, zone_id(z), memory_order_relaxed);
-    set_state(b, BOOKING_TAKING);
-    *count += n;
     set_state(b, BOOKING_HELD);
+    *count += n;
     return b;
 }
 
 static bool is_held(const struct zone *z, const struct booking *b)
 {
-    return b->zone == zone_id(z) &&
-           (state_of(b) == BOOKING_HELD || state_of(b) == BOOKING_RETURNING);
+    return state_of(b) == BOOKING_HELD && b->zone == zone_id(z);
 }
 
 bool booking_release(struct zone *z, struct booking *b, uint32_t *count)
 {
     bool held = is_held(z, b);
 
-    if (held) {
-        set_state(b, BOOKING_RETURNING);
+    if (held)
         *count -= b->n;
-    }
     give_place(z->slots, b);
     return held;
 }
@@ -114,24 +112,6 @@ void booking_forget(struct slots *s, struct booking *b)
         give_place(s, b);
 }
 
-static void recount_one(struct zone *z, struct booking *b, booking_count_fn *fn)
-{
-    switch (state_of(b)) {
-    case BOOKING_TAKING:
-        set_state(b, BOOKING_NONE);
-        break;
-    case BOOKING_RETURNING:
-        set_state(b, BOOKING_HELD);
-        fn(z, b);
-        break;
-    case BOOKING_HELD:
-        fn(z, b);
-        break;
-    default:
-        break;
-    }
-}
-
 void booking_recount(struct zone *z, booking_count_fn *fn)
 {
     struct slots *s = z->slots;
@@ -141,8 +121,8 @@ void booking_recount(struct zone *z, booking_count_fn *fn)
         struct booking *end = b + MIN(atomic_load(&s->row[row].top), s->bookings);
 
         for (; b < end; b++)
-            if (state_of(b) != BOOKING_NONE && b->zone == zone_id(z))
-                recount_one(z, b, fn);
+            if (is_held(z, b))
+                fn(z, b);
     }
 }
 
@@ -153,7 +133,7 @@ void booking_return_all(struct slots *s, uint32_t row, booking_heir_fn *heir, vo
     struct booking *end = b + MIN(atomic_load(&r->top), s->bookings);
 
     for (; b < end; b++) {
-        if (state_of(b) != BOOKING_NONE && state_of(b) != BOOKING_MOVED)
+        if (state_of(b) == BOOKING_HELD)
             heir(arg, b);
         set_state(b, BOOKING_NONE);
     }

@@ -17,7 +17,7 @@
 #include "common/zone.h"
 
 /* MOVED: to another row; the former owner's booking_forget() makes it free. */
-enum booking_state { BOOKING_NONE, BOOKING_TAKING, BOOKING_HELD, BOOKING_RETURNING, BOOKING_MOVED };
+enum booking_state { BOOKING_NONE, BOOKING_HELD, BOOKING_MOVED };
 
 struct booking {
     _Atomic uint32_t state; /* enum booking_state */
@@ -31,8 +31,8 @@ struct booking {
 struct booking *booking_take(struct zone *z, uint32_t kind, uint64_t key, uint32_t n,
                              uint32_t *count);
 
-/* Subtracts it again; the booking is gone in any case. False when there was nothing to subtract, as
-   the zone was emptied meanwhile or the taker died before it took: `count` is not looked at then. */
+/* Subtracts it again; the booking is gone in any case. False when there is nothing to subtract, for
+   the zone was emptied meanwhile: `count` is not looked at then. */
 bool booking_release(struct zone *z, struct booking *b, uint32_t *count);
 
 /* A booking from another row, made this process's with the connection it belongs to. NULL when
@@ -42,7 +42,7 @@ struct booking *booking_move(struct zone *z, struct booking *b);
 /* What another process has moved to itself is free again here. */
 void booking_forget(struct slots *s, struct booking *b);
 
-/* Tells a kind's repair each booking in its zone; drops those that had not been taken yet. */
+/* Tells a kind's repair each booking in its zone. */
 typedef void booking_count_fn(struct zone *z, const struct booking *b);
 void booking_recount(struct zone *z, booking_count_fn *fn);
 

@@ -476,7 +476,7 @@ static void a_death_in_alloc_or_free(void)
 {
     struct run *r = shm_pages(sizeof(*r));
     void *copy = shm_pages(ZONE);
-    struct finding found = {NULL};
+    struct finding found = {.wrong = NULL};
     struct stepped child;
     struct plan plan;
 
@@ -536,7 +536,7 @@ static void *slab_in_need(void)
 static void a_death_during(stepped_fn *fn, const char *what)
 {
     void *base = slab_in_need(), *copy = shm_pages(ZONE);
-    struct finding found = {NULL};
+    struct finding found = {.wrong = NULL};
     struct stepped child;
     uint64_t want;
 
