@@ -28,7 +28,7 @@ static const uint8_t class_by_size[SLAB_SMALL_MAX / 16 + 1] = {
 };
 
 /* Stores before it are in memory before those after it, as far as the death of this process goes:
-   the compiler must not swap them, and the processor shows them in order to whoever gets the lock. */
+   the compiler must not swap them; the processor shows them in order to whoever gets the lock. */
 static inline void fence(void)
 {
     atomic_signal_fence(memory_order_seq_cst);

@@ -4,8 +4,8 @@
  * All calls are made under the zone's lock. What is allocated is told by three things alone: the
  * kind of each page, the bits of a page of small objects, and the length of a run of pages. Each
  * changes by one store. Lists and counts are derived from them, and slab_repair() derives them
- * anew after a holder of the lock died. Such a death leaves an object either whole or free; one that
- * was allocated but not yet linked anywhere is found by a sweep (slab_sweep_begin and on).
+ * anew after a holder of the lock died. Such a death leaves an object either whole or free; one
+ * that was allocated but not yet linked anywhere is found by a sweep (slab_sweep_begin and on).
  *
  * Objects are offsets from the zone's base, 0 for none, aligned to 16 (to 64, if their size is a
  * multiple of it and no more than 512). Allocating and freeing take constant time, but for the

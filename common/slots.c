@@ -30,7 +30,7 @@ struct slots_shared {
     struct totals totals[2];
 };
 
-/* Making ---------------------------------------------------------------------------------------- */
+/* Making ------------------------------------------------------------------------------------- */
 
 static uint64_t layout(void)
 {
@@ -134,7 +134,7 @@ void slots_release(struct slots *s, uint32_t row)
                  atomic_load(&s->row[row].state) == SLOT_LEFT ? SLOT_FREE : SLOT_DEAD);
 }
 
-/* Folding --------------------------------------------------------------------------------------- */
+/* Folding ------------------------------------------------------------------------------------ */
 
 static bool is_folded(const struct slots *s, const struct totals *t, uint32_t row)
 {

@@ -6,7 +6,7 @@
  * counting takes no lock and no atomic addition. When the owner ends its counters are added to the
  * totals; when it died, its heir does that and returns what it had booked (booking.h).
  *
- * The master: slots_assign() before it forks, and once the child is gone either the same row for its
+ * The master: slots_assign() before it forks; once the child is gone, either the same row for its
  * respawn, which is the heir, or slots_release(). A child: slots_enter() before it serves,
  * slots_leave() when it ends in order; slots_adopt() now and then, for rows that have no heir.
  *
@@ -55,7 +55,7 @@ struct slots {
 /* Gives back what the row's last owner had booked: see booking_return_all(). */
 typedef void booking_heir_fn(void *arg, struct booking *b);
 
-/* For the master -------------------------------------------------------------------------------- */
+/* For the master ----------------------------------------------------------------------------- */
 
 /* Room for `rows` children at once, each with at most `bookings`. Memory is taken when touched: be
    generous. */
@@ -74,7 +74,7 @@ uint32_t slots_assign(struct slots *s, uint32_t slot, uint32_t generation);
    adopts it. */
 void slots_release(struct slots *s, uint32_t row);
 
-/* For children ---------------------------------------------------------------------------------- */
+/* For children ------------------------------------------------------------------------------- */
 
 /* Makes the row this process's own. What a predecessor left in it goes to the totals, or to the
    heir function. */

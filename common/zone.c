@@ -44,7 +44,7 @@ static size_t whole_pages(size_t bytes)
     return bytes > SIZE_MAX - SLAB_PAGE ? bytes : (bytes + SLAB_PAGE - 1) / SLAB_PAGE * SLAB_PAGE;
 }
 
-/* Making ---------------------------------------------------------------------------------------- */
+/* Making ------------------------------------------------------------------------------------- */
 
 static void *refuse(const char **why, const char *text, int err)
 {
@@ -243,7 +243,7 @@ void zone_destroy(struct zone *z)
     free(z);
 }
 
-/* Using ----------------------------------------------------------------------------------------- */
+/* Using -------------------------------------------------------------------------------------- */
 
 void zone_empty(struct zone *z)
 {

@@ -80,9 +80,9 @@ struct zone {
     char name[ZONE_NAME_MAX];
 };
 
-/* For the master -------------------------------------------------------------------------------- */
+/* For the master ----------------------------------------------------------------------------- */
 
-/* A new zone of at least `bytes`. NULL with *why, and errno unless that says all (errno is then 0). */
+/* A new zone of at least `bytes`. NULL with *why, and errno, which is 0 if *why says all. */
 struct zone *zone_create(const struct zone_kind *kind, struct str name, size_t bytes,
                          const char **why);
 
@@ -106,7 +106,7 @@ void zone_set_generation(struct zone *z, uint32_t generation);
    uses it any more. */
 bool zone_save(struct zone *z);
 
-/* Gives up this process's view; the memory goes with the last. */
+/* Gives up this process's view, never with the lock held; the memory goes with the last. */
 void zone_destroy(struct zone *z);
 
 /* For its users ------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 
 enum { ROWS = 4, PLACES = 8, PLACE = 1 };
 
-/* A toy kind: one count ------------------------------------------------------------------------- */
+/* A toy kind: one count ---------------------------------------------------------------------- */
 
 struct counts {
     uint32_t taken;
@@ -97,7 +97,7 @@ static bool release(struct place *p, struct booking *b)
     return released;
 }
 
-/* Taking and giving back ------------------------------------------------------------------------ */
+/* Taking and giving back --------------------------------------------------------------------- */
 
 static void what_is_taken_is_given_back(void)
 {
@@ -207,7 +207,7 @@ static void a_booking_moves_with_its_connection(void)
     place_fini(&p);
 }
 
-/* Deaths ---------------------------------------------------------------------------------------- */
+/* Deaths ------------------------------------------------------------------------------------- */
 
 static void work(void *arg)
 {

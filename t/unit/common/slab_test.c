@@ -44,7 +44,7 @@ static uint64_t objects(const struct slab *s)
     return count;
 }
 
-/* Fitting --------------------------------------------------------------------------------------- */
+/* Fitting ------------------------------------------------------------------------------------ */
 
 static void the_smallest_zone_holds_seven_pages(void)
 {
@@ -245,7 +245,7 @@ static void it_tells_how_full_it_is(void)
     shm_pages_free(base, 1 << 20);
 }
 
-/* Random use ------------------------------------------------------------------------------------ */
+/* Random use --------------------------------------------------------------------------------- */
 
 static uint32_t dice = 1;
 
@@ -358,7 +358,7 @@ static void damage_is_seen(void)
     shm_pages_free(base, 1 << 20);
 }
 
-/* Deaths ---------------------------------------------------------------------------------------- */
+/* Deaths ------------------------------------------------------------------------------------- */
 
 enum { ZONE = 16 * SLAB_PAGE, OPS = 64 };
 
@@ -367,7 +367,7 @@ struct op {
     int which;
 };
 
-/* Each way that alloc and free can take: a page opened, filled and closed, runs split and joined. */
+/* Each way that alloc and free can take: a page opened, filled, closed; runs split and joined. */
 #define ALLOC(size) {(size), 0}
 #define FREE(op)    {0, (op)}
 static const struct op ops[] = {
@@ -500,7 +500,7 @@ static void a_death_in_alloc_or_free(void)
     shm_pages_free(copy, ZONE);
 }
 
-/* Repairing ------------------------------------------------------------------------------------- */
+/* Repairing ---------------------------------------------------------------------------------- */
 
 static void repair(void *base)
 {

@@ -13,7 +13,7 @@
 static char dir[] = "/tmp/weir-zone-XXXXXX";
 static char path[64];
 
-/* A toy kind: a list of numbers ----------------------------------------------------------------- */
+/* A toy kind: a list of numbers -------------------------------------------------------------- */
 
 struct list {
     uint64_t head;
@@ -133,7 +133,7 @@ static const char *list_check(struct zone *z)
     return used == count + 1 ? NULL : "memory that nobody has";
 }
 
-/* Making and keeping ---------------------------------------------------------------------------- */
+/* Making and keeping ------------------------------------------------------------------------- */
 
 static void a_zone_holds_what_is_put_there(void)
 {
@@ -243,7 +243,7 @@ static void push_and_die(struct zone *z)
     wait(NULL);
 }
 
-/* Files ----------------------------------------------------------------------------------------- */
+/* Files -------------------------------------------------------------------------------------- */
 
 static struct zone *open_file(size_t bytes)
 {
@@ -326,7 +326,7 @@ static void saving_does_not_hide_a_death(void)
     zone_destroy(z);
 }
 
-/* Deaths ---------------------------------------------------------------------------------------- */
+/* Deaths ------------------------------------------------------------------------------------- */
 
 static void the_heir_repairs(void)
 {
@@ -453,7 +453,7 @@ static void a_kill_at_many_instructions(void)
     zone_destroy(z);
 }
 
-/* Many at once ---------------------------------------------------------------------------------- */
+/* Many at once ------------------------------------------------------------------------------- */
 
 enum { CHILDREN = 4, HELD = 64, KILLS = 150, ENOUGH = 4000 };
 
