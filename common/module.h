@@ -2,8 +2,8 @@
  * common/module.h - what a module declares.
  *
  * worker/modules.c lists all modules; that list alone orders phases and filters. The master walks
- * the tables, the worker calls the hooks. The config time hooks (load) run in the master, all others
- * in the worker.
+ * the tables, the worker calls the hooks. Config time hooks (load) run in the master, all others in
+ * the worker.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 struct generation;
 struct conf_scope;
 struct request;
-struct worker;
+struct child;
 struct var_def;
 
 /* What a phase handler says of a request. */
@@ -69,8 +69,8 @@ struct module {
     void (*filter)(struct request *r);  /* the response head is ready: change it, wrap its body */
 
     /* Run time, once per worker. */
-    enum rc (*worker_start)(struct worker *worker);
-    void (*worker_stop)(struct worker *worker);
+    enum rc (*worker_start)(const struct child *child);
+    void (*worker_stop)(void);
 
     uint32_t *index;        /* where modules_number() stores this module's index: &x_module_index */
 };

@@ -9,15 +9,12 @@
 #include "common/base.h"
 
 struct generation;
-struct slots;
 
 struct child {
     struct generation *gen;
     uint32_t slot;         /* kept by a respawn */
     int channel;           /* its end of the socketpair; -1 without a master (master_process off) */
     bool respawned;        /* the slot's last holder died: its bookings are to be returned */
-    struct slots *slots;   /* the table, and this child's row in it for slots_enter; NULL and 0 */
-    uint32_t row;          /* in unit tests */
     volatile int *signal_seen; /* bits, BIT(SIGTERM) ...: signals sent to this process itself, with a
                                   master or without. Set by the handler; the child takes them with
                                   an atomic exchange. Never NULL */

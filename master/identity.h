@@ -6,8 +6,7 @@
 #pragma once
 
 #include "common/base.h"
-
-#define NGINX_VERSION "1.31.5" /* whose directives and defaults we follow */
+#include "common/version.h"
 
 struct identity {
     const char *name;          /* in messages and process titles */

@@ -5,10 +5,24 @@
  * filters, the first being the nearest to the content.
  */
 #include "common/core_conf.h"
+#include "worker/handler/static_file.h"
+#include "worker/h1/h1_conn.h"
+#include "worker/http/http_block.h"
+#include "worker/http/http_core.h"
+#include "worker/http/request_vars.h"
+#include "worker/http/rewrite.h"
 #include "worker/worker.h"
 
 const struct module *const modules[] = {
     &core_module,
+
+    &http_core_module,
+    &http_variables_module,
+    &server_rewrite_module,
+    &rewrite_module,
+    &static_file_module,
+    &http_block_module, /* last to finish loading: it builds what others have added to */
+    &h1_module,
     NULL,
 };
 

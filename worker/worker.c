@@ -194,19 +194,19 @@ static void on_trim(struct timer *timer)
     pool_trim(KEEP_BLOCKS);
 }
 
-static enum rc start_modules(struct worker *w)
+static enum rc start_modules(const struct child *child)
 {
     for (size_t i = 0; modules[i] != NULL; i++)
-        if (modules[i]->worker_start != NULL && modules[i]->worker_start(w) != RC_OK)
+        if (modules[i]->worker_start != NULL && modules[i]->worker_start(child) != RC_OK)
             return RC_ERROR;
     return RC_OK;
 }
 
-static void stop_modules(struct worker *w)
+static void stop_modules(void)
 {
     for (size_t i = module_count; i-- > 0;)
         if (modules[i]->worker_stop != NULL)
-            modules[i]->worker_stop(w);
+            modules[i]->worker_stop();
 }
 
 static void tell_master(enum channel_type type, int64_t number)
@@ -237,7 +237,7 @@ static enum rc start(const struct child *child)
     accept_multi(core->multi_accept);
     if (watch_channel(child->channel) != RC_OK || watch_signals(child->signal_seen) != RC_OK)
         return RC_ERROR;
-    if (start_modules(&self) != RC_OK)
+    if (start_modules(child) != RC_OK)
         return RC_ERROR;
     return accept_start(self.gen, self.slot);
 }
@@ -261,7 +261,7 @@ static int run(const struct child *child)
     }
     tell_master(CHANNEL_READY, 0);
     serve();
-    stop_modules(&self);
+    stop_modules();
     tell_master(CHANNEL_DRAINED, 0);
     log_error(&process_log, LOG_NOTICE, 0, "exit");
     return 0;

@@ -20,7 +20,8 @@ struct request_body {
     uint16_t status;           /* the answer that a failure deserves: 400, 408, 413, 500 */
     struct post post;          /* posted when the wire has news */
     struct request *request;
-    bool discarding;
+    struct str in_place;       /* all of it, where the wire has it */
+    struct source flow;        /* body_stream's */
 };
 
 /* Called by the engine before phases run: sets up r->body where one was announced. A length above
@@ -46,3 +47,6 @@ struct source *body_stream(struct request *r);
 
 /* The body in one piece of memory ($request_body): STR_NONE if it is in a file. */
 struct str body_in_memory(struct request *r);
+
+/* Its file, when client_body_in_file_only gives it a name; else STR_NONE. */
+struct str body_file_name(struct request *r);

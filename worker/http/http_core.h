@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "common/directive.h"
+#include "common/module.h"
 #include "common/template.h"
 
 struct mime_table;
@@ -26,8 +26,9 @@ struct http_core_conf {
     bool client_body_in_single_buffer;
 
     /* Files. */
-    struct template *root;            /* absolute */
-    struct template *alias;           /* local */
+    struct template *root;            /* absolute; `root` or `alias` */
+    int64_t alias_len;                /* 0: root; else how much of the uri `alias` replaces */
+    const struct conf_node *path_node;/* the block that set root or alias */
     struct mime_table *types;
     struct str default_type;
     bool sendfile;
@@ -58,12 +59,16 @@ struct http_core_conf {
     bool msie_padding, msie_refresh;
     int64_t satisfy;                  /* enum: 0 all, 1 any */
     struct str server_header;         /* "weir/0.1.0", "weir", "" */
-    struct str error_footer;          /* what the standard error pages end with */
     struct str server_tokens;         /* as written */
     int64_t auth_delay_ms;
     bool log_subrequest;
+    int64_t subrequest_output_bytes;
+    int64_t ignored_size;             /* sizes of tables that size themselves */
 };
 
+#define ALIAS_REGEX (-1) /* alias_len in a regex location: the whole uri */
+
+extern const struct module http_core_module;
 extern uint32_t http_core_index;
 
 #define HTTP_CORE(r) REQUEST_CONF(r, http_core_index, struct http_core_conf)

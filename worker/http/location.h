@@ -11,7 +11,7 @@
 #include "common/conf_load.h"
 #include "worker/http/request.h"
 
-struct regex;
+struct scope_regex;
 struct location_set;
 
 enum location_kind { LOCATION_PREFIX, LOCATION_PREFIX_ONLY /* ^~ */, LOCATION_EXACT,
@@ -20,7 +20,7 @@ enum location_kind { LOCATION_PREFIX, LOCATION_PREFIX_ONLY /* ^~ */, LOCATION_EX
 struct location {
     enum location_kind kind;
     struct str name;              /* "/images/", the regex, "@name" */
-    struct regex *regex;
+    struct scope_regex *regex;
     struct conf_scope *scope;     /* its conf; set when the block is entered */
     struct location *parent;      /* NULL: directly in the server */
     struct location_set *inner;   /* nested ones; NULL: none */
@@ -29,8 +29,8 @@ struct location {
     bool internal;
     bool auto_redirect;           /* a request for the name less its final '/' gets a 301 to it:
                                      set by proxy_pass and its kin */
-    bool auto_redirect_checked;
-    uint32_t capture_vars;        /* named groups set variables: index in the server's table */
+    struct http_server *server;
+    struct rewrite_step *steps;   /* rewrite, return, set, if ..., in order of writing */
     struct location *next;
     const struct conf_node *node;
 };
@@ -39,13 +39,17 @@ struct location {
 struct location *location_add(struct conf_call *call, struct location_set **set,
                               struct location *parent, struct http_server *server);
 
-/* Config time: builds trees of a set and all below. */
-void location_set_build(struct pool *pool, struct location_set *set);
+/* Config time: builds the trees of a set and all below; false after a reported duplicate. */
+bool location_set_build(struct generation *gen, struct location_set *set);
 
-enum location_result { LOCATION_FOUND, LOCATION_NONE, LOCATION_ADD_SLASH };
+enum location_result {
+    LOCATION_NONE,      /* *out is unchanged */
+    LOCATION_FOUND,     /* a prefix: an outer level's regexes may still win */
+    LOCATION_FINAL,     /* exact, or a regex */
+    LOCATION_ADD_SLASH, /* answer with a redirect to the uri with '/' added */
+};
 
-/* Finds for r->uri in the server's set; *out is NULL for LOCATION_NONE (the server's own conf then
-   holds). Regex captures are stored in r->scope. */
+/* Finds for r->uri in the server's set. Regex captures are stored in r->scope. */
 enum location_result location_find(struct request *r, struct location_set *set,
                                    struct location **out);
 struct location *location_find_named(const struct http_server *server, struct str name);

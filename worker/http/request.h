@@ -51,6 +51,9 @@ struct response {
     struct http_fields *trailers; /* NULL: none */
 };
 
+/* The variables of the generation that this process serves. */
+extern const struct var_table *request_vars;
+
 struct request {
     struct scope scope;         /* first: handlers of shared modules see only this */
     struct log log;
@@ -71,6 +74,8 @@ struct request {
     bool internal;              /* came by an internal redirect or is a subrequest */
     bool expect_continue;
     bool args_changed;
+    bool pipelined;             /* its bytes came with the request before it */
+    bool close_silently;        /* `return 444`: no answer, just close */
     struct str method_text;
     struct str line;            /* $request */
     struct str target;          /* $request_uri: as sent */
@@ -86,6 +91,8 @@ struct request {
     int64_t head_bytes;         /* of the request as received, for $request_length */
     int64_t started_ms;         /* wall clock */
     int64_t started_mono_ms;
+    int64_t conn_opened_ms;     /* monotonic */
+    uint32_t conn_requests;     /* on this connection, this one included */
 
     /* Where it is handled. */
     struct http_server *server;
@@ -97,7 +104,8 @@ struct request {
     uint8_t phase;              /* enum phase */
     uint8_t uri_changes;        /* left: 10 at the start */
     uint8_t subrequests_left;
-    bool running, done, waiting, rerouted, answered;
+    bool running, answered;
+    bool in_error_page;         /* a configured page for an error is being made */
     bool uri_changed;           /* set by rewrite: find the location again */
     bool access_allowed;
     uint16_t access_status;     /* the refusal that `satisfy any` may yet forgive */
@@ -111,8 +119,13 @@ struct request {
     bool send_failed;           /* the client went away or timed out */
 
     void **ctx;                 /* ctx[module index], NULL until request_ctx is called */
+    size_t (*describe_upstream)(const struct request *r, char *out, size_t room); /* for the log */
     struct upstream_summary *upstreams; /* tries so far, newest last, for $upstream_... */
     void *wire_data;            /* the protocol's own: struct h1_conn *, ... */
+    void (*client_gone)(struct request *r, void *arg); /* called once when the client hangs up before
+                                   the answer; NULL: nobody minds */
+    void *client_gone_arg;
+    bool client_left;           /* log as 499 */
     void (*sub_done)(struct request *sub, void *arg); /* a subrequest's answer is there */
     void *sub_arg;
 };
@@ -132,8 +145,15 @@ void request_resume(struct request *r);
    destroys the pool. The struct is the wire's again. */
 void request_done(struct request *r);
 
-/* The client went away before the answer: cancels what runs (cleanups of the pool do it), logs. */
+/* For the wire, in place of respond and request_done: the client went away before the answer.
+   Cancels what runs (cleanups of the pool do it) and logs 499, or r->out.status if one is set. */
 void request_abort(struct request *r);
+
+/* Sets uri, args and what follows from them (ext). */
+void request_set_uri(struct request *r, struct str uri, struct str args);
+
+/* The location (or the server's base) and its conf from now on. */
+void request_enter(struct request *r, struct location *location);
 
 /* A handler's answer is an error or an empty special answer: `status`, with the standard page.
    Returns ANSWERED. `why` is a dotted cause for $fail_reason ("body.too_large"), or NULL. */

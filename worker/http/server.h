@@ -7,11 +7,11 @@
 #include "common/listen_spec.h"
 #include "worker/http/location.h"
 
-struct hash;
+struct listen_wish;
 
 struct server_name {
     struct str text;              /* as written, lower case */
-    struct regex *regex;
+    struct scope_regex *regex;
     struct http_server *server;
     const struct conf_node *node;
 };
@@ -24,6 +24,7 @@ struct http_server {
     struct array named;           /* struct location * */
     struct array listens;         /* struct listen_spec * */
     struct location base;         /* stands for the server itself where no location matches */
+    bool has_listen;
     const struct conf_node *node;
     struct http_server *next;
 };
@@ -33,19 +34,14 @@ struct http_address {
     struct listen_spec *spec;
     struct array servers;         /* struct http_server *, in order */
     struct http_server *first;    /* the default: marked so, or the first */
-    bool default_marked;
-    const struct conf_node *default_node;
+    const struct conf_node *default_node; /* of the one marked default_server */
+    const struct conf_node *options_node; /* of the one that gave socket options */
     bool tls, http2, quic;
     struct server_names *names;   /* lookup; NULL when there is one server without a regex */
 };
 
 struct http_conf {
-    struct http_server *servers;  /* in order of writing */
-    struct http_server *last;
+    struct http_server *servers, **last_server; /* in order of writing */
+    struct listen_wish *wishes, **last_wish;
     struct conf_scope *scope;
 };
-
-/* The server for a Host at this address: exact, longest leading wildcard, longest trailing wildcard,
-   first regex, default. Captures of a regex name are stored in r->scope (r may be NULL). */
-struct http_server *server_find(struct request *r, const struct http_address *address,
-                                struct str host);

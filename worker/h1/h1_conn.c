@@ -1,0 +1,750 @@
+/*
+ * worker/h1/h1_conn.c - a client's HTTP/1 connection as a machine: wait, head, run, send, and again.
+ *
+ * Events and the engine only post the machine. A small request that arrives whole is read, parsed,
+ * run and answered within one loop turn: one recv, one send.
+ */
+#include "worker/h1/h1_conn.h"
+
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/core_conf.h"
+#include "common/generation.h"
+#include "common/role.h"
+#include "worker/codec/uri.h"
+#include "worker/http/body.h"
+#include "worker/http/http_core.h"
+#include "worker/http/output.h"
+#include "worker/http/phase.h"
+#include "worker/http/server_names.h"
+#include "worker/http/wire.h"
+#include "worker/net/accept.h"
+#include "worker/net/proxy_protocol.h"
+
+#define PULL_BYTES  (256 * 1024)  /* of body pulled at once */
+#define TURN_BYTES  (2 << 20)     /* most that one connection sends before others have a turn */
+#define DRAIN_IDLE_MS 2000        /* an idle connection's last wait while a successor serves */
+#define PROXY_HEADER_MAX 4096
+
+/* Streams: recycled, for their heads are large ---------------------------------------------------- */
+
+static struct h1_stream *spare[16];
+static uint32_t spare_count;
+
+static struct h1_stream *stream_take(struct h1_conn *c)
+{
+    struct h1_stream *s;
+
+    if (spare_count > 0) {
+        s = spare[--spare_count];
+    } else {
+        s = conn_alloc(sizeof(*s));
+        chain_init(&s->out);
+    }
+    s->owner = c;
+    s->body_ended = false;
+    s->body_used = s->body_done = s->body_bad = false;
+    return s;
+}
+
+static void stream_give(struct h1_stream *s)
+{
+    chain_clear(&s->out);
+    buf_give(&s->body_buf);
+    if (spare_count < COUNT(spare)) {
+        spare[spare_count++] = s;
+        return;
+    }
+    buf_give(&s->head);
+    chain_fini(&s->out);
+    conn_collect(s, sizeof(*s));
+}
+
+/* Beginning a request ---------------------------------------------------------------------------- */
+
+static void limits_of(const struct http_core_conf *conf, struct h1_limits *limits)
+{
+    int64_t line = MAX(conf->large_header_buffers.bytes, conf->client_header_buffer_bytes);
+
+    limits->line_bytes = (size_t)line;
+    limits->head_bytes = (size_t)MAX(conf->large_header_buffers.number *
+                                     conf->large_header_buffers.bytes, line);
+    limits->fields = (uint32_t)conf->max_headers;
+    limits->ignore_invalid = conf->ignore_invalid_headers;
+    limits->underscores = conf->underscores_in_headers;
+}
+
+static void begin_stream(struct h1_conn *c)
+{
+    struct h1_limits limits;
+    struct h1_stream *s = stream_take(c);
+
+    c->stream = s;
+    limits_of(c->conf, &limits);
+    request_init(&s->r, &c->conn, &h1_wire, c, &s->in.fields, &s->out_fields);
+    h1_head_init(&s->in, H1_REQUEST, &limits, request_pool(&s->r));
+    fields_init(&s->out_fields, request_pool(&s->r));
+    s->r.server = c->address->first;
+    s->r.listen = c->conn.listen;
+    s->r.scope.conf = c->address->first->scope->conf;
+    s->r.location = &c->address->first->base;
+    log_attach(&s->r.log, ((struct core_conf *)s->r.scope.conf[core_module_index])->error_log);
+    s->r.log.doing = "reading client request line";
+    c->responding = false;
+    conn_stats.reading++;
+}
+
+/* The request ends here, before the engine: what is wrong, answered from the default server. */
+static enum h1_state refuse(struct h1_conn *c, int status, const char *why)
+{
+    struct request *r = &c->stream->r;
+
+    log_error(&r->log, LOG_INFO, 0, "client sent %s", why);
+    request_fail(r, status, "request.malformed");
+    r->keep_alive = false;
+    c->unread = true;
+    phase_answer(r);
+    return H1_SEND;
+}
+
+static struct str lower_host(struct request *r, struct str host)
+{
+    char *copy = pool_bytes(request_pool(r), host.len);
+
+    for (size_t i = 0; i < host.len; i++)
+        copy[i] = ascii_lower(host.data[i]);
+    return (struct str){copy, host.len};
+}
+
+static void set_line(struct request *r, const struct h1_head *in)
+{
+    r->method = in->method;
+    r->version = in->version;
+    r->method_text = in->method_text;
+    r->line = in->line;
+    r->target = in->target;
+    r->header_only = in->method == METHOD_HEAD;
+}
+
+static enum uri_fault set_uri(struct request *r, const struct h1_head *in)
+{
+    struct uri uri;
+    enum uri_fault fault = uri_parse(&uri, in->path, HTTP_CORE(r)->merge_slashes, request_pool(r));
+
+    if (fault != URI_OK)
+        return fault;
+    r->uri = uri.path;
+    r->args = uri.args;
+    r->ext = uri.ext;
+    r->uri_raw_ok = !uri.changed && in->form == H1_ORIGIN;
+    return URI_OK;
+}
+
+/* May this connection carry another request after this one? */
+static bool may_keep(const struct h1_conn *c, const struct h1_head *in)
+{
+    const struct http_core_conf *conf = HTTP_CORE(&c->stream->r);
+
+    return in->keep_alive && !c->draining && conf->keepalive_timeout_ms > 0 &&
+           (int64_t)c->requests < conf->keepalive_requests &&
+           clock_mono_ms - c->opened_ms < conf->keepalive_time_ms;
+}
+
+static void choose_server(struct h1_conn *c)
+{
+    struct request *r = &c->stream->r;
+    const struct h1_head *in = &c->stream->in;
+
+    r->has_host = in->host.data != NULL;
+    if (r->has_host)
+        r->host = in->host_has_upper ? lower_host(r, in->host) : in->host;
+    r->host_port = in->port;
+    r->server = server_names_find(r, c->address, r->host);
+    r->location = &r->server->base;
+    r->scope.conf = r->server->scope->conf;
+    c->conf = HTTP_CORE(r);
+}
+
+static enum h1_state head_done(struct h1_conn *c)
+{
+    struct h1_stream *s = c->stream;
+    struct request *r = &s->r;
+    enum uri_fault fault;
+
+    c->in.pos += s->in.bytes;
+    c->requests++;
+    conn_stats.requests++;
+    set_line(r, &s->in);
+    choose_server(c);
+    if (s->in.ignored > 0)
+        log_error(&r->log, LOG_INFO, 0, "client sent invalid header line: \"%" STR_FMT "\"",
+                  STR_ARG(s->in.ignored_name));
+    if (s->in.form == H1_AUTHORITY || s->in.method == METHOD_TRACE) {
+        request_fail(r, 405, "request.method");
+        r->keep_alive = false;
+        phase_answer(r);
+        return H1_SEND;
+    }
+    fault = set_uri(r, &s->in);
+    if (fault != URI_OK)
+        return refuse(c, 400, uri_fault_text(fault));
+    r->content_length = s->in.content_length;
+    r->chunked = s->in.chunked;
+    r->expect_continue = s->in.expect_continue;
+    r->head_bytes = s->in.bytes;
+    r->keep_alive = may_keep(c, &s->in);
+    r->conn_requests = c->requests;
+    r->conn_opened_ms = c->opened_ms;
+    r->log.doing = NULL;
+    if (s->in.content_length > 0 || s->in.chunked) {
+        h1_body_init(c);
+        body_init(r);
+    } else {
+        s->body_done = true;
+    }
+    request_start(r);
+    return H1_RUN;
+}
+
+/* The steps --------------------------------------------------------------------------------------- */
+
+static enum h1_state step_proxy(struct h1_conn *c)
+{
+    struct proxy_header header;
+    const char *why;
+    ssize_t n;
+
+    if (c->in.start == NULL)
+        buf_take(&c->in, PROXY_HEADER_MAX);
+    n = conn_recv(&c->conn, c->in.last, buf_room(&c->in));
+    if (n == CONN_AGAIN)
+        return H1_PROXY;
+    if (n <= 0)
+        return H1_CLOSED;
+    c->in.last += n;
+    switch (proxy_parse(buf_str(&c->in), &header, &why)) {
+    case PROXY_MORE:
+        return buf_room(&c->in) > 0 ? H1_PROXY : H1_CLOSED;
+    case PROXY_BAD:
+        log_error(&c->conn.log, LOG_ERROR, 0, "broken header: %s while reading PROXY protocol", why);
+        return H1_CLOSED;
+    case PROXY_DONE:
+        break;
+    }
+    c->in.pos += header.bytes;
+    return H1_WAIT;
+}
+
+/* Bytes of the next request may be here already (pipelining). */
+static enum h1_state step_wait(struct h1_conn *c)
+{
+    ssize_t n;
+
+    if (buf_used(&c->in) > 0) {
+        if (buf_room(&c->in) == 0)
+            buf_compact(&c->in);
+        begin_stream(c);
+        return H1_HEAD;
+    }
+    if (!c->conn.ev.readable)
+        return H1_WAIT;
+    if (c->in.start == NULL)
+        buf_take(&c->in, (size_t)c->conf->client_header_buffer_bytes);
+    c->in.pos = c->in.last = c->in.start;
+    n = conn_recv(&c->conn, c->in.start, buf_room(&c->in));
+    if (n > 0) {
+        c->in.last += n;
+        begin_stream(c);
+        return H1_HEAD;
+    }
+    buf_give(&c->in);
+    return n == CONN_AGAIN ? H1_WAIT : H1_CLOSED;
+}
+
+static enum h1_state head_bad(struct h1_conn *c)
+{
+    struct h1_head *in = &c->stream->in;
+
+    c->requests++;
+    conn_stats.requests++;
+    if (in->has_line) {
+        set_line(&c->stream->r, in);
+        c->stream->r.header_only = false;
+        c->stream->r.log.doing = "reading client request headers";
+    } else {
+        c->stream->r.version = 10;
+    }
+    c->stream->body_done = true;
+    return refuse(c, h1_fault_status(in->fault), h1_fault_text(in->fault));
+}
+
+/* Room for more of a head: twice the buffer, up to all large_client_header_buffers together. */
+static void grow_head(struct h1_conn *c)
+{
+    size_t size = (size_t)(c->in.end - c->in.start);
+    size_t line = c->stream->in.limits.line_bytes;
+
+    if (c->in.pos > c->in.start && buf_used(&c->in) < size / 2) {
+        buf_compact(&c->in);
+    } else {
+        buf_grow(&c->in, size < line ? line : size + line);
+    }
+    h1_head_rebase(&c->stream->in, c->in.pos);
+}
+
+static enum h1_state step_head(struct h1_conn *c)
+{
+    struct h1_stream *s = c->stream;
+    ssize_t n;
+
+    for (;;) {
+        switch (h1_head_feed(&s->in, c->in.pos, buf_used(&c->in))) {
+        case H1_DONE:
+            return head_done(c);
+        case H1_BAD:
+        case H1_PREFACE:
+            return head_bad(c);
+        case H1_MORE:
+            break;
+        }
+        if (!c->conn.ev.readable)
+            return H1_HEAD;
+        if (buf_room(&c->in) == 0)
+            grow_head(c);
+        n = conn_recv(&c->conn, c->in.last, buf_room(&c->in));
+        if (n == CONN_AGAIN)
+            return H1_HEAD;
+        if (n <= 0) {
+            if (n == CONN_EOF)
+                log_error(&s->r.log, LOG_INFO, 0, "client prematurely closed connection");
+            s->r.out.status = 400;
+            return H1_CLOSED;
+        }
+        c->in.last += n;
+    }
+}
+
+/* The engine works. A client that hangs up ends what minds it (a proxied request). */
+static enum h1_state step_run(struct h1_conn *c)
+{
+    struct request *r = &c->stream->r;
+
+    if (c->responding)
+        return H1_SEND;
+    if (r->client_gone != NULL && (c->conn.ev.hangup || c->conn.ev.failed)) {
+        void (*gone)(struct request *, void *) = r->client_gone;
+
+        r->client_gone = NULL;
+        gone(r, r->client_gone_arg);
+        if (r->client_left)
+            return H1_CLOSED;
+    }
+    return H1_RUN;
+}
+
+static void add_chunk(struct h1_stream *s, struct chain *data)
+{
+    char *end = h1_chunk_head(s->chunk_line, data->bytes);
+
+    chain_add(&s->out, s->chunk_line, (size_t)(end - s->chunk_line));
+    chain_move(&s->out, data);
+    chain_add(&s->out, H1_CHUNK_END, 2);
+}
+
+/* Asks the source for more; it must give what the head promised and no more. */
+static enum pull pull_body(struct h1_conn *c)
+{
+    struct h1_stream *s = c->stream;
+    struct chain more;
+    enum pull result;
+
+    chain_init(&more);
+    s->r.out.body->waiter = &c->conn.post;
+    result = source_pull(s->r.out.body, &more, PULL_BYTES);
+    if (s->left_out >= 0) {
+        if ((int64_t)more.bytes > s->left_out)
+            result = PULL_ERROR;
+        else
+            s->left_out -= (int64_t)more.bytes;
+    }
+    s->r.body_sent += more.bytes;
+    if (more.bytes > 0 && result != PULL_ERROR) {
+        if (s->chunk_out)
+            add_chunk(s, &more);
+        else
+            chain_move(&s->out, &more);
+    }
+    if (result == PULL_END && s->chunk_out)
+        chain_add(&s->out, H1_CHUNK_LAST, sizeof(H1_CHUNK_LAST) - 1);
+    if (result == PULL_END && s->left_out > 0)
+        result = PULL_ERROR;
+    s->body_ended = result == PULL_END;
+    chain_fini(&more);
+    return result;
+}
+
+static void start_response(struct h1_conn *c)
+{
+    struct h1_stream *s = c->stream;
+    struct request *r = &s->r;
+
+    c->responding = false;
+    c->keep = r->keep_alive && !c->draining;
+    r->log.doing = "sending to client";
+    if (r->version > 9)
+        h1_write_head(c);
+    else
+        c->keep = false;
+    s->fresh_head = s->out.bytes;
+    if (!output_has_body(r) || r->out.body == NULL) {
+        s->body_ended = true;
+        s->left_out = 0;
+        if (s->chunk_out && output_has_body(r))
+            chain_add(&s->out, H1_CHUNK_LAST, sizeof(H1_CHUNK_LAST) - 1);
+    }
+    conn_stats.writing++;
+    conn_stats.reading--;
+    c->sending = true;
+}
+
+static void end_request(struct h1_conn *c)
+{
+    struct h1_stream *s = c->stream;
+
+    if (c->sending)
+        conn_stats.writing--;
+    else
+        conn_stats.reading--;
+    c->sending = false;
+    if (s->r.scope.pool != NULL)
+        request_done(&s->r);
+    h1_body_end(c);
+    stream_give(s);
+    c->stream = NULL;
+}
+
+/* After the last byte of a response: what becomes of the connection? */
+static enum h1_state response_sent(struct h1_conn *c)
+{
+    struct h1_stream *s = c->stream;
+
+    if (s->r.out.upgraded && c->take != NULL)
+        return H1_TUNNEL;
+    if (!s->body_done && !s->body_bad)
+        return c->keep ? H1_SKIP : H1_LINGER;
+    if (!c->keep)
+        return c->unread || buf_used(&c->in) > 0 || c->conf->lingering == 2 ? H1_LINGER : H1_CLOSED;
+    end_request(c);
+    if (buf_used(&c->in) == 0)
+        buf_give(&c->in);
+    return H1_WAIT;
+}
+
+static enum h1_state step_send(struct h1_conn *c)
+{
+    struct h1_stream *s = c->stream;
+    enum pull pulled = PULL_MORE;
+    size_t sent = 0, before;
+    enum rc rc;
+
+    if (s->r.close_silently)
+        return H1_CLOSED;
+    if (c->responding)
+        start_response(c);
+    for (;;) {
+        if (!s->body_ended && s->out.bytes == s->fresh_head)
+            pulled = pull_body(c);
+        s->fresh_head = 0;
+        if (pulled == PULL_ERROR) {
+            s->r.send_failed = true;
+            conn_send(&c->conn, &s->out, s->out.bytes);
+            return H1_CLOSED;
+        }
+        before = s->out.bytes;
+        rc = before == 0 ? RC_OK : conn_send(&c->conn, &s->out, TURN_BYTES);
+        sent += before - s->out.bytes;
+        if (rc == RC_ERROR) {
+            s->r.send_failed = true;
+            return H1_CLOSED;
+        }
+        if (rc == RC_AGAIN)
+            return H1_SEND;
+        if (s->body_ended && s->out.bytes == 0)
+            return response_sent(c);
+        if (pulled == PULL_WAIT)
+            return c->conn.ev.failed || (c->conn.ev.hangup && s->r.client_gone != NULL)
+                       ? H1_CLOSED
+                       : H1_SEND;
+        if (sent >= TURN_BYTES) {
+            post_turn_end(&c->conn.post);
+            return H1_SEND;
+        }
+    }
+}
+
+static enum h1_state step_skip(struct h1_conn *c)
+{
+    switch (h1_body_skip(c)) {
+    case RC_OK:
+        end_request(c);
+        if (buf_used(&c->in) == 0)
+            buf_give(&c->in);
+        return H1_WAIT;
+    case RC_AGAIN:
+        return H1_SKIP;
+    case RC_ERROR:
+        break;
+    }
+    return H1_CLOSED;
+}
+
+/* Reads and drops, so that our last bytes are not lost to a RST (RFC 9112, 9.6). */
+static enum h1_state step_linger(struct h1_conn *c)
+{
+    char dropped[4096];
+    ssize_t n;
+
+    if (c->stream != NULL) {
+        if (c->conf->lingering == 0) {
+            return H1_CLOSED;
+        }
+        end_request(c);
+        buf_give(&c->in);
+        c->conn.io->shutdown(&c->conn);
+        c->linger_until_ms = clock_mono_ms + c->conf->lingering_time_ms;
+        c->conn.ev.readable = true;
+    }
+    do
+        n = conn_recv(&c->conn, dropped, sizeof(dropped));
+    while (n > 0 && clock_mono_ms < c->linger_until_ms);
+    return n == CONN_AGAIN && clock_mono_ms < c->linger_until_ms ? H1_LINGER : H1_CLOSED;
+}
+
+static enum h1_state step_tunnel(struct h1_conn *c)
+{
+    if (c->take != NULL) {
+        void (*take)(struct request *, struct conn *, struct str) = c->take;
+
+        c->take = NULL;
+        take(&c->stream->r, &c->conn, buf_str(&c->in));
+    }
+    return H1_TUNNEL;
+}
+
+static void give_streams_up(struct h1_conn *c)
+{
+    struct h1_stream *s = c->stream;
+
+    if (s == NULL)
+        return;
+    if (s->r.uri.data == NULL && s->r.out.status == 0 && s->in.bytes == 0 &&
+        c->state == H1_HEAD && !c->timed_out)
+        s->r.out.status = 400;
+    if (s->r.scope.pool != NULL)
+        request_abort(&s->r);
+    end_request(c);
+}
+
+static enum h1_state step_closed(struct h1_conn *c)
+{
+    give_streams_up(c);
+    buf_give(&c->in);
+    if (c->timed_out && c->conf->reset_timedout)
+        conn_reset(&c->conn);
+    else
+        conn_close(&c->conn);
+    conn_collect(c, sizeof(*c));
+    accept_resume();
+    return H1_CLOSED;
+}
+
+/* The machine ------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    enum h1_state (*step)(struct h1_conn *c);
+    uint32_t may_lead_to;
+} steps[H1_STATES] = {
+    [H1_PROXY] = {"proxy", step_proxy, BIT(H1_WAIT) | BIT(H1_CLOSED)},
+    [H1_WAIT] = {"wait", step_wait, BIT(H1_HEAD) | BIT(H1_CLOSED)},
+    [H1_HEAD] = {"head", step_head, BIT(H1_RUN) | BIT(H1_SEND) | BIT(H1_CLOSED)},
+    [H1_RUN] = {"run", step_run, BIT(H1_SEND) | BIT(H1_CLOSED)},
+    [H1_SEND] = {"send", step_send,
+                 BIT(H1_WAIT) | BIT(H1_SKIP) | BIT(H1_LINGER) | BIT(H1_TUNNEL) | BIT(H1_CLOSED)},
+    [H1_SKIP] = {"skip", step_skip, BIT(H1_WAIT) | BIT(H1_CLOSED)},
+    [H1_LINGER] = {"linger", step_linger, BIT(H1_CLOSED)},
+    [H1_TUNNEL] = {"tunnel", step_tunnel, BIT(H1_CLOSED)},
+    [H1_CLOSED] = {"closed", step_closed, 0},
+};
+
+static int64_t idle_ms(const struct h1_conn *c)
+{
+    if (c->draining)
+        return c->conf->keepalive_min_set ? c->conf->keepalive_min_timeout_ms : DRAIN_IDLE_MS;
+    return c->requests == 0 ? c->conf->client_header_timeout_ms : c->conf->keepalive_timeout_ms;
+}
+
+/* Every wait is bounded: what is armed while the machine rests in a state. */
+static void arm(struct h1_conn *c)
+{
+    switch (c->state) {
+    case H1_WAIT:
+        timer_set(&c->conn.timer, idle_ms(c));
+        break;
+    case H1_PROXY:
+    case H1_HEAD:
+        if (!timer_is_set(&c->conn.timer) || c->entered)
+            timer_set(&c->conn.timer, c->conf->client_header_timeout_ms);
+        break;
+    case H1_SEND:
+        timer_set(&c->conn.timer, HTTP_CORE(&c->stream->r)->send_timeout_ms);
+        break;
+    case H1_SKIP:
+    case H1_LINGER:
+        timer_set(&c->conn.timer, c->conf->lingering_timeout_ms);
+        break;
+    default:
+        timer_cancel(&c->conn.timer);
+        break;
+    }
+}
+
+static void h1_run(struct post *post)
+{
+    struct h1_conn *c = CONTAINER(post, struct h1_conn, conn.post);
+    enum h1_state next;
+
+    must(!c->running);
+    c->running = true;
+    c->entered = false;
+    while ((next = steps[c->state].step(c)) != c->state) {
+        assert(steps[c->state].may_lead_to & BIT(next));
+        log_debug(&c->conn.log, "h1: %s -> %s", steps[c->state].name, steps[next].name);
+        c->state = (uint8_t)next;
+        c->entered = true;
+    }
+    if (c->state == H1_CLOSED)
+        return;
+    arm(c);
+    c->running = false;
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct h1_conn *c = CONTAINER(timer, struct h1_conn, conn.timer);
+
+    c->timed_out = c->state == H1_HEAD || c->state == H1_SEND;
+    if (c->state == H1_HEAD || c->state == H1_SEND)
+        log_error(&c->stream->r.log, LOG_INFO, 110, "client timed out");
+    if (c->state == H1_HEAD)
+        c->stream->r.out.status = 408;
+    if (c->state == H1_SEND)
+        c->stream->r.send_failed = true;
+    c->state = H1_CLOSED;
+    post_now(&c->conn.post);
+}
+
+static void on_event(struct event *ev)
+{
+    struct h1_conn *c = CONTAINER(ev, struct h1_conn, conn.ev);
+
+    if (c->stream != NULL && c->stream->body_used && !c->stream->body_done && ev->readable)
+        source_wake(&c->stream->body);
+    post_now(&c->conn.post);
+}
+
+static void on_drain(struct conn *conn, bool successor)
+{
+    struct h1_conn *c = CONTAINER(conn, struct h1_conn, conn);
+
+    c->draining = true;
+    if (c->state != H1_WAIT)
+        return;
+    if (!successor && !c->conf->keepalive_min_set)
+        c->state = H1_CLOSED;
+    post_now(&c->conn.post);
+}
+
+static const struct conn_owner h1_owner = {.name = "h1", .on_drain = on_drain};
+
+static void h1_open(int fd, const struct addr *peer, const struct listen_spec *listen)
+{
+    struct h1_conn *c = conn_alloc(sizeof(*c));
+
+    c->conn.listen = listen;
+    conn_set_peer(&c->conn, peer);
+    if (conn_open(&c->conn, fd, &conn_plain, &h1_owner, on_event) != RC_OK) {
+        close(fd);
+        conn_collect(c, sizeof(*c));
+        return;
+    }
+    c->conn.timer.on_timer = on_timer;
+    c->conn.post.run = h1_run;
+    c->address = listen->owner;
+    c->conf = c->address->first->scope->conf[http_core_index];
+    log_attach(&c->conn.log,
+               ((struct core_conf *)c->address->first->scope->conf[core_module_index])->error_log);
+    c->opened_ms = clock_mono_ms;
+    c->state = listen->proxy_protocol ? H1_PROXY : H1_WAIT;
+    c->conn.ev.readable = true; /* data often came with the handshake */
+    post_now(&c->conn.post);
+}
+
+/* For the engine ---------------------------------------------------------------------------------- */
+
+static void respond(struct request *r)
+{
+    struct h1_conn *c = r->wire_data;
+
+    c->responding = true;
+    post_now(&c->conn.post);
+}
+
+static void interim(struct request *r, int status, const struct http_fields *fields)
+{
+    struct h1_conn *c = r->wire_data;
+    struct str text;
+    struct chain out;
+
+    if (r->version < 11)
+        return;
+    text = pool_printf(request_pool(r), "HTTP/1.1 %d %s\r\n", status,
+                       status == 103 ? "Early Hints" : "Continue");
+    chain_init(&out);
+    chain_add(&out, text.data, text.len);
+    EACH_FIELD (f, fields) {
+        chain_add(&out, f->name.data, f->name.len);
+        chain_add(&out, ": ", 2);
+        chain_add(&out, f->value.data, f->value.len);
+        chain_add(&out, "\r\n", 2);
+    }
+    chain_add(&out, "\r\n", 2);
+    conn_send(&c->conn, &out, out.bytes);
+    chain_fini(&out);
+}
+
+static void upgrade(struct request *r, void (*take)(struct request *r, struct conn *c,
+                                                    struct str early))
+{
+    ((struct h1_conn *)r->wire_data)->take = take;
+}
+
+const struct wire_ops h1_wire = {
+    .name = "h1", .respond = respond, .interim = interim, .body = h1_body_source,
+    .upgrade = upgrade,
+};
+
+static enum rc start(const struct child *child)
+{
+    request_vars = &child->gen->http_vars;
+    accept_family(FAMILY_HTTP, h1_open);
+    return RC_OK;
+}
+
+const struct module h1_module = {
+    .name = "h1",
+    .doc = "HTTP/1.0 and HTTP/1.1 from clients.",
+    .family = FAMILY_HTTP,
+    .worker_start = start,
+};

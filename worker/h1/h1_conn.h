@@ -1,0 +1,82 @@
+/*
+ * worker/h1/h1_conn.h - a client's HTTP/1 connection (RFC 9112): one request after the other.
+ */
+#pragma once
+
+#include "common/buf.h"
+#include "worker/codec/h1_chunk.h"
+#include "worker/codec/h1_head.h"
+#include "worker/http/request.h"
+
+enum h1_state {
+    H1_PROXY,   /* a PROXY header is to come first */
+    H1_WAIT,    /* between requests: no buffer, no stream */
+    H1_HEAD,    /* a head is arriving */
+    H1_RUN,     /* the engine has the request */
+    H1_SEND,    /* the response goes out */
+    H1_SKIP,    /* the rest of the request's body is read and dropped */
+    H1_LINGER,  /* our side is shut: what still comes is read and dropped */
+    H1_TUNNEL,  /* handed over */
+    H1_CLOSED,
+    H1_STATES
+};
+
+struct http_core_conf;
+struct http_address;
+
+/* All that exists only while a request does. Recycled. */
+struct h1_stream {
+    struct request r;
+    struct http_fields out_fields;
+    struct chain out;          /* the response on its way */
+    struct buf head;           /* the response's head, kept over requests */
+    bool chunk_out;            /* the body goes out in chunks */
+    bool body_ended;           /* the source has no more */
+    size_t fresh_head;         /* bytes of a head that waits for the first piece of body */
+    int64_t left_out;          /* bytes of body still owed; -1: unknown */
+    char chunk_line[H1_CHUNK_HEAD_MAX + 2];
+
+    /* The request's body, as a source (h1_body.c). */
+    struct source body;
+    bool body_used, body_done, body_bad, continue_sent;
+    uint64_t body_left;        /* of a body with a length */
+    struct h1_chunk chunk;
+    struct buf body_buf;       /* what was read beyond the head's buffer */
+    struct timer body_timer;
+    struct h1_conn *owner;
+
+    struct h1_head in;         /* last: large, and only partly used */
+};
+
+struct h1_conn {
+    struct conn conn;          /* first */
+    struct h1_stream *stream;  /* NULL in H1_WAIT and H1_LINGER */
+    struct buf in;
+    const struct http_address *address;
+    const struct http_core_conf *conf; /* of the default server until a request names another */
+    int64_t opened_ms, linger_until_ms;
+    uint32_t requests;
+    uint8_t state;             /* enum h1_state */
+    bool responding;           /* the engine has answered */
+    bool draining, timed_out, running;
+    bool keep;                 /* the connection stays open after this response */
+    bool sending, entered;     /* counted as writing; the machine moved in this run */
+    bool unread;               /* the client may still be sending */
+    bool tunnel_asked;
+    void (*take)(struct request *r, struct conn *c, struct str early);
+};
+
+extern const struct module h1_module;
+
+extern const struct wire_ops h1_wire;
+
+/* h1_body.c: prepares the stream for the body that the head announces. */
+void h1_body_init(struct h1_conn *c);
+/* Reads and drops: RC_OK when all of the body has been read. */
+enum rc h1_body_skip(struct h1_conn *c);
+struct source *h1_body_source(struct request *r);
+/* Bytes that came behind the body become the connection's next input. */
+void h1_body_end(struct h1_conn *c);
+
+/* h1_write.c: prints the response's head into stream->head and adds it to stream->out. */
+void h1_write_head(struct h1_conn *c);

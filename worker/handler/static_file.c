@@ -1,0 +1,100 @@
+/*
+ * worker/handler/static_file.c - files below `root` or `alias`, the last handler of the content phase.
+ */
+#include "worker/handler/static_file.h"
+
+#include <errno.h>
+
+#include "worker/codec/escape.h"
+#include "worker/http/file_cache.h"
+#include "worker/http/file_path.h"
+#include "worker/http/http_core.h"
+#include "worker/http/phase.h"
+
+static enum verdict open_failed(struct request *r, struct str path, int err)
+{
+    bool missing = err == ENOENT || err == ENOTDIR || err == ENAMETOOLONG || err == ELOOP;
+
+    if (!missing || HTTP_CORE(r)->log_not_found)
+        log_error(&r->log, missing || err == EACCES ? LOG_ERROR : LOG_CRIT, err,
+                  "open() \"%" STR_FMT "\" failed", STR_ARG(path));
+    if (missing)
+        return request_fail(r, 404, "file.missing");
+    if (err == EACCES || err == EPERM)
+        return request_fail(r, 403, "file.forbidden");
+    return request_fail(r, 500, "file.error");
+}
+
+/* A directory is asked for without its '/': links in its index would lead astray. */
+static enum verdict to_directory(struct request *r)
+{
+    struct pool *pool = request_pool(r);
+    struct str uri = escape(pool, r->uri, ESCAPE_URI);
+
+    return request_redirect_to(r, 301,
+                               pool_printf(pool, "%" STR_FMT "/%s%" STR_FMT, STR_ARG(uri),
+                                           r->args.len > 0 ? "?" : "", STR_ARG(r->args)));
+}
+
+static enum verdict send_file(struct request *r, struct cached_file *file)
+{
+    const struct http_core_conf *conf = HTTP_CORE(r);
+
+    r->out.status = 200;
+    r->out.length = file->bytes;
+    r->out.type = http_core_type(conf, r->ext);
+    r->out.last_modified = file->mtime_s;
+    r->out.has_last_modified = true;
+    if (conf->etag) {
+        char *etag = pool_bytes(request_pool(r), file->etag_len);
+
+        memcpy(etag, file->etag, file->etag_len);
+        r->out.etag = (struct str){etag, file->etag_len};
+    }
+    r->out.accept_ranges = true;
+    r->out.body = file_cache_source(request_pool(r), file, 0, file->bytes, conf->sendfile);
+    return ANSWERED;
+}
+
+static enum verdict serve(struct request *r)
+{
+    struct cached_file *file;
+    struct str path;
+
+    if (r->uri.data[r->uri.len - 1] == '/')
+        return GO_ON;
+    if (r->method != METHOD_GET && r->method != METHOD_HEAD && r->method != METHOD_POST)
+        return request_fail(r, 405, "request.method");
+    path = file_path(r, 0);
+    if (memchr(path.data, '\0', path.len) != NULL)
+        return request_fail(r, 404, "file.missing");
+    file = file_cache_open(path);
+    record(r, "handler", "file \"%" STR_FMT "\": %s", STR_ARG(path), file ? "found" : "missing");
+    if (file == NULL)
+        return open_failed(r, path, errno);
+    if (file->kind == FILE_REGULAR && r->method != METHOD_POST)
+        return send_file(r, file);
+    if (file->kind == FILE_DIRECTORY) {
+        file_cache_drop(file);
+        return to_directory(r);
+    }
+    if (file->kind == FILE_OTHER)
+        log_error(&r->log, LOG_CRIT, 0, "\"%" STR_FMT "\" is not a regular file", STR_ARG(path));
+    file_cache_drop(file);
+    return request_fail(r, r->method == METHOD_POST ? 405 : 404, "file.kind");
+}
+
+static enum rc start(const struct child *child)
+{
+    file_cache_init();
+    return RC_OK;
+}
+
+const struct module static_file_module = {
+    .name = "static_file",
+    .doc = "Files below root or alias.",
+    .family = FAMILY_HTTP,
+    .phase = PHASE_CONTENT,
+    .handler = serve,
+    .worker_start = start,
+};

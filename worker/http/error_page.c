@@ -1,0 +1,224 @@
+/*
+ * worker/http/error_page.c - what is sent in place of an error.
+ */
+#include "worker/http/error_page.h"
+
+#include "common/conf_value.h"
+#include "common/fmt.h"
+#include "common/generation.h"
+#include "worker/http/http_core.h"
+#include "worker/http/phase.h"
+
+struct error_page {
+    int status;
+    int answer;             /* to send instead: -1 the same, 0 what the page itself answers */
+    struct template *uri;
+    struct error_page *next;
+};
+
+/* Configuration ---------------------------------------------------------------------------------- */
+
+/* "=200" or "=" before the uri. */
+static bool read_answer(struct conf_call *call, uint32_t i, int *answer)
+{
+    struct str text = str_from(conf_arg(call, i), 1);
+    int64_t n = 0;
+
+    if (text.len > 0 && (!conf_int(text, &n) || n < 200 || n > 999))
+        return conf_fail_arg(call, i, "invalid value \"%" STR_FMT "\"", STR_ARG(text));
+    *answer = (int)n;
+    return true;
+}
+
+static bool add_code(struct conf_call *call, uint32_t i, struct error_page **pages, int answer,
+                     struct template *uri)
+{
+    struct error_page *page, **end = pages;
+    int64_t status;
+
+    if (!conf_int(conf_arg(call, i), &status))
+        return conf_fail_arg(call, i, "invalid value \"%" STR_FMT "\"", STR_ARG(conf_arg(call, i)));
+    if (status < 300 || status > 599 || status == 499)
+        return conf_fail_arg(call, i, "value \"%" STR_FMT "\" must be between 300 and 599",
+                             STR_ARG(conf_arg(call, i)));
+    while (*end != NULL)
+        end = &(*end)->next;
+    page = pool_zalloc(call->pool, sizeof(*page));
+    page->status = status == 494 ? 400 : (int)status;
+    page->answer = answer;
+    page->uri = uri;
+    *end = page;
+    return true;
+}
+
+bool error_page_load(struct conf_call *call, struct error_page **pages)
+{
+    uint32_t codes = call->count - 1;
+    struct template *uri;
+    const char *why;
+    int answer = -1;
+
+    if (codes > 0 && conf_arg(call, codes - 1).len > 0 && conf_arg(call, codes - 1).data[0] == '=') {
+        codes--;
+        if (!read_answer(call, codes, &answer))
+            return false;
+    }
+    if (codes == 0)
+        return conf_fail(call, "invalid number of arguments in \"error_page\" directive");
+    uri = template_compile(call->pool, &call->gen->http_vars, conf_arg(call, call->count - 1), &why);
+    if (uri == NULL)
+        return conf_fail_arg(call, call->count - 1, "%s", why);
+    for (uint32_t i = 0; i < codes; i++) {
+        if (!add_code(call, i, pages, answer, uri))
+            return false;
+    }
+    return true;
+}
+
+/* At run time ------------------------------------------------------------------------------------ */
+
+static enum verdict go_to_page(struct request *r, const struct error_page *page)
+{
+    struct str uri = scope_eval(&r->scope, page->uri), args = STR_NONE;
+    int status = r->out.status;
+    ssize_t mark;
+
+    if (page->answer >= 0)
+        status = page->answer;
+    record(r, "answer", "error_page: \"%" STR_FMT "\"", STR_ARG(uri));
+    if (uri.len > 0 && (uri.data[0] == '/' || uri.data[0] == '@'))
+        r->error_status = (uint16_t)status;
+    if (uri.len > 0 && uri.data[0] == '@')
+        return request_go_named(r, uri);
+    if (uri.len > 0 && uri.data[0] == '/') {
+        if (r->method != METHOD_HEAD) {
+            r->method = METHOD_GET;
+            r->method_text = STR("GET");
+        }
+        mark = str_find(uri, '?');
+        if (mark >= 0) {
+            args = str_from(uri, (size_t)mark + 1);
+            uri.len = (size_t)mark;
+        }
+        return request_go_to(r, uri, args);
+    }
+    if (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)
+        status = 302;
+    r->out.intercepted = true;
+    return request_redirect_to(r, status, uri);
+}
+
+enum verdict error_page_apply(struct request *r)
+{
+    const struct http_core_conf *conf = HTTP_CORE(r);
+    int status = r->out.status == 494 ? 400 : r->out.status;
+
+    if (conf->error_pages == NULL || r->out.intercepted || r->uri_changes == 0)
+        return GO_ON;
+    if (r->in_error_page && !conf->recursive_error_pages)
+        return GO_ON;
+    for (const struct error_page *page = conf->error_pages; page != NULL; page = page->next) {
+        if (page->status == status) {
+            r->in_error_page = true;
+            return go_to_page(r, page);
+        }
+    }
+    return GO_ON;
+}
+
+static const struct {
+    int status;
+    struct str text;
+} reasons[] = {
+    {100, STR_INIT("Continue")}, {101, STR_INIT("Switching Protocols")},
+    {103, STR_INIT("Early Hints")},
+    {200, STR_INIT("OK")}, {201, STR_INIT("Created")}, {202, STR_INIT("Accepted")},
+    {204, STR_INIT("No Content")}, {206, STR_INIT("Partial Content")},
+    {301, STR_INIT("Moved Permanently")}, {302, STR_INIT("Moved Temporarily")},
+    {303, STR_INIT("See Other")}, {304, STR_INIT("Not Modified")},
+    {307, STR_INIT("Temporary Redirect")}, {308, STR_INIT("Permanent Redirect")},
+    {400, STR_INIT("Bad Request")}, {401, STR_INIT("Unauthorized")},
+    {402, STR_INIT("Payment Required")}, {403, STR_INIT("Forbidden")},
+    {404, STR_INIT("Not Found")}, {405, STR_INIT("Not Allowed")},
+    {406, STR_INIT("Not Acceptable")}, {408, STR_INIT("Request Time-out")},
+    {409, STR_INIT("Conflict")}, {410, STR_INIT("Gone")}, {411, STR_INIT("Length Required")},
+    {412, STR_INIT("Precondition Failed")}, {413, STR_INIT("Request Entity Too Large")},
+    {414, STR_INIT("Request-URI Too Large")}, {415, STR_INIT("Unsupported Media Type")},
+    {416, STR_INIT("Requested Range Not Satisfiable")}, {421, STR_INIT("Misdirected Request")},
+    {425, STR_INIT("Too Early")},
+    {429, STR_INIT("Too Many Requests")}, {500, STR_INIT("Internal Server Error")},
+    {501, STR_INIT("Not Implemented")}, {502, STR_INIT("Bad Gateway")},
+    {503, STR_INIT("Service Temporarily Unavailable")}, {504, STR_INIT("Gateway Time-out")},
+    {505, STR_INIT("HTTP Version Not Supported")}, {507, STR_INIT("Insufficient Storage")},
+};
+
+struct str error_page_reason(int status)
+{
+    size_t low = 0, high = COUNT(reasons);
+
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+
+        if (reasons[mid].status == status)
+            return reasons[mid].text;
+        if (reasons[mid].status < status)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return STR_NONE;
+}
+
+/* What title and heading of the standard page say. */
+static struct str page_title(struct pool *pool, int status)
+{
+    struct str reason = error_page_reason(status);
+
+    switch (status) {
+    case 302:
+        return STR("302 Found");
+    case 494:
+        return STR("400 Bad Request");
+    default:
+        break;
+    }
+    if (reason.data == NULL)
+        return STR_NONE;
+    return pool_printf(pool, "%d %" STR_FMT, status, STR_ARG(reason));
+}
+
+static bool wants_padding(const struct request *r)
+{
+    struct str agent = fields_value(r->fields, FIELD_USER_AGENT);
+
+    return r->out.status >= 400 && agent.data != NULL && r->version >= 10 &&
+           HTTP_CORE(r)->msie_padding &&
+           (str_search(agent, STR("Chrome/")) >= 0 ||
+            (str_search(agent, STR("MSIE ")) >= 0 && str_search(agent, STR("Opera")) < 0));
+}
+
+#define PAD "<!-- a padding to disable MSIE and Chrome friendly error page -->\r\n"
+
+void error_page_standard(struct request *r)
+{
+    const struct http_core_conf *conf = HTTP_CORE(r);
+    struct pool *pool = request_pool(r);
+    struct str title = page_title(pool, r->out.status), page;
+    const char *detail = r->out.status == 494 ? "<center>Request Header Or Cookie Too Large</center>"
+                                                "\r\n" : "";
+
+    if (title.data == NULL)
+        return;
+    page = pool_printf(pool,
+                       "<html>\r\n<head><title>%" STR_FMT "</title></head>\r\n<body>\r\n"
+                       "<center><h1>%" STR_FMT "</h1></center>\r\n%s<hr><center>%" STR_FMT
+                       "</center>\r\n</body>\r\n</html>\r\n%s",
+                       STR_ARG(r->out.status == 494 ? STR("400 Request Header Or Cookie Too Large")
+                                                    : title),
+                       STR_ARG(title), detail,
+                       STR_ARG(conf->server_header.len > 0 ? conf->server_header : STR("weir")),
+                       wants_padding(r) ? PAD PAD PAD PAD PAD PAD : "");
+    r->out.type = STR("text/html");
+    r->out.length = (int64_t)page.len;
+    r->out.body = source_memory(pool, page);
+}

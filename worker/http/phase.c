@@ -1,0 +1,262 @@
+/*
+ * worker/http/phase.c - the engine that takes a request through its phases.
+ *
+ * Waiting is WAIT_EVENT from a handler: the engine returns and is posted again by request_resume;
+ * it then calls the same handler once more. Each phase is a function that says what comes next.
+ */
+#include "worker/http/phase.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "worker/http/body.h"
+#include "worker/http/error_page.h"
+#include "worker/http/http_core.h"
+#include "worker/http/output.h"
+#include "worker/http/server.h"
+#include "worker/http/wire.h"
+
+#define HANDLERS_MAX 48
+
+static struct {
+    phase_fn *handlers[HANDLERS_MAX];
+    uint32_t count;
+} phases[PHASES];
+
+void phase_collect(void)
+{
+    for (int phase = 0; phase < PHASES; phase++)
+        phases[phase].count = 0;
+    for (const struct module *const *m = modules; *m != NULL; m++) {
+        if ((*m)->handler == NULL || (*m)->family != FAMILY_HTTP)
+            continue;
+        must(phases[(*m)->phase].count < HANDLERS_MAX);
+        phases[(*m)->phase].handlers[phases[(*m)->phase].count++] = (*m)->handler;
+    }
+    output_collect();
+}
+
+void phase_record(struct request *r, const char *what, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    r->recorder->note(r->recorder, r, what, text);
+}
+
+static void log_phase(struct request *r)
+{
+    for (uint32_t i = 0; i < phases[PHASE_LOG].count; i++)
+        phases[PHASE_LOG].handlers[i](r);
+}
+
+static void respond_live(struct request *r)
+{
+    r->wire->respond(r);
+}
+
+const struct phase_ops phase_ops_live = {.dry = false, .respond = respond_live, .log = log_phase};
+
+/* What a step of the engine says. */
+enum next { NEXT_HANDLER, NEXT_PHASE, SAME_PHASE, PAUSE, ANSWER };
+
+static enum next to_next(struct request *r, enum verdict verdict)
+{
+    switch (verdict) {
+    case GO_ON:
+    case ALLOW:
+        return NEXT_HANDLER;
+    case WAIT_EVENT:
+        return PAUSE;
+    case ANSWERED:
+        return ANSWER;
+    case REROUTE: /* the phase was set by request_go_to and its like */
+        return SAME_PHASE;
+    }
+    return ANSWER;
+}
+
+static enum next run_list(struct request *r)
+{
+    if (r->handler_at >= phases[r->phase].count)
+        return NEXT_PHASE;
+    return to_next(r, phases[r->phase].handlers[r->handler_at](r));
+}
+
+static enum next location_is_set(struct request *r)
+{
+    struct location *location = r->location;
+
+    if (location->internal && !r->internal) {
+        request_fail(r, 404, "location.internal");
+        return ANSWER;
+    }
+    if (r->body != NULL && r->main == r && body_check_limit(r) != RC_OK) {
+        request_fail(r, 413, "body.too_large");
+        return ANSWER;
+    }
+    return NEXT_PHASE;
+}
+
+static enum next add_slash(struct request *r)
+{
+    struct str to = pool_printf(request_pool(r), "%" STR_FMT "/%s%" STR_FMT, STR_ARG(r->uri),
+                                r->args.len > 0 ? "?" : "", STR_ARG(r->args));
+
+    record(r, "location", "redirect to \"%" STR_FMT "\"", STR_ARG(to));
+    request_redirect_to(r, 301, to);
+    return ANSWER;
+}
+
+static enum next find_location(struct request *r)
+{
+    struct location *location = &r->server->base;
+
+    r->uri_changed = false;
+    if (location_find(r, r->server->locations, &location) == LOCATION_ADD_SLASH)
+        return add_slash(r);
+    request_enter(r, location);
+    record(r, "location", "\"%" STR_FMT "\"", STR_ARG(location->name));
+    return location_is_set(r);
+}
+
+static enum next post_rewrite(struct request *r)
+{
+    if (!r->uri_changed)
+        return NEXT_PHASE;
+    if (--r->uri_changes == 0) {
+        log_error(&r->log, LOG_ERROR, 0,
+                  "rewrite or internal redirection cycle while processing \"%" STR_FMT "\"",
+                  STR_ARG(r->uri));
+        request_fail(r, 500, "rewrite.cycle");
+        return ANSWER;
+    }
+    r->phase = PHASE_FIND_LOCATION;
+    r->handler_at = 0;
+    return SAME_PHASE;
+}
+
+/* A refusal under `satisfy any` is only remembered: another rule may yet let the request in. */
+static enum next forgive(struct request *r)
+{
+    r->access_status = r->out.status;
+    r->out.status = 0;
+    r->out.is_error_page = false;
+    return NEXT_HANDLER;
+}
+
+static enum next run_access(struct request *r)
+{
+    bool any = HTTP_CORE(r)->satisfy != 0;
+    enum verdict verdict;
+
+    if (r != r->main || r->handler_at >= phases[PHASE_ACCESS].count)
+        return NEXT_PHASE;
+    verdict = phases[PHASE_ACCESS].handlers[r->handler_at](r);
+    if (verdict == ALLOW && any) {
+        r->access_status = 0;
+        r->handler_at = 0;
+        r->phase = PHASE_PRECONTENT;
+        return SAME_PHASE;
+    }
+    if (verdict == ANSWERED && any && (r->out.status == 401 || r->out.status == 403))
+        return forgive(r);
+    return to_next(r, verdict);
+}
+
+static enum next post_access(struct request *r)
+{
+    if (r->access_status == 0 || r != r->main)
+        return NEXT_PHASE;
+    if (r->access_status == 403)
+        log_error(&r->log, LOG_ERROR, 0, "access forbidden by rule");
+    request_fail(r, r->access_status, "access.denied");
+    r->access_status = 0;
+    return ANSWER;
+}
+
+static enum next run_content(struct request *r)
+{
+    enum next next;
+
+    if (r->location != NULL && r->location->handler != NULL)
+        return to_next(r, r->location->handler(r));
+    next = run_list(r);
+    if (next != NEXT_PHASE)
+        return next;
+    request_fail(r, r->uri.data[r->uri.len - 1] == '/' ? 403 : 404, "content.none");
+    return ANSWER;
+}
+
+static enum next step(struct request *r)
+{
+    switch (r->phase) {
+    case PHASE_FIND_LOCATION:
+        return find_location(r);
+    case PHASE_POST_REWRITE:
+        return post_rewrite(r);
+    case PHASE_ACCESS:
+        return run_access(r);
+    case PHASE_POST_ACCESS:
+        return post_access(r);
+    case PHASE_CONTENT:
+        return run_content(r);
+    default:
+        return run_list(r);
+    }
+}
+
+/* An error's page, ours or configured; then the filters and the wire. True: the engine goes on. */
+static bool answer_again(struct request *r)
+{
+    enum verdict verdict = GO_ON;
+
+    if (r->out.is_error_page && r->out.status >= 300)
+        verdict = error_page_apply(r);
+    if (verdict == REROUTE)
+        return true;
+    phase_answer(r);
+    return false;
+}
+
+void phase_answer(struct request *r)
+{
+    r->answered = true;
+    record(r, "answer", "%d", r->out.status);
+    output_finish(r);
+    r->ops->respond(r);
+}
+
+void phase_run(struct post *post)
+{
+    struct request *r = CONTAINER(post, struct request, post);
+
+    must(!r->running);
+    r->running = true;
+    while (!r->answered) {
+        switch (step(r)) {
+        case NEXT_HANDLER:
+            r->handler_at++;
+            break;
+        case NEXT_PHASE:
+            r->phase++;
+            r->handler_at = 0;
+            break;
+        case SAME_PHASE:
+            break;
+        case PAUSE:
+            r->running = false;
+            return;
+        case ANSWER:
+            if (!answer_again(r)) {
+                r->running = false;
+                return;
+            }
+            break;
+        }
+    }
+    r->running = false;
+}

@@ -1,0 +1,262 @@
+/*
+ * worker/http/request.c - the life of a request, and how a handler answers or sends it elsewhere.
+ */
+#include "worker/http/request.h"
+
+#include <stdio.h>
+
+#include "common/addr.h"
+#include "common/clock.h"
+#include "common/core_conf.h"
+#include "common/generation.h"
+#include "worker/http/body.h"
+#include "worker/http/http_core.h"
+#include "worker/http/phase.h"
+#include "worker/http/server.h"
+#include "worker/http/wire.h"
+
+const struct var_table *request_vars;
+
+#define URI_CHANGES      11
+#define SUBREQUESTS      50
+
+/* ", client: 1.2.3.4, server: a, request: "GET / HTTP/1.1", host: "a"" */
+static size_t describe(const void *about, char *out, size_t room)
+{
+    const struct request *r = about;
+    struct str host = fields_value(r->fields, FIELD_HOST);
+    struct str referrer = fields_value(r->fields, FIELD_REFERER);
+    size_t used = 0;
+
+#define APPEND(...)                                                                                \
+    do {                                                                                           \
+        int n = snprintf(out + used, room - used, __VA_ARGS__);                                    \
+        used = n < 0 ? used : MIN(used + (size_t)n, room);                                         \
+    } while (0)
+    if (r->scope.conn != NULL) {
+        char text[ADDR_TEXT];
+        struct addr peer;
+
+        conn_peer(r->scope.conn, &peer);
+        APPEND(", client: %.*s", (int)addr_print_host(&peer, text, sizeof(text)), text);
+    }
+    if (r->server != NULL)
+        APPEND(", server: %" STR_FMT, STR_ARG(r->server->first_name));
+    if (r->line.len > 0) {
+        char text[512];
+
+        APPEND(", request: \"%.*s\"", (int)log_escape(text, sizeof(text), r->line), text);
+    }
+    if (r->main != r)
+        APPEND(", subrequest: \"%" STR_FMT "\"", STR_ARG(r->uri));
+    if (r->describe_upstream != NULL)
+        used += r->describe_upstream(r, out + used, room - used);
+    if (host.data != NULL) {
+        char text[256];
+
+        APPEND(", host: \"%.*s\"", (int)log_escape(text, sizeof(text), host), text);
+    }
+    if (referrer.data != NULL) {
+        char text[256];
+
+        APPEND(", referrer: \"%.*s\"", (int)log_escape(text, sizeof(text), referrer), text);
+    }
+#undef APPEND
+    return used;
+}
+
+void request_init(struct request *r, struct conn *c, const struct wire_ops *wire, void *wire_data,
+                  struct http_fields *in, struct http_fields *out)
+{
+    memset(r, 0, sizeof(*r));
+    r->scope.conn = c;
+    r->scope.pool = pool_create(POOL_BLOCK);
+    r->scope.log = &r->log;
+    r->scope.vars = request_vars;
+    r->log = c->log;
+    r->log.describe = describe;
+    r->log.about = r;
+    r->wire = wire;
+    r->wire_data = wire_data;
+    r->ops = &phase_ops_live;
+    r->post.run = phase_run;
+    r->main = r;
+    r->fields = in;
+    r->out.fields = out;
+    r->out.length = -1;
+    r->content_length = -1;
+    r->host_port = -1;
+    r->uri_changes = URI_CHANGES;
+    r->subrequests_left = SUBREQUESTS;
+    r->started_ms = clock_wall_ms;
+    r->started_mono_ms = clock_mono_ms;
+}
+
+void request_start(struct request *r)
+{
+    r->phase = PHASE_POST_READ;
+    r->handler_at = 0;
+    request_enter(r, &r->server->base);
+    post_now(&r->post);
+}
+
+void request_resume(struct request *r)
+{
+    if (!r->answered)
+        post_now(&r->post);
+}
+
+static void finish(struct request *r)
+{
+    post_cancel(&r->post);
+    r->answered = true;
+    r->ops->log(r);
+    source_close(r->out.body);
+    r->out.body = NULL;
+    pool_destroy(r->scope.pool);
+    r->scope.pool = NULL;
+}
+
+void request_done(struct request *r)
+{
+    finish(r);
+}
+
+void request_abort(struct request *r)
+{
+    if (r->out.status == 0 || !r->answered)
+        r->out.status = r->client_left ? 499 : r->out.status;
+    r->send_failed = true;
+    finish(r);
+}
+
+void request_enter(struct request *r, struct location *location)
+{
+    const struct core_conf *before = r->scope.conf == NULL ? NULL : r->scope.conf[core_module_index];
+    const struct core_conf *core;
+
+    r->location = location;
+    r->scope.conf = location->scope->conf;
+    core = r->scope.conf[core_module_index];
+    if (core != before)
+        log_attach(&r->log, core->error_log);
+}
+
+/* Throws away what a handler may have begun to answer. */
+static void reset_answer(struct request *r)
+{
+    source_close(r->out.body);
+    r->out = (struct response){.fields = r->out.fields, .length = -1,
+                               .intercepted = r->out.intercepted};
+}
+
+enum verdict request_fail(struct request *r, int status, const char *why)
+{
+    reset_answer(r);
+    r->out.status = (uint16_t)status;
+    r->out.is_error_page = true;
+    if (why != NULL && status >= 400)
+        r->fail_reason = why;
+    if (status == 400 || status == 413 || status == 414 || status == 494 || status == 500 ||
+        status == 501)
+        r->keep_alive = false;
+    return ANSWERED;
+}
+
+enum verdict request_answer(struct request *r, int status, struct str type, struct str text)
+{
+    reset_answer(r);
+    r->out.status = (uint16_t)status;
+    r->out.type = type;
+    r->out.length = (int64_t)text.len;
+    r->out.body = text.len > 0 ? source_memory(request_pool(r), text) : NULL;
+    return ANSWERED;
+}
+
+enum verdict request_redirect_to(struct request *r, int status, struct str location)
+{
+    request_fail(r, status, NULL);
+    r->out.location = location;
+    return ANSWERED;
+}
+
+/* One more internal step; false when there were too many. */
+static bool spend_change(struct request *r)
+{
+    if (--r->uri_changes > 0)
+        return true;
+    log_error(&r->log, LOG_ERROR, 0,
+              "rewrite or internal redirection cycle while internally redirecting to \"%" STR_FMT
+              "\"", STR_ARG(r->uri));
+    request_fail(r, 500, "rewrite.cycle");
+    return false;
+}
+
+/* Modules start anew after an internal redirect; what they booked is undone with the pool. */
+static void restart(struct request *r, enum phase phase)
+{
+    reset_answer(r);
+    r->internal = true;
+    r->uri_raw_ok = false;
+    r->handler_at = 0;
+    r->phase = (uint8_t)phase;
+    r->uri_changed = false;
+    r->access_status = 0;
+    if (r->ctx != NULL)
+        memset(r->ctx, 0, module_count * sizeof(*r->ctx));
+}
+
+void request_set_uri(struct request *r, struct str uri, struct str args)
+{
+    ssize_t slash = str_rfind(uri, '/'), dot;
+
+    r->uri = uri;
+    r->args = args;
+    r->uri_raw_ok = false;
+    r->ext = str_from(uri, (size_t)(slash + 1));
+    dot = str_rfind(r->ext, '.');
+    r->ext = dot < 0 ? STR_NONE : str_from(r->ext, (size_t)dot + 1);
+}
+
+enum verdict request_go_to(struct request *r, struct str uri, struct str args)
+{
+    if (!spend_change(r))
+        return ANSWERED;
+    log_debug(&r->log, "internal redirect: \"%" STR_FMT "?%" STR_FMT "\"", STR_ARG(uri),
+              STR_ARG(args));
+    restart(r, PHASE_SERVER_REWRITE);
+    request_set_uri(r, uri, args);
+    request_enter(r, &r->server->base);
+    return REROUTE;
+}
+
+enum verdict request_go_named(struct request *r, struct str name)
+{
+    struct location *location = location_find_named(r->server, name);
+
+    if (!spend_change(r))
+        return ANSWERED;
+    if (location == NULL) {
+        log_error(&r->log, LOG_ERROR, 0, "could not find named location \"%" STR_FMT "\"",
+                  STR_ARG(name));
+        return request_fail(r, 500, "location.unknown");
+    }
+    restart(r, PHASE_REWRITE);
+    request_enter(r, location);
+    record(r, "location", "\"%" STR_FMT "\"", STR_ARG(name));
+    return REROUTE;
+}
+
+void *request_ctx(struct request *r, uint32_t module_index, size_t bytes)
+{
+    if (r->ctx == NULL)
+        r->ctx = pool_zalloc(request_pool(r), module_count * sizeof(*r->ctx));
+    if (r->ctx[module_index] == NULL)
+        r->ctx[module_index] = pool_zalloc(request_pool(r), bytes);
+    return r->ctx[module_index];
+}
+
+void request_add_field(struct request *r, struct str name, struct str value, enum field_id id)
+{
+    fields_add(r->out.fields, name, value, (uint8_t)id);
+}
