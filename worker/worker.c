@@ -269,7 +269,7 @@ static int run(const struct child *child)
 
 static uint32_t wanted(const struct generation *gen)
 {
-    return (uint32_t)core_conf(gen)->worker_processes;
+    return gen->slots;
 }
 
 const struct role worker_role = {"worker process", wanted, run};

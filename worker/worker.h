@@ -11,7 +11,7 @@
 struct worker {
     const struct generation *gen;
     uint32_t slot;
-    bool respawned;        /* the slot's last holder died: return what it had booked before serving */
+    bool respawned;        /* the slot's last holder died: return what it booked first */
     bool draining;
     struct loop loop;
     struct drain drain;

@@ -15,7 +15,7 @@ static enum proxy_result bad(const char **why, const char *text)
     return PROXY_BAD;
 }
 
-/* Version 1 -------------------------------------------------------------------------------------- */
+/* Version 1 ------------------------------------------------------------------------------------ */
 
 /* inet_pton reads C strings and takes nothing but a whole address. */
 static bool read_host(struct str text, int family, void *into)
@@ -89,7 +89,7 @@ static enum proxy_result parse_v1(struct str in, struct proxy_header *out, const
     return read_v1_line(str_range(in.data + 6, in.data + end - 1), out, why);
 }
 
-/* Version 2 -------------------------------------------------------------------------------------- */
+/* Version 2 ------------------------------------------------------------------------------------ */
 
 enum { LOCAL = 0, PROXIED = 1 };
 enum { UNSPEC = 0, INET = 1, INET6 = 2, UNIX = 3 };
@@ -207,7 +207,7 @@ enum proxy_result proxy_parse(struct str in, struct proxy_header *out, const cha
     return bad(why, "no PROXY header");
 }
 
-/* Extensions ------------------------------------------------------------------------------------- */
+/* Extensions ----------------------------------------------------------------------------------- */
 
 #define TLV_SSL      0x20
 #define TLV_SSL_HEAD 5 /* flags and the verification's result stand before its own list */
@@ -275,7 +275,7 @@ struct str proxy_tlv_named(struct str tlvs, struct str name)
     return STR_NONE;
 }
 
-/* Printing --------------------------------------------------------------------------------------- */
+/* Printing ------------------------------------------------------------------------------------- */
 
 size_t proxy_print_v1(const struct addr *from, const struct addr *to, char *out)
 {
