@@ -211,7 +211,7 @@ static bool set_user(struct conf_call *call)
 {
     struct core_conf *conf = call->conf;
     struct group *group;
-    gid_t primary;
+    gid_t primary = 0;
 
     conf->user = conf_arg(call, 0);
     conf->group = call->count > 1 ? conf_arg(call, 1) : conf->user;
