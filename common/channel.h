@@ -11,8 +11,8 @@ enum channel_type {
     CHANNEL_NONE,
     /* master to child */
     CHANNEL_QUIT,        /* at once */
-    CHANNEL_DRAIN,       /* finish what runs, accept nothing new. number: 1 when a successor serves */
-    CHANNEL_REOPEN_LOG,  /* fd: the newly opened file; number: index of the log file in the generation */
+    CHANNEL_DRAIN,       /* finish what runs, accept nothing new. number: 1 if a successor serves */
+    CHANNEL_REOPEN_LOG,  /* fd: the newly opened file; number: its index in the generation's list */
     CHANNEL_TAKE_FD,     /* fd, number: what it is (a mailbox's sending end: the peer's slot) */
     /* child to master */
     CHANNEL_READY,       /* serving */
@@ -31,7 +31,8 @@ struct channel_msg {
 /* A connected, non-blocking, close-on-exec pair. */
 enum rc channel_pair(int fds[2]);
 
-/* RC_AGAIN when the other side does not read; RC_ERROR when it is gone. The fd stays the caller's. */
+/* RC_AGAIN when the other side does not read; RC_ERROR when it is gone. The fd stays the
+   caller's. */
 enum rc channel_send(int fd, const struct channel_msg *msg);
 
 /* RC_AGAIN: nothing there; RC_ERROR: the other side is gone. */

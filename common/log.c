@@ -22,6 +22,7 @@ struct log process_log = {.level = LOG_NOTICE};
 
 static const char *program = "weir";
 static bool use_stderr;
+static log_copy_fn *copy;
 static int pid, tid;
 
 static const char *const names[] = {
@@ -50,6 +51,11 @@ void log_set_program(const char *name)
 void log_use_stderr(bool on)
 {
     use_stderr = on;
+}
+
+void log_set_copy(log_copy_fn *fn)
+{
+    copy = fn;
 }
 
 void log_after_fork(void)
@@ -244,6 +250,13 @@ static void write_short(const struct log_record *r)
         ;
 }
 
+static void copy_short(const struct log_record *r)
+{
+    char line[LINE_BYTES];
+
+    copy((struct str){line, compose_short_line(line, r)});
+}
+
 static void write_sinks(const struct log *log, const struct log_record *r)
 {
     char text[LINE_BYTES], json[JSON_BYTES];
@@ -288,6 +301,8 @@ void log_line(const struct log *log, enum log_level at, int err, const char *fmt
     if (log->describe != NULL)
         r.about = (struct str){about,
                                MIN(log->describe(log->about, about, sizeof(about)), sizeof(about))};
+    if (copy != NULL && at <= LOG_WARN)
+        copy_short(&r);
     if (log->sinks == NULL)
         write_short(&r);
     else

@@ -76,6 +76,11 @@ void log_set_program(const char *name);
    when somebody may be watching. Off at first. */
 void log_use_stderr(bool on);
 
+/* While set, lines of LOG_WARN and above also go to `fn`, in that form and with their newline: for
+   whoever waits for the outcome of a reload. */
+typedef void log_copy_fn(struct str line);
+void log_set_copy(log_copy_fn *fn);
+
 /* Sets sinks and derives the mask; with NULL nothing is logged. */
 void log_attach(struct log *log, const struct log_sink *sinks);
 

@@ -11,23 +11,35 @@
 
 static char *title;
 static size_t room;
-static char **arguments; /* for as long as the process lives */
+static char **arguments, **environment; /* for as long as the process lives */
 
-/* Pointers to copies of the strings; `title` and `room` grow over those that lie end to end. */
+/* Counts a string among those that lie end to end: the room of the title. */
+static size_t measure(char *string)
+{
+    size_t bytes = strlen(string) + 1;
+
+    if (title == NULL)
+        title = string;
+    if (string == title + room)
+        room += bytes;
+    return bytes;
+}
+
+/* Pointers to copies of the strings, all in one piece of memory, which whoever drops some of the
+   pointers (unsetenv) leaves whole. */
 static char **move_strings(char **strings, size_t count)
 {
-    char **copies = calloc(count + 1, sizeof(*copies));
+    size_t bytes = (count + 1) * sizeof(*strings);
+    char **copies, *to;
 
+    for (size_t i = 0; i < count; i++)
+        bytes += measure(strings[i]);
+    copies = calloc(1, bytes);
     must(copies != NULL);
+    to = (char *)(copies + count + 1);
     for (size_t i = 0; i < count; i++) {
-        size_t bytes = strlen(strings[i]) + 1;
-
-        if (title == NULL)
-            title = strings[i];
-        if (strings[i] == title + room)
-            room += bytes;
-        copies[i] = strdup(strings[i]);
-        must(copies[i] != NULL);
+        copies[i] = to;
+        to = stpcpy(to, strings[i]) + 1;
     }
     return copies;
 }
@@ -39,7 +51,8 @@ char **proctitle_init(int argc, char **argv, char **envp)
     arguments = move_strings(argv, (size_t)argc);
     while (envp[vars] != NULL)
         vars++;
-    environ = move_strings(envp, vars);
+    environment = move_strings(envp, vars);
+    environ = environment;
     for (int i = 1; i < argc; i++)
         argv[i] = NULL;
     return arguments;

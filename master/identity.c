@@ -133,7 +133,7 @@ void identity_print_build(const struct identity *self)
             (int)strlen(self->prefix) - 1, self->prefix);
     fprintf(stderr, " --conf-path=%s --error-log-path=%s --http-log-path=%s --pid-path=%s",
             self->conf_path, self->error_log, self->access_log, self->pid_path);
-    fprintf(stderr, " --lock-path=%s --with-compat --with-debug --with-pcre --with-pcre-jit"
+    fprintf(stderr, " --lock-path=%s --with-debug --with-pcre --with-pcre-jit"
             " --with-threads", self->lock_path);
     print_modules();
     fputc('\n', stderr);

@@ -190,7 +190,7 @@ static bool read_options(struct reader *r)
     return check_signal(r);
 }
 
-/* Commands -------------------------------------------------------------------------------------- */
+/* Commands ------------------------------------------------------------------------------------- */
 
 static bool add_url(struct reader *r, const char *url)
 {

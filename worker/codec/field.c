@@ -48,7 +48,7 @@ static inline uint32_t slot_of(struct str name)
     return (first | later << 8 | last << 16 | (uint32_t)name.len << 24) * SLOT_MULTIPLIER >> 24;
 }
 
-/* Whether eight (four) bytes are the given lower-case ones, in either case. In our names the bytes
+/* Whether eight (four) bytes are the given lower-case ones, in either case. In such words the bytes
    with bit 0x40 are the letters: only there may bit 0x20 differ. */
 static inline bool same8(const char *text, const char *lower)
 {
@@ -74,10 +74,12 @@ static inline bool same_name(const char *text, const char *lower, size_t len)
     size_t i;
 
     if (len >= 8) {
+        if (!same8(text + len - 8, lower + len - 8))
+            return false;
         for (i = 0; i + 8 < len; i += 8)
             if (!same8(text + i, lower + i))
                 return false;
-        return same8(text + len - 8, lower + len - 8);
+        return true;
     }
     if (len >= 4)
         return same4(text, lower) && same4(text + len - 4, lower + len - 4);
@@ -87,6 +89,11 @@ static inline bool same_name(const char *text, const char *lower, size_t len)
     return true;
 }
 
+bool field_word_is(struct str text, struct str word)
+{
+    return text.len == word.len && same_name(text.data, word.data, word.len);
+}
+
 enum field_id field_find_id(struct str name)
 {
     uint8_t id;
@@ -94,7 +101,7 @@ enum field_id field_find_id(struct str name)
     if (unlikely(name.len == 0))
         return FIELD_OTHER;
     id = slots[slot_of(name)];
-    if (names[id].lower.len != name.len || !same_name(name.data, names[id].lower.data, name.len))
+    if (name.len != names[id].lower.len || !same_name(name.data, names[id].lower.data, name.len))
         return FIELD_OTHER;
     return (enum field_id)id;
 }
@@ -132,7 +139,7 @@ void fields_init(struct http_fields *f, struct pool *pool)
     f->count = 0;
     f->cap = FIELDS_INPLACE;
     f->pool = pool;
-    memset(f->seen, 0, sizeof(f->seen));
+    memset(f->first, 0, sizeof(f->first));
 }
 
 bool fields_grow(struct http_fields *f)

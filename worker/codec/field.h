@@ -14,6 +14,10 @@
  */
 enum field_id field_find_id(struct str name);
 
+/* Whether text is the word, in any case; the word is in lower case and has letters, digits and '-'
+   only. */
+bool field_word_is(struct str text, struct str word);
+
 /* "content-length" and "Content-Length". STR_NONE for FIELD_OTHER. */
 struct str field_name(enum field_id id);
 struct str field_name_title(enum field_id id);
@@ -48,8 +52,7 @@ struct http_fields {
     uint32_t count;
     uint32_t cap;
     struct pool *pool; /* for growth; NULL: no growth, a full list refuses */
-    uint64_t seen[(FIELD_IDS + 63) / 64];
-    uint16_t first[FIELD_IDS]; /* index of the first with this id; meaningful where seen */
+    uint16_t first[FIELD_IDS]; /* 1 + index of the first with this id; 0: there is none */
     struct http_field inplace[FIELDS_INPLACE];
 };
 
@@ -66,36 +69,35 @@ bool fields_grow(struct http_fields *f);
 static inline struct http_field *fields_add(struct http_fields *f, struct str name,
                                             struct str value, uint8_t id)
 {
-    uint64_t bit = (uint64_t)1 << (id % 64);
     struct http_field *item;
 
     if (unlikely(f->count == f->cap) && !fields_grow(f))
         return NULL;
-    item = &f->items[f->count];
-    *item = (struct http_field){.name = name, .value = value, .id = id};
-    if ((f->seen[id / 64] & bit) == 0) {
-        f->seen[id / 64] |= bit;
+    item = &f->items[f->count++];
+    item->name = name;
+    item->value = value;
+    item->id = id;
+    item->flags = 0;
+    if (f->first[id] == 0)
         f->first[id] = (uint16_t)f->count;
-    }
-    f->count++;
     return item;
 }
 
 static inline bool fields_has(const struct http_fields *f, enum field_id id)
 {
-    return (f->seen[id / 64] >> (id % 64) & 1) != 0;
+    return f->first[id] != 0;
 }
 
 /* The first with this id (not FIELD_OTHER), or NULL. Costs nothing when there is none. */
 static inline struct http_field *fields_find(const struct http_fields *f, enum field_id id)
 {
-    return fields_has(f, id) ? &f->items[f->first[id]] : NULL;
+    return fields_has(f, id) ? &f->items[f->first[id] - 1] : NULL;
 }
 
 /* Its value, or STR_NONE. */
 static inline struct str fields_value(const struct http_fields *f, enum field_id id)
 {
-    return fields_has(f, id) ? f->items[f->first[id]].value : STR_NONE;
+    return fields_has(f, id) ? f->items[f->first[id] - 1].value : STR_NONE;
 }
 
 /* The next one after `item` with the same name (by id, or by text for FIELD_OTHER), or NULL. */

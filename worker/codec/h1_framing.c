@@ -6,11 +6,6 @@
  */
 #include "worker/codec/h1_framing.h"
 
-static bool is(struct str a, struct str b)
-{
-    return a.len == b.len && str_eq_nocase(a, b);
-}
-
 static enum h1_fault take_host(struct h1_head *h, struct str value)
 {
     bool has_upper;
@@ -34,7 +29,7 @@ static enum h1_fault take_length(struct h1_head *h, struct str value)
 
 static enum h1_fault take_coding(struct h1_head *h, struct str value)
 {
-    if (!is(value, STR("chunked")))
+    if (!field_word_is(value, STR("chunked")))
         return H1_FAULT_CODING_UNKNOWN;
     h->chunked = true;
     return H1_FAULT_NONE;
@@ -42,13 +37,13 @@ static enum h1_fault take_coding(struct h1_head *h, struct str value)
 
 static void take_option(struct h1_head *h, struct str option)
 {
-    if (is(option, STR("close")))
+    if (field_word_is(option, STR("close")))
         h->close_asked = true;
-    else if (is(option, STR("keep-alive")))
+    else if (field_word_is(option, STR("keep-alive")))
         h->keep_alive_asked = true;
-    else if (is(option, STR("upgrade")))
+    else if (field_word_is(option, STR("upgrade")))
         h->connection_upgrade = true;
-    else if (is(option, STR("te")))
+    else if (field_word_is(option, STR("te")))
         h->connection_te = true;
 }
 
@@ -56,7 +51,7 @@ static void take_connection(struct h1_head *h, struct str value)
 {
     struct str option;
 
-    if (is(value, STR("keep-alive"))) { /* nearly always */
+    if (field_word_is(value, STR("keep-alive"))) { /* nearly always */
         h->keep_alive_asked = true;
         return;
     }
@@ -71,7 +66,7 @@ static enum h1_fault request_field(struct h1_head *h, enum field_id id, struct s
     case FIELD_HOST:
         return again ? H1_FAULT_HOST_DUPLICATE : take_host(h, value);
     case FIELD_EXPECT:
-        h->expect_continue = is(value, STR("100-continue"));
+        h->expect_continue = field_word_is(value, STR("100-continue"));
         break;
     case FIELD_TE:
         h->te_trailers = h->te_trailers || field_list_has(value, STR("trailers"));

@@ -55,10 +55,9 @@ static enum step bad(struct h1_head *h, const char *at, enum h1_fault fault)
     return BAD;
 }
 
-/* The line ends behind `end`; its first byte is at h->line_start. */
-static bool too_long(const struct h1_head *h, const char *end)
+static bool too_long(const struct h1_head *h, const char *start, const char *end)
 {
-    return (size_t)(end - h->base) - h->line_start > h->limits.line_bytes;
+    return (size_t)(end - start) > h->limits.line_bytes;
 }
 
 static enum h1_fault length_fault(const struct h1_head *h)
@@ -66,25 +65,25 @@ static enum h1_fault length_fault(const struct h1_head *h)
     return h->state == FIELD_LINES ? H1_FAULT_FIELD_TOO_LONG : H1_FAULT_LINE_TOO_LONG;
 }
 
-/* Nothing of the line's end is in [.., end): waits, unless there is no room to wait for. */
-static enum step wait(struct h1_head *h, const char *end)
+/* The end of the line that starts at `start` is not there: waits, unless there is no room for it. */
+static enum step wait(struct h1_head *h, const char *start, const char *end)
 {
     uint32_t there = (uint32_t)(end - h->base);
 
+    h->line_start = (uint32_t)(start - h->base);
     if (there - h->line_start >= h->limits.line_bytes)
-        return bad(h, h->base + h->line_start, length_fault(h));
+        return bad(h, start, length_fault(h));
     if (there >= h->limits.head_bytes)
-        return bad(h, h->base + h->line_start,
-                   h->state == FIELD_LINES ? H1_FAULT_HEAD_TOO_LARGE : H1_FAULT_LINE_TOO_LONG);
+        return bad(h, start, h->state == FIELD_LINES ? H1_FAULT_HEAD_TOO_LARGE
+                                                      : H1_FAULT_LINE_TOO_LONG);
     h->scanned = there;
     return MORE;
 }
 
 /* On to the line that starts at p. */
-static enum step next_line(struct h1_head *h, const char *p)
+static void next_line(struct h1_head *h, const char *p)
 {
     h->line_start = h->scanned = (uint32_t)(p - h->base);
-    return NEXT;
 }
 
 /* RFC 9112, 2.2: empty lines before a request are skipped. Stray CRs too, as in nginx. */
@@ -97,7 +96,7 @@ static enum step skip_blank_lines(struct h1_head *h, const char *end)
     next_line(h, p);
     h->line_at = h->line_start;
     if (p == end)
-        return (size_t)(end - h->base) >= h->limits.head_bytes ? wait(h, end) : MORE;
+        return wait(h, p, end);
     h->state = FIRST_LINE;
     return NEXT;
 }
@@ -111,7 +110,7 @@ static enum step part_of_line(struct h1_head *h, const char *end)
 
     if (fault != H1_FAULT_NONE)
         return bad(h, h->base + MAX(h->fault_at, h->line_start), fault);
-    return wait(h, end);
+    return wait(h, part.data, end);
 }
 
 static enum step done(struct h1_head *h, const char *end)
@@ -139,7 +138,7 @@ static enum step parse_first_line(struct h1_head *h, const char *end)
 
     if (lf == NULL)
         return part_of_line(h, end);
-    if (too_long(h, lf + 1))
+    if (too_long(h, start, lf + 1))
         return bad(h, start, H1_FAULT_LINE_TOO_LONG);
     line = str_range(start, lf > start && lf[-1] == '\r' ? lf - 1 : lf);
     if (is_preface(h, line)) {
@@ -231,29 +230,43 @@ static enum step without_colon(struct h1_head *h, const char *start, const char 
                                const char *end)
 {
     if (memchr(at, '\n', (size_t)(end - at)) == NULL)
-        return wait(h, end); /* judged when complete, so that cuts make no difference */
+        return wait(h, start, end); /* judged when complete, so that cuts make no difference */
     return bad(h, at, name_fault(start, at, end));
 }
 
-/* Where the value ends: at CR LF or LF. NULL: not there, or at fault, as *step says. */
-static const char *value_end(struct h1_head *h, const char *p, const char *end, enum step *step)
+/* What a control character in a value is, if it may not stay. Origins get away with most. */
+static enum h1_fault value_fault(const struct h1_head *h, char c)
 {
-    for (;; p++) {
-        p = scan_find(SCAN_CONTROL, h->base, p, end);
-        if (p == end || (*p == '\r' && p + 1 == end)) {
-            *step = wait(h, end);
-            return NULL;
-        }
-        if (likely(*p == '\r' && p[1] == '\n') || *p == '\n')
-            return p;
-        if (*p == '\r' || *p == '\0' || h->kind == H1_REQUEST)
-            break;
+    switch (c) {
+    case '\r':
+        return H1_FAULT_BARE_CR;
+    case '\0':
+        return H1_FAULT_NUL;
+    default:
+        return h->kind == H1_REQUEST ? H1_FAULT_CONTROL : H1_FAULT_NONE;
     }
-    *step = bad(h, p,
-                *p == '\r'   ? H1_FAULT_BARE_CR
-                : *p == '\0' ? H1_FAULT_NUL
-                             : H1_FAULT_CONTROL);
-    return NULL;
+}
+
+/* *p becomes the end of the value that starts there: its CR LF or LF. */
+static enum step find_value_end(struct h1_head *h, const char *start, const char **p,
+                                const char *end)
+{
+    enum h1_fault fault;
+    const char *at;
+
+    for (at = *p;; at++) {
+        at = scan_find(SCAN_CONTROL, h->base, at, end);
+        *p = at;
+        if (likely(end - at >= 2 && memcmp(at, "\r\n", 2) == 0))
+            return NEXT;
+        if (at == end || (*at == '\r' && at + 1 == end))
+            return wait(h, start, end);
+        if (*at == '\n')
+            return NEXT;
+        fault = value_fault(h, *at);
+        if (fault != H1_FAULT_NONE)
+            return bad(h, at, fault);
+    }
 }
 
 static enum step keep_field(struct h1_head *h, struct str name, struct str value,
@@ -283,18 +296,31 @@ static enum step drop_field(struct h1_head *h, struct str name)
     return NEXT;
 }
 
+static inline bool is_line_end(char c)
+{
+    return c == '\r' || c == '\n';
+}
+
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* [p, end) without blanks around it; *end is none. Nearly always it is one, at the front. */
 static inline struct str trim(const char *p, const char *end)
 {
-    while (p < end && (*p == ' ' || *p == '\t'))
+    p += *p == ' ';
+    while (unlikely(is_blank(*p)))
         p++;
-    while (p < end && (end[-1] == ' ' || end[-1] == '\t'))
+    while (end > p && unlikely(is_blank(end[-1])))
         end--;
     return str_range(p, end);
 }
 
-static enum step parse_field(struct h1_head *h, const char *start, const char *end)
+/* The field line at *p, which moves on behind it. */
+static inline enum step parse_field(struct h1_head *h, const char **p, const char *end)
 {
-    const char *colon = scan_find(SCAN_COLON, h->base, start, end), *last;
+    const char *start = *p, *colon = scan_find(SCAN_COLON, h->base, start, end), *last;
     struct str name = str_range(start, colon);
     bool odd = false, drop = false;
     enum h1_fault fault;
@@ -311,33 +337,43 @@ static enum step parse_field(struct h1_head *h, const char *start, const char *e
         if (unlikely(fault != H1_FAULT_NONE))
             return bad(h, start, fault);
     }
-    last = value_end(h, colon + 1, end, &step);
-    if (last == NULL)
+    last = colon + 1;
+    step = find_value_end(h, start, &last, end);
+    if (unlikely(step != NEXT))
         return step;
-    if (unlikely(too_long(h, last + (*last == '\r') + 1)))
+    *p = last + (*last == '\r' ? 2 : 1);
+    if (unlikely(too_long(h, start, *p)))
         return bad(h, start, H1_FAULT_FIELD_TOO_LONG);
-    step = unlikely(drop) ? drop_field(h, name)
+    return unlikely(drop) ? drop_field(h, name)
                           : keep_field(h, name, trim(colon + 1, last), id, odd);
-    return step == NEXT ? next_line(h, last + (*last == '\r') + 1) : step;
 }
 
-/* The next field line, or the empty line behind the last. */
-static enum step parse_field_line(struct h1_head *h, const char *end)
+/* The empty line behind the last field. */
+static enum step parse_empty_line(struct h1_head *h, const char *p, const char *end)
+{
+    if (*p == '\n')
+        return done(h, p + 1);
+    if (p + 1 == end)
+        return wait(h, p, end);
+    return p[1] == '\n' ? done(h, p + 2) : bad(h, p, H1_FAULT_BARE_CR);
+}
+
+static enum step parse_fields(struct h1_head *h, const char *end)
 {
     const char *p = h->base + h->line_start;
+    enum step step = NEXT;
 
     if (unlikely(h->scanned > h->line_start) &&
         memchr(h->base + h->scanned, '\n', (size_t)(end - h->base) - h->scanned) == NULL)
-        return wait(h, end);
-    if (p == end)
-        return wait(h, end);
-    if (*p == '\n')
-        return done(h, p + 1);
-    if (*p != '\r')
-        return parse_field(h, p, end);
-    if (p + 1 == end)
-        return wait(h, end);
-    return p[1] == '\n' ? done(h, p + 2) : bad(h, p, H1_FAULT_BARE_CR);
+        return wait(h, p, end);
+    while (step == NEXT) {
+        if (unlikely(p == end))
+            return wait(h, p, end);
+        if (unlikely(is_line_end(*p)))
+            return parse_empty_line(h, p, end);
+        step = parse_field(h, &p, end);
+    }
+    return step;
 }
 
 static enum step advance(struct h1_head *h, const char *end)
@@ -348,7 +384,7 @@ static enum step advance(struct h1_head *h, const char *end)
     case FIRST_LINE:
         return parse_first_line(h, end);
     case FIELD_LINES:
-        return parse_field_line(h, end);
+        return parse_fields(h, end);
     case IS_PREFACE:
         return PREFACE;
     case ENDED:

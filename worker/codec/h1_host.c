@@ -6,12 +6,12 @@
  */
 #include "worker/codec/h1_host.h"
 
-enum { IN_NAME = 1, IN_LITERAL = 2, UPPER = 4 };
+enum { IN_NAME = 1, IN_LITERAL = 2, UPPER = 4, DOT = 8 };
 
 /* unreserved, sub-delims and '%' make a name; hex digits, ':' and '.' an address in brackets. */
 static const uint8_t classes[256] = {
     ['!'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['('] = 1, [')'] = 1, ['*'] = 1,
-    ['+'] = 1, [','] = 1, ['-'] = 1, ['.'] = 3, [':'] = 2, [';'] = 1, ['='] = 1, ['_'] = 1,
+    ['+'] = 1, [','] = 1, ['-'] = 1, ['.'] = 11, [':'] = 2, [';'] = 1, ['='] = 1, ['_'] = 1,
     ['~'] = 1, ['0'] = 3, ['1'] = 3, ['2'] = 3, ['3'] = 3, ['4'] = 3, ['5'] = 3, ['6'] = 3,
     ['7'] = 3, ['8'] = 3, ['9'] = 3, ['A'] = 7, ['B'] = 7, ['C'] = 7, ['D'] = 7, ['E'] = 7,
     ['F'] = 7, ['G'] = 5, ['H'] = 5, ['I'] = 5, ['J'] = 5, ['K'] = 5, ['L'] = 5, ['M'] = 5,
@@ -27,58 +27,53 @@ static bool parse_port(struct str text, int32_t *port)
     int32_t n = 0;
 
     *port = -1;
-    if (text.len == 0)
-        return true;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
+    if (text.len == 0 || text.len > 5)
+        return text.len == 0;
+    for (const char *p = text.data, *end = p + text.len; p < end; p++) {
+        if (*p < '0' || *p > '9')
             return false;
-        n = n * 10 + (text.data[i] - '0');
-        if (n > 65535)
-            return false;
+        n = n * 10 + (*p - '0');
     }
     *port = n;
-    return true;
+    return n <= 65535;
 }
 
 /* How many bytes from the front are of the class. */
-static size_t span(struct str text, uint8_t class, bool *has_upper)
+static inline size_t span(struct str text, uint32_t class, bool *has_upper, bool *has_empty_label)
 {
-    uint8_t all = 0;
-    size_t i;
+    const char *p = text.data, *end = p + text.len;
+    uint32_t all = 0, twice = 0, last = 0, c;
 
-    for (i = 0; i < text.len; i++) {
-        uint8_t c = classes[(uint8_t)text.data[i]];
+    for (; p < end; p++) {
+        c = classes[(uint8_t)*p];
         if ((c & class) == 0)
             break;
         all |= c;
+        twice |= c & last;
+        last = c;
     }
     *has_upper = (all & UPPER) != 0;
-    return i;
+    *has_empty_label = (twice & DOT) != 0;
+    return (size_t)(p - text.data);
 }
 
 static size_t literal_len(struct str text, bool *has_upper)
 {
-    size_t inside = span(str_from(text, 1), IN_LITERAL, has_upper);
+    bool has_empty_label;
+    size_t inside = span(str_from(text, 1), IN_LITERAL, has_upper, &has_empty_label);
 
     if (inside == 0 || inside + 1 >= text.len || text.data[inside + 1] != ']')
         return 0;
     return inside + 2;
 }
 
-static bool has_empty_label(struct str name)
-{
-    for (size_t i = 1; i < name.len; i++)
-        if (name.data[i] == '.' && name.data[i - 1] == '.')
-            return true;
-    return false;
-}
-
 bool h1_host_parse(struct str text, struct str *host, int32_t *port, bool *has_upper)
 {
     bool literal = text.len > 0 && text.data[0] == '[';
-    size_t len = literal ? literal_len(text, has_upper) : span(text, IN_NAME, has_upper);
+    bool gap = false;
+    size_t len = literal ? literal_len(text, has_upper) : span(text, IN_NAME, has_upper, &gap);
 
-    if (len == 0 || (!literal && has_empty_label((struct str){text.data, len})))
+    if (len == 0 || gap)
         return false;
     *host = (struct str){text.data, len};
     *port = -1;

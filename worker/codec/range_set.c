@@ -100,7 +100,7 @@ enum range_answer range_set_parse(struct range_set *out, struct str value, int64
     out->count = 0;
     out->cap = RANGES_INPLACE;
     out->bytes = 0;
-    if (max == 0 || !str_starts_nocase(value, STR("bytes=")))
+    if (max == 0 || !str_starts_nocase(value, STR("bytes=")) || value.len == 6)
         return RANGE_WHOLE;
     s = str_from(s, 6);
     do {

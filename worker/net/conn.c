@@ -69,7 +69,7 @@ static void give(void *data, size_t bytes)
     memory->next = idle[class].first;
     idle[class].first = memory;
     idle[class].count++;
-    poison(memory, class * STEP);
+    poison(memory + 1, class * STEP - sizeof(*memory));
 }
 
 void *conn_alloc(size_t bytes)

@@ -297,6 +297,8 @@ static bool goes_to_file(const struct spool *s)
 
 bool spool_full(const struct spool *s)
 {
+    if (s->memory_used > MAX(s->limits.memory_bytes, s->limits.block_bytes) && !has_file_room(s))
+        return true; /* bytes were added that nobody could refuse */
     return open_block(s) == NULL && !has_memory_room(s) && !has_file_room(s);
 }
 
@@ -315,9 +317,9 @@ char *spool_reserve(struct spool *s, size_t *room)
     struct segment *g = open_block(s);
 
     must(s->state == SPOOL_OPEN);
-    if (g != NULL && segment_room(s, g) < WORTHWHILE && has_memory_room(s))
+    if (g != NULL && !s->limits.keep && segment_room(s, g) < WORTHWHILE && has_memory_room(s))
         g = NULL;
-    if (g == NULL && spool_full(s)) {
+    if (spool_full(s)) {
         s->told_full = true;
         return NULL;
     }

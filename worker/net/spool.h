@@ -72,7 +72,7 @@ struct source *spool_read(struct spool *s);
 /* Bytes appended so far. */
 int64_t spool_bytes(const struct spool *s);
 
-/* All of it as one text (in the pool if it lies in several blocks); data NULL if it is in a file. */
+/* All of it as one text (in the pool if it lies in several blocks); data NULL if in a file. */
 struct str spool_text(const struct spool *s, struct pool *pool);
 
 /* The file's descriptor, -1 without one; with whole_file and nothing in memory it holds all. */

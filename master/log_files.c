@@ -1,0 +1,81 @@
+/*
+ * master/log_files.c - opening logs, with privileges only around the call.
+ */
+#include "master/log_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/core_conf.h"
+#include "common/generation.h"
+#include "common/log.h"
+#include "master/privilege.h"
+
+static int open_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+
+    if (fd < 0)
+        log_error(&process_log, LOG_EMERG, errno, "open() \"%s\" failed", path);
+    return fd;
+}
+
+bool log_files_open(struct generation *gen)
+{
+    bool all = true;
+
+    privilege_raise(PRIVILEGE_FILES);
+    for (struct log_file *file = gen->log_files; file != NULL; file = file->next) {
+        if (file->path == NULL || file->fd >= 0)
+            continue;
+        file->fd = open_file(file->path);
+        all = all && file->fd >= 0;
+    }
+    privilege_lower();
+    return all;
+}
+
+void log_files_close(struct generation *gen)
+{
+    for (struct log_file *file = gen->log_files; file != NULL; file = file->next) {
+        if (file->path == NULL || file->fd < 0)
+            continue;
+        close(file->fd);
+        file->fd = -1;
+    }
+}
+
+static void give_away(int fd, const char *path, uid_t uid)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid == uid)
+        return;
+    if (fchown(fd, uid, (gid_t)-1) != 0)
+        log_error(&process_log, LOG_EMERG, errno, "chown(\"%s\", %u) failed", path,
+                  (unsigned)uid);
+}
+
+int log_files_reopen(const struct log_file *file, int64_t uid)
+{
+    int fd;
+
+    privilege_raise(PRIVILEGE_FILES);
+    fd = open_file(file->path);
+    if (fd >= 0 && uid >= 0 && privilege_is_root())
+        give_away(fd, file->path, (uid_t)uid);
+    privilege_lower();
+    return fd;
+}
+
+int log_files_error_fd(const struct generation *gen)
+{
+    const struct log_sink *sink = core_conf(gen)->error_log;
+
+    for (; sink != NULL; sink = sink->next)
+        if (sink->file->syslog == NULL && sink->file->fd >= 0)
+            return sink->file->fd;
+    return -1;
+}

@@ -1,0 +1,161 @@
+/*
+ * t/unit/event/loop_test.c - the order of things in a turn, and events of what is gone.
+ */
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "t/unit/tap.h"
+#include "worker/event/loop.h"
+
+static struct loop test_loop;
+static char trace[64];
+static size_t trace_len;
+
+static void note(char c)
+{
+    trace[trace_len++] = c;
+    trace[trace_len] = '\0';
+}
+
+static void clear_trace(void)
+{
+    trace_len = 0;
+    trace[0] = '\0';
+}
+
+static struct post post_b, end_post;
+static struct event *victim;
+
+static void run_a(struct post *post)
+{
+    note('a');
+    post_now(&post_b);
+}
+
+static void run_b(struct post *post)
+{
+    note('b');
+}
+
+static void run_end(struct post *post)
+{
+    note('z');
+}
+
+static void on_due(struct timer *timer)
+{
+    note('t');
+}
+
+static struct post post_a = {.run = run_a};
+static struct post post_b = {.run = run_b};
+static struct post end_post = {.run = run_end};
+
+static void on_event(struct event *ev)
+{
+    note('e');
+    post_now(&post_a);
+    post_now(&post_a);
+    post_turn_end(&end_post);
+}
+
+static void pair(int fds[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)
+        fds[0] = fds[1] = -1;
+}
+
+static void a_turn_has_an_order(void)
+{
+    struct timer timer = {.on_timer = on_due};
+    struct event ev = {.on_event = on_event};
+    int fds[2];
+
+    pair(fds);
+    ev.fd = fds[0];
+    loop_add(&ev);
+    timer_set(&timer, 0);
+    loop_turn(&test_loop, 1000);
+    is_str(trace, "etabz", "event, timer, posts (each once, those posted by posts too), turn end");
+    ok(ev.writable && !ev.readable, "a new socket is writable");
+    is_int(test_loop.turn, 1, "turns are counted");
+
+    clear_trace();
+    is_int(write(fds[1], "x", 1), 1, "the peer writes");
+    loop_turn(&test_loop, 1000);
+    ok(ev.readable && !ev.hangup, "now it is readable");
+    clear_trace();
+    loop_turn(&test_loop, 0);
+    is_str(trace, "", "and told once, though nobody reads");
+    close(fds[1]);
+    loop_turn(&test_loop, 1000);
+    ok(ev.hangup, "the peer's end is seen");
+    close(fds[0]);
+}
+
+static void on_kill(struct event *ev)
+{
+    note('k');
+    if (victim->fd >= 0) {
+        loop_forget(victim);
+        close(victim->fd);
+    }
+    victim->fd = -1;
+}
+
+static void a_closed_one_hears_nothing_more(void)
+{
+    struct event first = {.on_event = on_kill}, second = {.on_event = on_kill};
+    int a[2], b[2];
+
+    clear_trace();
+    pair(a);
+    pair(b);
+    first.fd = a[0];
+    second.fd = b[0];
+    loop_add(&first);
+    loop_add(&second);
+    victim = &second;
+    loop_turn(&test_loop, 1000);
+    is_str(trace, "k", "its event was in the same batch");
+    close(a[0]);
+    close(a[1]);
+    close(b[1]);
+}
+
+static void run_again(struct post *post)
+{
+    note('r');
+    if (trace_len < 5)
+        post_turn_end(post);
+}
+
+static void turn_end_hooks_run_once_a_turn(void)
+{
+    struct post again = {.run = run_again};
+
+    clear_trace();
+    post_turn_end(&again);
+    loop_turn(&test_loop, 1000);
+    is_str(trace, "r", "one that adds itself waits for the next turn");
+    loop_turn(&test_loop, 1000);
+    is_str(trace, "rr", "which does not sleep first");
+    post_cancel(&again);
+    loop_turn(&test_loop, 0);
+    is_str(trace, "rr", "cancelled");
+}
+
+int main(void)
+{
+    clock_update();
+    loop = &test_loop;
+    is_int(loop_init(&test_loop, 16), RC_OK, "a loop");
+    a_turn_has_an_order();
+    a_closed_one_hears_nothing_more();
+    turn_end_hooks_run_once_a_turn();
+    loop_fini(&test_loop);
+    return tap_done();
+}

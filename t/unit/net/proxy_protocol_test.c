@@ -1,0 +1,159 @@
+/*
+ * t/unit/net/proxy_protocol_test.c - PROXY headers, whole, cut anywhere, and broken.
+ */
+#include "t/unit/tap.h"
+#include "worker/net/proxy_protocol.h"
+
+static struct proxy_header h;
+static const char *why;
+
+static enum proxy_result parse(struct str in)
+{
+    return proxy_parse(in, &h, &why);
+}
+
+static const char *printed(const struct addr *a)
+{
+    static char text[ADDR_TEXT];
+
+    text[addr_print(a, text, sizeof(text) - 1)] = '\0';
+    return text;
+}
+
+static void reads_version_1(void)
+{
+    is_int(parse(STR("PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\nGET")), PROXY_DONE, "TCP4");
+    is_int((int64_t)h.bytes, 45, "its length");
+    is_str(printed(&h.from), "192.0.2.1:56324", "the client");
+    is_str(printed(&h.to), "198.51.100.7:443", "the address it asked for");
+    is_int(parse(STR("PROXY TCP6 2001:db8::1 ::1 1 65535\r\n")), PROXY_DONE, "TCP6");
+    is_str(printed(&h.from), "[2001:db8::1]:1", "the client");
+    is_int(parse(STR("PROXY UNKNOWN whatever\r\n")), PROXY_DONE, "UNKNOWN");
+    ok(!h.has_addrs, "has no addresses");
+    is_int(parse(STR("PROXY UNKNOWN\r\n")), PROXY_DONE, "UNKNOWN alone");
+}
+
+static void refuses_broken_lines(void)
+{
+    static const char *const lines[] = {
+        "PROXY TCP4 192.0.2.1 198.51.100.7 56324 65536\r\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.7 56324\r\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.7 56324 443 1\r\n",
+        "PROXY TCP4 192.0.2.256 198.51.100.7 56324 443\r\n",
+        "PROXY TCP4 ::1 ::1 56324 443\r\n",
+        "PROXY TCP4  192.0.2.1 198.51.100.7 56324 443\r\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.7 -1 443\r\n",
+        "PROXY TCP5 192.0.2.1 198.51.100.7 1 443\r\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.7 1 443\n",
+        "PROXY\r\n",
+        "PROXZ",
+        "GET / HTTP/1.1\r\n",
+        "\r\n\r\nGET",
+    };
+
+    for (size_t i = 0; i < COUNT(lines); i++)
+        if (!ok(parse(str_of(lines[i])) == PROXY_BAD, "a broken line"))
+            printf("#   line %zu\n", i);
+}
+
+#define V2 "\r\n\r\n\0\r\nQUIT\n"
+#define V2_INET V2 "\x21\x11\0\x17" "\xc0\0\x02\x01" "\x7f\0\0\x01" "\xdc\x04" "\x01\xbb"
+#define TLVS "\x01\0\x02h2" "\x02\0\x03" "a.b"
+
+static void reads_version_2(void)
+{
+    struct str rest;
+
+    is_int(parse(STR(V2_INET TLVS "GET")), PROXY_DONE, "TCP4");
+    is_int((int64_t)h.bytes, 16 + 23, "its length");
+    is_str(printed(&h.from), "192.0.2.1:56324", "the client");
+    is_str(printed(&h.to), "127.0.0.1:443", "the address it asked for");
+    is_slice(proxy_tlv_named(h.tlvs, STR("alpn")), "h2", "an extension");
+    is_slice(proxy_tlv_named(h.tlvs, STR("authority")), "a.b", "another");
+    is_slice(proxy_tlv_named(h.tlvs, STR("0x02")), "a.b", "by number");
+    ok(proxy_tlv_named(h.tlvs, STR("netns")).data == NULL, "one that is not there");
+    rest = STR("\x01\0\x05h2");
+    ok(!proxy_next_tlv(&rest, &(uint8_t){0}, &(struct str){0}) && rest.len > 0, "a cut one");
+
+    is_int(parse(STR(V2 "\x20\0\0\x03""abc")), PROXY_DONE, "LOCAL");
+    ok(!h.has_addrs && h.bytes == 19, "skips what follows");
+    is_int(parse(STR(V2 "\x21\0\0\0")), PROXY_DONE, "an unspecified family");
+    ok(!h.has_addrs, "has no addresses");
+    is_int(parse(STR(V2 "\x21\x11\0\x0b" "12345678901")), PROXY_BAD, "too short");
+    is_int(parse(STR(V2 "\x22\x11\0\0")), PROXY_BAD, "unknown command");
+    is_int(parse(STR(V2 "\x31\x11\0\0")), PROXY_BAD, "unknown version");
+}
+
+static void reads_ssl_extensions(void)
+{
+    struct str tlvs = STR("\x20\0\x0d" "\x01\0\0\0\0" "\x22\0\x05" "alice");
+
+    is_slice(proxy_tlv_named(tlvs, STR("ssl_cn")), "alice", "a nested one");
+    ok(proxy_tlv_named(tlvs, STR("ssl_cipher")).data == NULL, "one that is not there");
+}
+
+static void reads_unix_addresses(void)
+{
+    char in[16 + 216] = V2 "\x21\x31\0\xd8";
+
+    memcpy(in + 16, "/client", 7);
+    memset(in + 16 + 108, 'x', 108); /* not terminated */
+    is_int(parse((struct str){in, sizeof(in)}), PROXY_DONE, "unix");
+    is_str(printed(&h.from), "unix:/client", "the client");
+    is_int((int64_t)strlen(h.to.un.sun_path), 107, "a path that fills its field ends");
+}
+
+static void waits_for_the_rest(void)
+{
+    struct str texts[] = {
+        STR("PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n"),
+        STR(V2_INET TLVS),
+    };
+
+    for (size_t t = 0; t < COUNT(texts); t++) {
+        bool waits = true;
+
+        for (size_t len = 0; len < texts[t].len; len++)
+            waits = waits && parse((struct str){texts[t].data, len}) == PROXY_MORE;
+        ok(waits, "cut anywhere it asks for more");
+        is_int(parse(texts[t]), PROXY_DONE, "until it is whole");
+    }
+}
+
+static void gives_up_on_an_endless_line(void)
+{
+    char line[200];
+
+    memset(line, 'x', sizeof(line));
+    memcpy(line, "PROXY TCP4 ", 11);
+    is_int(parse((struct str){line, 106}), PROXY_MORE, "106 bytes");
+    is_int(parse((struct str){line, 107}), PROXY_BAD, "107 bytes without an end");
+}
+
+static void prints_version_1(void)
+{
+    char out[PROXY_V1_MOST + 1];
+    struct addr from, to;
+
+    parse(STR("PROXY TCP6 2001:db8::1 ::1 1 65535\r\n"));
+    from = h.from;
+    to = h.to;
+    out[proxy_print_v1(&from, &to, out)] = '\0';
+    is_str(out, "PROXY TCP6 2001:db8::1 ::1 1 65535\r\n", "what was read");
+    to.sa.sa_family = AF_UNIX;
+    out[proxy_print_v1(&from, &to, out)] = '\0';
+    is_str(out, "PROXY UNKNOWN\r\n", "no common family");
+}
+
+int main(void)
+{
+    reads_version_1();
+    refuses_broken_lines();
+    reads_version_2();
+    reads_ssl_extensions();
+    reads_unix_addresses();
+    waits_for_the_rest();
+    gives_up_on_an_endless_line();
+    prints_version_1();
+    return tap_done();
+}
