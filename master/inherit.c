@@ -20,7 +20,7 @@
 #include "common/slots.h"
 #include "common/zone.h"
 
-#define ENV_SOCKETS       "WEIR"
+#define ENV_SOCKETS       "WEIR_SOCKETS"
 #define ENV_ZONES         "WEIR_ZONES"
 #define ENV_SLOTS         "WEIR_SLOTS"
 #define ENV_GENERATION    "WEIR_GENERATION"
