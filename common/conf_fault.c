@@ -17,7 +17,7 @@ static struct str safe_text(struct pool *pool, const char *text)
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
 
-        if (c >= 0x20 && c != 0x7F)
+        if ((c >= 0x20 && c != 0x7F) || c == '\t')
             *out++ = text[i];
         else
             out += sprintf(out, "\\x%02X", c);
@@ -26,6 +26,7 @@ static struct str safe_text(struct pool *pool, const char *text)
     return str_range(start, out);
 }
 
+PRINTF_LIKE(2, 0)
 static struct str printed(struct pool *pool, const char *fmt, va_list args)
 {
     char text[TEXT_MAX];

@@ -27,11 +27,11 @@ struct conf_faults {
 
 /* Adds one. `place.file` may be NULL. */
 void conf_fault_add(struct conf_faults *f, enum log_level level, struct conf_place place,
-                    const char *fmt, va_list args);
+                    const char *fmt, va_list args) PRINTF_LIKE(4, 0);
 void conf_fault_print(struct conf_faults *f, enum log_level level, struct conf_place place,
                       const char *fmt, ...) PRINTF_LIKE(4, 5);
 void conf_fault_hint(struct conf_faults *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void conf_fault_vhint(struct conf_faults *f, const char *fmt, va_list args);
+void conf_fault_vhint(struct conf_faults *f, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 
 /* No use to look further. */
 static inline bool conf_faults_full(const struct conf_faults *f)

@@ -48,6 +48,21 @@ static enum conf_lex unexpected_end(struct conf_lexer *lex)
                                 : STR("unexpected end of file, expecting \";\" or \"}\""));
 }
 
+/* The bytes that a word's end or a $ may be, quoted or not. */
+static const bool special[256] = {
+    [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true, [';'] = true, ['{'] = true,
+    ['"'] = true, ['\''] = true, ['\\'] = true, ['$'] = true,
+};
+
+static enum conf_lex open_quote(struct conf_lexer *lex, const struct conf_word *word)
+{
+    enum conf_lex result = unexpected_end(lex);
+
+    lex->hint = pool_printf(lex->pool, "a quote opened on line %u is not closed",
+                            word->line).data;
+    return result;
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -127,6 +142,10 @@ static const char *word_end(struct conf_lexer *lex, const char *start, char quot
     for (const char *p = start; p < lex->end; p++) {
         char c = *p;
 
+        if (!special[(unsigned char)c]) {
+            dollar = false;
+            continue;
+        }
         if (c == '\\') {
             *escapes = true;
             if (++p == lex->end)
@@ -174,7 +193,7 @@ static enum conf_lex read_word(struct conf_lexer *lex)
     word.text = escapes && end != NULL ? unescape(lex->pool, raw) : raw;
     *add_word(lex) = word;
     if (end == NULL)
-        return unexpected_end(lex);
+        return quote != 0 ? open_quote(lex, &word) : unexpected_end(lex);
     lex->pos = end + (quote != 0);
     return LEX_SIMPLE;
 }
@@ -228,7 +247,9 @@ enum conf_lex conf_lex_next(struct conf_lexer *lex)
         result = read_word(lex);
         if (result != LEX_SIMPLE)
             return result;
-        if (lex->words[lex->count - 1].quoted && !quote_ends_well(lex))
+        if (lex->words[lex->count - 1].quoted && !quote_ends_well(lex)) {
+            lex->hint = "a closing quote ends the word: a space, \";\" or \"{\" must follow";
             return unexpected(lex, *lex->pos);
+        }
     }
 }

@@ -26,6 +26,7 @@ struct opened {
 
 /* Faults -------------------------------------------------------------------------------------- */
 
+PRINTF_LIKE(4, 0)
 static void report_at(struct generation *gen, enum log_level level, struct conf_place place,
                       const char *fmt, va_list args)
 {
@@ -171,6 +172,11 @@ static void add_module(struct load_state *load, uint32_t index, struct conf_row 
         info->has_local |= d->local && d->field != 0;
     }
     info->tops = m->conf_size > 0 ? tops_of(m, where) : 0;
+    load->tops |= info->tops;
+    if (info->has_local)
+        load->locals[load->local_count++] = index;
+    if (m->scope_done != NULL)
+        load->finishers[load->finisher_count++] = index;
 }
 
 static void build_tables(struct load_state *load)
@@ -182,6 +188,8 @@ static void build_tables(struct load_state *load)
         rows += (uint32_t)modules[i]->directive_count;
     load->rows = pool_zalloc(load->scratch, (rows + 1) * sizeof(*load->rows));
     load->modules = pool_zalloc(load->scratch, (module_count + 1) * sizeof(*load->modules));
+    load->locals = pool_alloc(load->scratch, (module_count + 1) * sizeof(*load->locals));
+    load->finishers = pool_alloc(load->scratch, (module_count + 1) * sizeof(*load->finishers));
     growing_map_init(&load->by_name, load->scratch);
     rows = 0;
     for (uint32_t i = 0; i < module_count; i++) {
@@ -433,6 +441,25 @@ static bool check_repeat(struct load_state *load, const struct conf_row *row,
     return false;
 }
 
+/* A directive's name at the start of a line, among the words of one that takes any number. */
+static void warn_swallowed(struct load_state *load, const struct conf_row *row, uint32_t kind,
+                           const struct conf_node *node)
+{
+    if (row->arity.max != CONF_ARGS_MANY || row->directive->raw_block)
+        return;
+    for (uint32_t i = 1; i < node->count; i++) {
+        const struct conf_word *word = &node->words[i];
+
+        if (word->line == word[-1].line || word->quoted || row_for(load, word->text, kind) == NULL)
+            continue;
+        conf_fault_print(&load->faults, LOG_WARN, conf_word_place(node, i),
+                         "\"%" STR_FMT "\" is taken as an argument of \"%s\"",
+                         STR_ARG(word->text), row->directive->name);
+        conf_fault_hint(&load->faults, "is \";\" missing at the end of line %u?", word[-1].line);
+        return;
+    }
+}
+
 static void mark_seen(struct load_state *load, struct conf_row *row, const struct conf_node *node)
 {
     if (row->seen != load->serial) {
@@ -478,6 +505,7 @@ static void apply_node(struct load_state *load, struct conf_scope *scope,
     }
     done = apply_row(load, scope, row, node, opened ? &opened->scope : NULL, &owner);
     mark_seen(load, row, node);
+    warn_swallowed(load, row, scope->kind, node);
     give_notice(load, row, node);
     if (done && opened != NULL) {
         opened->scope.owner = owner;
@@ -530,20 +558,25 @@ static void begin_scope(struct load_state *load, struct conf_scope *scope)
     scope->conf = scope->parent ? scope->parent->conf : NULL;
     if (scope->conf == NULL)
         own_array(load, scope);
-    for (uint32_t i = 0; i < module_count; i++) {
-        const struct conf_rows *info = &load->modules[i];
+    for (uint32_t i = 0; i < load->local_count; i++) {
+        uint32_t index = load->locals[i];
 
-        if (scope->conf[i] == NULL && (info->tops & scope->kind) != 0)
-            begin_module(load, scope, i);
-        else if (info->has_local && scope->conf[i] != NULL &&
-                 holds_local(load, i, scope->kind, scope->conf[i]))
-            own_conf(load, scope, i);
+        if (scope->conf[index] != NULL &&
+            holds_local(load, index, scope->kind, scope->conf[index]))
+            own_conf(load, scope, index);
     }
+    if ((scope->kind & load->tops) == 0)
+        return;
+    for (uint32_t i = 0; i < module_count; i++)
+        if (scope->conf[i] == NULL && (load->modules[i].tops & scope->kind) != 0)
+            begin_module(load, scope, i);
 }
 
 /* Runs `apply` for the defaults of directives that the module's top scope does not have. */
 static void apply_defaults(struct load_state *load, struct conf_scope *scope)
 {
+    if ((scope->kind & load->tops) == 0)
+        return;
     for (uint32_t i = 0; i < module_count; i++) {
         const struct conf_rows *info = &load->modules[i];
 
@@ -562,23 +595,27 @@ static void apply_defaults(struct load_state *load, struct conf_scope *scope)
 
 /* Scopes -------------------------------------------------------------------------------------- */
 
+static void finish_module(struct load_state *load, struct conf_scope *scope, uint32_t index)
+{
+    struct conf_call call = {
+        .gen = load->gen, .pool = load->gen->pool, .scope = scope, .module = modules[index],
+        .node = scope->node, .args = scope->node->words + 1, .count = scope->node->count - 1,
+        .conf = scope->conf[index],
+    };
+
+    set_place(load->gen, scope->node);
+    modules[index]->scope_done(&call);
+    set_place(load->gen, NULL);
+}
+
 static void finish_scope(struct load_state *load, struct conf_scope *scope)
 {
-    for (uint32_t i = 0; i < module_count; i++) {
-        const struct module *m = modules[i];
-        void *inherited = scope->parent ? scope->parent->conf[i] : NULL;
+    for (uint32_t i = 0; i < load->finisher_count; i++) {
+        uint32_t index = load->finishers[i];
+        void *inherited = scope->parent ? scope->parent->conf[index] : NULL;
 
-        if (m->scope_done != NULL && scope->conf[i] != inherited) {
-            struct conf_call call = {
-                .gen = load->gen, .pool = load->gen->pool, .scope = scope, .module = m,
-                .node = scope->node, .args = scope->node->words + 1,
-                .count = scope->node->count - 1, .conf = scope->conf[i],
-            };
-
-            set_place(load->gen, scope->node);
-            m->scope_done(&call);
-            set_place(load->gen, NULL);
-        }
+        if (scope->conf[index] != inherited)
+            finish_module(load, scope, index);
     }
 }
 
@@ -656,16 +693,16 @@ static struct conf_node *read_tree(struct load_state *load, const struct conf_op
 static const struct conf_node *main_node(struct load_state *load)
 {
     struct pool *pool = load->gen->pool;
-    struct conf_word *word = pool_zalloc(pool, sizeof(*word));
-    struct conf_node *node = pool_zalloc(pool, sizeof(*node));
+    struct conf_node *node = pool_zalloc(pool, sizeof(*node) + sizeof(*node->words));
     struct conf_file *file = load->gen->files;
 
     if (file == NULL) {
         file = pool_zalloc(pool, sizeof(*file));
         file->path = load->gen->conf_path;
     }
-    word->text = STR("main");
-    *node = (struct conf_node){.words = word, .count = 1, .file = file};
+    node->file = file;
+    node->count = 1;
+    node->words[0].text = STR("main");
     return node;
 }
 

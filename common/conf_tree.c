@@ -46,7 +46,7 @@ static struct conf_node *add_node(struct parse *p, tail *at)
                                         sizeof(*node) + lex->count * sizeof(*lex->words));
 
     *node = (struct conf_node){
-        .words = (struct conf_word *)(node + 1), .count = lex->count, .file = p->file,
+        .count = lex->count, .file = p->file,
         .line = lex->words[0].line, .col = lex->words[0].col,
     };
     memcpy(node->words, lex->words, lex->count * sizeof(*lex->words));
@@ -98,7 +98,10 @@ static tail include(struct parse *p, bool block, tail at)
             conf_fault_print(r->faults, LOG_EMERG, from,
                              "invalid number of arguments in \"include\" directive");
         conf_fault_hint(r->faults, "syntax: include file | mask;");
-        r->broken |= block;
+        if (block) {            /* which would end somebody else's block */
+            r->broken = true;
+            p->lex.pos = p->lex.end;
+        }
         return at;
     }
     from = (struct conf_place){p->file, words[1].line, words[1].col};
@@ -131,19 +134,44 @@ static void parse_inner(struct parse *p, struct conf_node *node)
     r->nesting--;
 }
 
+/*
+ * A directive that stands no further right than the block it is in, while others in the block do,
+ * was probably meant to be outside.
+ */
+static void watch_indent(struct parse *p, const struct conf_node *block,
+                         const struct conf_node *node, bool *indented)
+{
+    struct conf_reader *r = p->reader;
+
+    if (block == NULL || node->line == block->line)
+        return;
+    if (node->col > block->col) {
+        *indented = true;
+    } else if (*indented && (r->suspect == NULL || r->suspect->file != p->file)) {
+        r->suspect = block;
+        r->suspect_line = node->line;
+    }
+}
+
 static void unclosed(struct parse *p, const struct conf_node *block)
 {
+    struct conf_reader *r = p->reader;
     struct conf_lexer *lex = &p->lex;
     struct conf_place end = {p->file, lex->line, (uint32_t)(lex->end - lex->line_start) + 1};
 
-    if (p->reader->broken)
+    if (r->broken)
         return;
-    p->reader->broken = true;
-    conf_fault_print(p->reader->faults, LOG_EMERG, end, lex->parameter
+    r->broken = true;
+    conf_fault_print(r->faults, LOG_EMERG, end, lex->parameter
                          ? "unexpected end of parameter, expecting \"}\""
                          : "unexpected end of file, expecting \"}\"");
-    conf_fault_hint(p->reader->faults, "for the \"%" STR_FMT "\" block opened on line %u",
-                    STR_ARG(block->words[0].text), block->line);
+    if (r->suspect != NULL && r->suspect->file == p->file)
+        conf_fault_hint(r->faults, "the \"%" STR_FMT "\" block opened on line %u seems to lack its "
+                                   "\"}\" before line %u", STR_ARG(r->suspect->words[0].text),
+                        r->suspect->line, r->suspect_line);
+    else
+        conf_fault_hint(r->faults, "the \"%" STR_FMT "\" block opened on line %u is not closed",
+                        STR_ARG(block->words[0].text), block->line);
 }
 
 static tail unopened(struct parse *p, tail at)
@@ -155,9 +183,27 @@ static tail unopened(struct parse *p, tail at)
     return at;
 }
 
+/* Adds the directive just read, with its block if it has one. */
+static void parse_node(struct parse *p, const struct conf_node *block, enum conf_lex got, tail *at,
+                       bool *indented)
+{
+    struct conf_node *node;
+
+    if (str_eq(p->lex.words[0].text, STR("include"))) {
+        *at = include(p, got == LEX_BLOCK, *at);
+        return;
+    }
+    node = add_node(p, at);
+    watch_indent(p, block, node, indented);
+    if (got == LEX_BLOCK)
+        parse_inner(p, node);
+}
+
 /* Reads directives up to the } of `block`, or to the end of the text when that is NULL. */
 static tail parse_block(struct parse *p, const struct conf_node *block, tail at)
 {
+    bool indented = false;
+
     for (;;) {
         enum conf_lex got = conf_lex_next(&p->lex);
 
@@ -174,12 +220,7 @@ static tail parse_block(struct parse *p, const struct conf_node *block, tail at)
             return at;
         case LEX_SIMPLE:
         case LEX_BLOCK:
-            if (str_eq(p->lex.words[0].text, STR("include")))
-                at = include(p, got == LEX_BLOCK, at);
-            else if (got == LEX_SIMPLE)
-                add_node(p, &at);
-            else
-                parse_inner(p, add_node(p, &at));
+            parse_node(p, block, got, &at, &indented);
         }
         if (conf_faults_full(p->reader->faults))
             return at;

@@ -15,18 +15,19 @@ struct conf_file {
 
 struct conf_word {
     struct str text;      /* unquoted and unescaped: "a\"b" is a"b. $ is left for templates */
-    bool quoted;          /* was written in quotes */
-    uint32_t line, col;   /* from 1 */
+    uint32_t line;        /* from 1 */
+    uint32_t col : 31;    /* from 1, in bytes */
+    uint32_t quoted : 1;  /* was written in quotes */
 };
 
 struct conf_node {
-    struct conf_word *words; /* words[0] is the directive's name */
-    uint32_t count;
-    bool has_block;
     const struct conf_file *file;
-    uint32_t line, col;
     struct conf_node *children; /* first in the block */
     struct conf_node *next;     /* sibling */
+    uint32_t line, col;
+    uint32_t count;             /* of words */
+    bool has_block;
+    struct conf_word words[];   /* words[0] is the directive's name */
 };
 
 struct conf_place {
@@ -64,6 +65,8 @@ struct conf_reader {
     uint32_t nesting, including;
     uint32_t included;           /* files parsed so far, repeats counted */
     bool broken;                 /* a syntax fault: the tree is not worth loading */
+    const struct conf_node *suspect; /* by its indentation, the block whose } is missing */
+    uint32_t suspect_line;       /* and the line before which it should be */
 };
 
 /* The directives of a text that is no file of disk, or NULL. `name` stands in for a path. */

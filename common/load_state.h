@@ -37,6 +37,9 @@ struct load_state {
 
     struct conf_row *rows;
     struct conf_rows *modules;      /* by module index */
+    uint32_t *locals, local_count;  /* indices of the modules with local fields */
+    uint32_t *finishers, finisher_count; /* and of those with a scope_done */
+    uint32_t tops;                  /* of all modules */
     struct growing_map by_name;     /* struct conf_row * */
     uint32_t serial;                /* of the scope whose directives are being applied */
     unsigned unknown;               /* directives skipped: what they define is missing later */

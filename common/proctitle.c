@@ -71,13 +71,3 @@ void proctitle_set(const char *fmt, ...)
     len = MIN(MAX(len, 0), (int)room - 1);
     memset(title + len, 0, room - (size_t)len);
 }
-
-void proctitle_add(const char *text)
-{
-    size_t len;
-
-    if (room < 2)
-        return;
-    len = strlen(title);
-    snprintf(title + len, room - len, "%s", text);
-}

@@ -214,7 +214,12 @@ static const struct module other_module = {
     .conf_size = sizeof(struct other_conf), .index = &other_module_index,
 };
 
-const struct module *const modules[] = {&core_module, &web_module, &other_module, NULL};
+#ifndef TOY_MODULE
+#define TOY_MODULE NULL /* one more, of the test */
+#endif
+
+const struct module *const modules[] = {&core_module, &web_module, &other_module, TOY_MODULE,
+                                        NULL};
 
 /* Loading ------------------------------------------------------------------------------------- */
 
