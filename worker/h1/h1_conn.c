@@ -141,6 +141,24 @@ static enum uri_fault set_uri(struct request *r, const struct h1_head *in)
     return URI_OK;
 }
 
+/* keepalive_disable: browsers that cannot be trusted with it after a POST (msie6), or at all. */
+static bool is_disabled(const struct http_core_conf *conf, const struct request *r)
+{
+    struct str agent = fields_value(r->fields, FIELD_USER_AGENT);
+    ssize_t msie;
+
+    if (agent.data == NULL)
+        return false;
+    msie = str_search(agent, STR("MSIE "));
+    if ((conf->keepalive_disable & KEEPALIVE_MSIE6) && r->method == METHOD_POST && msie >= 0 &&
+        (size_t)msie + 5 < agent.len && agent.data[msie + 5] >= '4' && agent.data[msie + 5] <= '6' &&
+        str_search(agent, STR("Opera")) < 0)
+        return true;
+    return (conf->keepalive_disable & KEEPALIVE_SAFARI) &&
+           str_search(agent, STR("Safari/")) >= 0 && str_search(agent, STR("Mac OS X")) >= 0 &&
+           str_search(agent, STR("Chrome/")) < 0;
+}
+
 /* May this connection carry another request after this one? */
 static bool may_keep(const struct h1_conn *c, const struct h1_head *in)
 {
@@ -148,7 +166,8 @@ static bool may_keep(const struct h1_conn *c, const struct h1_head *in)
 
     return in->keep_alive && !c->draining && conf->keepalive_timeout_ms > 0 &&
            (int64_t)c->requests < conf->keepalive_requests &&
-           clock_mono_ms - c->opened_ms < conf->keepalive_time_ms;
+           clock_mono_ms - c->opened_ms < conf->keepalive_time_ms &&
+           (conf->keepalive_disable == 0 || !is_disabled(conf, &c->stream->r));
 }
 
 static void choose_server(struct h1_conn *c)
@@ -343,6 +362,15 @@ static enum h1_state step_run(struct h1_conn *c)
     return H1_RUN;
 }
 
+static bool has_file(const struct chain *out)
+{
+    for (uint32_t i = 0; i < out->count; i++) {
+        if (out->pieces[out->first + i].kind == PIECE_FILE)
+            return true;
+    }
+    return false;
+}
+
 static void add_chunk(struct h1_stream *s, struct chain *data)
 {
     char *end = h1_chunk_head(s->chunk_line, data->bytes);
@@ -403,6 +431,8 @@ static void start_response(struct h1_conn *c)
         if (s->chunk_out && output_has_body(r))
             chain_add(&s->out, H1_CHUNK_LAST, sizeof(H1_CHUNK_LAST) - 1);
     }
+    if (c->keep && HTTP_CORE(r)->tcp_nodelay)
+        conn_nodelay(&c->conn);
     conn_stats.writing++;
     conn_stats.reading--;
     c->sending = true;
@@ -424,11 +454,19 @@ static void end_request(struct h1_conn *c)
     c->stream = NULL;
 }
 
+/* Held packets go out when the response ends; a small answer needs none of this. */
+static void set_cork(struct h1_conn *c, bool on)
+{
+    if (on ? HTTP_CORE(&c->stream->r)->tcp_nopush && has_file(&c->stream->out) : c->conn.cork_set)
+        conn_cork(&c->conn, on);
+}
+
 /* After the last byte of a response: what becomes of the connection? */
 static enum h1_state response_sent(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
 
+    set_cork(c, false);
     if (s->r.out.upgraded && c->take != NULL)
         return H1_TUNNEL;
     if (!s->body_done && !s->body_bad)
@@ -441,42 +479,64 @@ static enum h1_state response_sent(struct h1_conn *c)
     return H1_WAIT;
 }
 
+/* Writes what is there. RC_OK: all of it is out. */
+static enum rc flush(struct h1_conn *c)
+{
+    struct h1_stream *s = c->stream;
+    int64_t chunk = HTTP_CORE(&s->r)->sendfile_max_chunk;
+    size_t before = s->out.bytes, most = chunk > 0 ? (size_t)chunk : SIZE_MAX;
+    enum rc rc;
+
+    if (before == 0)
+        return RC_OK;
+    set_cork(c, true);
+    rc = conn_send(&c->conn, &s->out, MIN(most, TURN_BYTES));
+    c->sent += before - s->out.bytes;
+    c->progress |= s->out.bytes < before;
+    return rc;
+}
+
+static enum h1_state send_failed(struct h1_conn *c)
+{
+    c->stream->r.send_failed = true;
+    return H1_CLOSED;
+}
+
+/* Nothing to send until the source says so: it has its own timer. */
+static enum h1_state wait_for_source(struct h1_conn *c)
+{
+    c->starved = true;
+    return c->conn.ev.failed || (c->conn.ev.hangup && c->stream->r.client_gone != NULL)
+               ? send_failed(c)
+               : H1_SEND;
+}
+
 static enum h1_state step_send(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
     enum pull pulled = PULL_MORE;
-    size_t sent = 0, before;
     enum rc rc;
 
     if (s->r.close_silently)
         return H1_CLOSED;
     if (c->responding)
         start_response(c);
+    c->sent = 0;
+    c->starved = false;
     for (;;) {
         if (!s->body_ended && s->out.bytes == s->fresh_head)
             pulled = pull_body(c);
         s->fresh_head = 0;
-        if (pulled == PULL_ERROR) {
-            s->r.send_failed = true;
-            conn_send(&c->conn, &s->out, s->out.bytes);
-            return H1_CLOSED;
-        }
-        before = s->out.bytes;
-        rc = before == 0 ? RC_OK : conn_send(&c->conn, &s->out, TURN_BYTES);
-        sent += before - s->out.bytes;
-        if (rc == RC_ERROR) {
-            s->r.send_failed = true;
-            return H1_CLOSED;
-        }
+        rc = flush(c);
+        if (rc == RC_ERROR || pulled == PULL_ERROR)
+            return send_failed(c);
         if (rc == RC_AGAIN)
             return H1_SEND;
-        if (s->body_ended && s->out.bytes == 0)
+        if (s->out.bytes == 0 && s->body_ended)
             return response_sent(c);
-        if (pulled == PULL_WAIT)
-            return c->conn.ev.failed || (c->conn.ev.hangup && s->r.client_gone != NULL)
-                       ? H1_CLOSED
-                       : H1_SEND;
-        if (sent >= TURN_BYTES) {
+        if (s->out.bytes == 0 && pulled == PULL_WAIT)
+            return wait_for_source(c);
+        if (c->sent >= TURN_BYTES) {
             post_turn_end(&c->conn.post);
             return H1_SEND;
         }
@@ -598,7 +658,10 @@ static void arm(struct h1_conn *c)
             timer_set(&c->conn.timer, c->conf->client_header_timeout_ms);
         break;
     case H1_SEND:
-        timer_set(&c->conn.timer, HTTP_CORE(&c->stream->r)->send_timeout_ms);
+        if (c->starved)
+            timer_cancel(&c->conn.timer);
+        else if (c->progress || c->entered || !timer_is_set(&c->conn.timer))
+            timer_set(&c->conn.timer, HTTP_CORE(&c->stream->r)->send_timeout_ms);
         break;
     case H1_SKIP:
     case H1_LINGER:
@@ -617,7 +680,7 @@ static void h1_run(struct post *post)
 
     must(!c->running);
     c->running = true;
-    c->entered = false;
+    c->entered = c->progress = false;
     while ((next = steps[c->state].step(c)) != c->state) {
         assert(steps[c->state].may_lead_to & BIT(next));
         log_debug(&c->conn.log, "h1: %s -> %s", steps[c->state].name, steps[next].name);

@@ -60,7 +60,10 @@ struct h1_conn {
     bool responding;           /* the engine has answered */
     bool draining, timed_out, running;
     bool keep;                 /* the connection stays open after this response */
-    bool sending, entered;     /* counted as writing; the machine moved in this run */
+    bool sending;              /* counted as writing */
+    bool entered, progress;    /* in this run: a state was entered, bytes went out */
+    bool starved;              /* all is written and the source has nothing yet */
+    size_t sent;               /* in this run */
     bool unread;               /* the client may still be sending */
     bool tunnel_asked;
     void (*take)(struct request *r, struct conn *c, struct str early);

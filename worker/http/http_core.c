@@ -20,7 +20,8 @@ static const struct word file_only_words[] = {{"off", 0}, {"on", 1}, {"clean", 2
 static const struct word lingering_words[] = {{"off", 0}, {"on", 1}, {"always", 2}, {NULL, 0}};
 static const struct word modified_words[] = {{"off", 0}, {"exact", 1}, {"before", 2}, {NULL, 0}};
 static const struct word satisfy_words[] = {{"all", 0}, {"any", 1}, {NULL, 0}};
-static const struct word keepalive_words[] = {{"none", 0}, {"msie6", 1}, {"safari", 2}, {NULL, 0}};
+static const struct word keepalive_words[] = {{"none", 0}, {"msie6", KEEPALIVE_MSIE6},
+                                            {"safari", KEEPALIVE_SAFARI}, {NULL, 0}};
 
 /* The path as a template, absolute: a text that begins with a variable is taken to be so already. */
 static struct template *compile_path(struct conf_call *call)
@@ -180,7 +181,8 @@ static const struct directive directives[] = {
      .doc = "Write every request body to a file, and keep it (on) or remove it (clean)."},
     {.name = "client_body_in_single_buffer", .where = IN_WEB, .args = "on|off",
      .value = VALUE_FLAG, .field = F(client_body_in_single_buffer), .initial = "off",
-     .doc = "Keep a request's body in one piece of memory."},
+     .notice = "a body in memory can always be read as one piece",
+     .doc = "Accepted for compatibility: a body in memory can always be read as one piece."},
 
     {.name = "root", .where = IN_WEB_IF, .args = "path", .apply = set_root, .initial = "html",
      .doc = "Directory that request paths are looked up in."},
@@ -296,9 +298,6 @@ static const struct directive directives[] = {
     {.name = "msie_padding", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,
      .field = F(msie_padding), .initial = "on",
      .doc = "Pad short error pages for old versions of Internet Explorer and Chrome."},
-    {.name = "msie_refresh", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,
-     .field = F(msie_refresh), .initial = "off",
-     .doc = "Use a refresh instead of a redirect for Internet Explorer."},
     {.name = "satisfy", .where = IN_WEB, .args = "all|any", .value = VALUE_ENUM,
      .words = satisfy_words, .field = F(satisfy), .initial = "all",
      .doc = "Whether all access rules must let a request in, or any one of them."},
@@ -308,9 +307,6 @@ static const struct directive directives[] = {
             "of yours (\"\" for nothing)."},
     {.name = "log_subrequest", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,
      .field = F(log_subrequest), .initial = "off", .doc = "Log subrequests in the access log."},
-    {.name = "subrequest_output_buffer_size", .where = IN_WEB, .args = "size",
-     .value = VALUE_SIZE, .field = F(subrequest_output_bytes), .initial = "8k",
-     .doc = "Most of a subrequest's response that is kept in memory as a whole."},
 };
 
 const struct module http_core_module = {

@@ -41,7 +41,6 @@ struct http_core_conf {
     /* Sending. */
     bool tcp_nopush, tcp_nodelay, chunked, reset_timedout;
     int64_t send_timeout_ms, send_lowat, postpone_output;
-    int64_t limit_rate, limit_rate_after; /* templates come with the limit_rate filter */
 
     /* The connection. */
     int64_t keepalive_timeout_ms;     /* 0: off */
@@ -56,15 +55,17 @@ struct http_core_conf {
     /* Answers. */
     struct error_page *error_pages;
     bool recursive_error_pages, absolute_redirect, server_name_in_redirect, port_in_redirect;
-    bool msie_padding, msie_refresh;
+    bool msie_padding;
     int64_t satisfy;                  /* enum: 0 all, 1 any */
     struct str server_header;         /* "weir/0.1.0", "weir", "" */
     struct str server_tokens;         /* as written */
     int64_t auth_delay_ms;
     bool log_subrequest;
-    int64_t subrequest_output_bytes;
     int64_t ignored_size;             /* sizes of tables that size themselves */
 };
+
+#define KEEPALIVE_MSIE6  1 /* bits of keepalive_disable */
+#define KEEPALIVE_SAFARI 2
 
 #define ALIAS_REGEX (-1) /* alias_len in a regex location: the whole uri */
 
