@@ -65,7 +65,7 @@ push @requests, ['GET /v/host', Host => 'Other.Example:81'], ['GET /v/http_host'
 # Since 1.23 nginx joins the lines of any field, Debian's takes the first one.
 my %allow = map { my $name = $_; map { ("$_: body" => 'joined since 1.23', "$_: header X-Value" => 'the same') }
                   grep { /\/v\/$name\?/ } map { Differential::name_of($_) } @requests } 'http_x_twice';
-differential_ok($conf, \@requests, allow => \%allow);
+differential_ok($conf, \@requests, allow => \%allow, files => { 'html/x' => '' });
 
 my $site = Site->start(<<'CONF');
     server {

@@ -146,6 +146,7 @@ sub wait_for ($self, $n) {
 sub stop ($self) {
     return unless $self->{pid} && $self->{owner} == $$;
     close $self->{control};
+    kill TERM => $self->{pid};            # another origin's process may hold a copy of our end
     waitpid delete $self->{pid}, 0;
     unlink $self->{unix} if $self->{unix};
 }
