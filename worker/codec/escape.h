@@ -27,7 +27,7 @@ struct str escape(struct pool *pool, struct str text, enum escape_kind kind);
 enum unescape_kind {
     UNESCAPE_ALL,
     UNESCAPE_URI,      /* a '?' ends it, encoded or not; it is not taken over */
-    UNESCAPE_REDIRECT, /* printable characters above '%' only; what is behind a '?' stays as it is */
+    UNESCAPE_REDIRECT, /* printable characters above '%' only; behind a '?' all stays as it is */
 };
 
 /* Decodes percent codes in place or elsewhere (out may be text.data). A '%' that two hexadecimal

@@ -17,7 +17,7 @@ static const struct name names[FIELD_IDS] = {
 #undef NAME_ROW
 };
 
-/* Found by search: with it no two names share a slot. The unit test finds another when one is added. */
+/* Found by search: with it no two names share a slot. field_test finds another one when needed. */
 #define SLOT_MULTIPLIER 0xe0faba03u
 
 static const uint8_t slots[256] = {

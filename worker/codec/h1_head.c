@@ -65,7 +65,7 @@ static enum h1_fault length_fault(const struct h1_head *h)
     return h->state == FIELD_LINES ? H1_FAULT_FIELD_TOO_LONG : H1_FAULT_LINE_TOO_LONG;
 }
 
-/* The end of the line that starts at `start` is not there: waits, unless there is no room for it. */
+/* The end of the line from `start` on is not there: waits, unless there is no room for it. */
 static enum step wait(struct h1_head *h, const char *start, const char *end)
 {
     uint32_t there = (uint32_t)(end - h->base);
@@ -396,7 +396,8 @@ static enum step advance(struct h1_head *h, const char *end)
 enum h1_result h1_head_feed(struct h1_head *h, const char *base, size_t len)
 {
     static const enum h1_result results[] = {
-        [NEXT] = H1_MORE, [MORE] = H1_MORE, [DONE] = H1_DONE, [PREFACE] = H1_PREFACE, [BAD] = H1_BAD,
+        [NEXT] = H1_MORE, [MORE] = H1_MORE, [DONE] = H1_DONE,
+        [PREFACE] = H1_PREFACE, [BAD] = H1_BAD,
     };
     const char *end = base + MIN(len, h->limits.head_bytes);
     enum step step;

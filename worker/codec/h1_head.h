@@ -83,7 +83,7 @@ struct h1_limits {
     uint32_t line_bytes; /* longest request line or field line, its line end included */
     uint32_t head_bytes; /* whole head */
     uint32_t fields;     /* max_headers: how many field lines, at most FIELDS_MAX */
-    bool ignore_invalid; /* ignore_invalid_headers: drop fields with odd names (counted in .ignored) */
+    bool ignore_invalid; /* ignore_invalid_headers: drop fields with odd names (and count them) */
     bool underscores;    /* underscores_in_headers: '_' is not odd */
 };
 
@@ -125,8 +125,8 @@ struct h1_head {
     struct str target;      /* as sent */
     struct str scheme;      /* of the absolute form, else STR_NONE */
     struct str authority;   /* of the absolute and authority forms, else STR_NONE */
-    struct str path;        /* path and query to hand to uri_parse (nginx's $request_uri): the target,
-                               or its part behind the authority ("/" when that has none; "?x" stays
+    struct str path;        /* path and query, for uri_parse (nginx's $request_uri): the target, or
+                               its part behind the authority ("/" when that has none; "?x" stays
                                so), "*" as it is, STR_NONE for the authority form */
     struct str protocol;    /* "HTTP/1.1"; empty for 0.9 */
 

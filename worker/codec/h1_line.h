@@ -7,8 +7,8 @@
 
 #include "worker/codec/h1_head.h"
 
-/* A whole line without its line end, from h->base + h->line_start on. Fills the line's members. On a
-   fault, fault_at may be set. */
+/* A whole line without its line end, from h->base + h->line_start on. Fills the line's members. On
+   a fault, fault_at may be set. */
 enum h1_fault h1_line_request(struct h1_head *h, struct str line);
 enum h1_fault h1_line_status(struct h1_head *h, struct str line);
 

@@ -103,7 +103,7 @@ static void a_list_grows_and_finds(void)
     item = fields_next_same(&f, fields_find(&f, FIELD_COOKIE));
     is_slice(item->value, "b", "then the second");
     ok(fields_next_same(&f, item) == NULL, "and no third");
-    is_slice(fields_find_name(&f, STR("N42"))->value, "42", "others are found by name, in any case");
+    is_slice(fields_find_name(&f, STR("N42"))->value, "42", "others are found by name, any case");
     is_slice(fields_find_name(&f, STR("COOKIE"))->value, "a", "known ones too");
     ok(fields_find_name(&f, STR("n100")) == NULL, "and not found when they are not there");
     pool_destroy(pool);

@@ -135,7 +135,8 @@ static void trailers_are_collected(void)
 static void the_least_is_never_too_much(void)
 {
     static const char *const texts[] = {
-        "0\r\n\r\n", "5\r\nhello\r\n0\r\n\r\n", "00;a\r\nA: b\r\nC:\r\n\r\n", "1;x\r\na\r\n1\r\nb\r\n0\r\n\r\n",
+        "0\r\n\r\n", "5\r\nhello\r\n0\r\n\r\n", "00;a\r\nA: b\r\nC:\r\n\r\n",
+        "1;x\r\na\r\n1\r\nb\r\n0\r\n\r\n",
     };
     bool right = true;
 
@@ -155,7 +156,8 @@ static void chunks_are_written(void)
     char line[H1_CHUNK_HEAD_MAX];
 
     is_slice(str_range(line, h1_chunk_head(line, 500)), "1f4\r\n", "a size line");
-    is_slice(str_range(line, h1_chunk_head(line, UINT64_MAX)), "ffffffffffffffff\r\n", "the longest");
+    is_slice(str_range(line, h1_chunk_head(line, UINT64_MAX)), "ffffffffffffffff\r\n",
+             "the longest");
 }
 
 int main(void)

@@ -222,7 +222,7 @@ static void old_versions(void)
     is_int(h.bytes, 8, "its size");
     ok(!h.keep_alive, "not kept alive");
     request("GET / HTTP/1.0\r\n\r\n");
-    ok(h.version == H1_10 && !h.keep_alive && h.host.data == NULL, "1.0 needs no host, is not kept");
+    ok(h.version == H1_10 && !h.keep_alive && h.host.data == NULL, "1.0 needs no host");
     request("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
     ok(h.keep_alive, "1.0 is kept when it asks");
 }
@@ -403,7 +403,8 @@ static void limits_hold(void)
     read_as(H1_REQUEST, &small, (struct str){text, sizeof(text)});
     is_int(h.fault, H1_FAULT_HEAD_TOO_LARGE, "too many bytes in all");
     memset(text, '\n', sizeof(text));
-    is_int(read_as(H1_REQUEST, &small, (struct str){text, sizeof(text)}), H1_BAD, "blank lines only");
+    is_int(read_as(H1_REQUEST, &small, (struct str){text, sizeof(text)}), H1_BAD,
+           "blank lines only");
 }
 
 static void many_fields_move_to_the_pool(void)
@@ -451,7 +452,8 @@ static void replies(void)
     BAD_REPLY("<html>", STATUS_LINE);
     BAD_REPLY("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
               LENGTH_WITH_CODING);
-    BAD_REPLY("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n", LENGTH_DUPLICATE);
+    BAD_REPLY("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
+              LENGTH_DUPLICATE);
 }
 
 static bool host_is(const char *text, const char *want, int32_t want_port)

@@ -31,7 +31,8 @@ static void nothing_else(void)
 {
     static const char *const bad[] = {
         "", "Sun", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 gmt",
-        "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 94 08:49:37 GMT", "Sun, 31 Nov 1994 08:49:37 GMT",
+        "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 94 08:49:37 GMT",
+        "Sun, 31 Nov 1994 08:49:37 GMT",
         "Sun, 00 Nov 1994 08:49:37 GMT", "Wed, 29 Feb 2023 00:00:00 GMT",
         "Thu, 29 Feb 1900 00:00:00 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
         "Sun, 06 Nov 1994 08:60:37 GMT", "Sun, 06 Nov 1994 08:49:60 GMT",
@@ -64,7 +65,8 @@ static void printed_as_libc_does(void)
                http_date_parse((struct str){ours, len}, &back) && back == t;
     }
     ok(same, "from 1970 to 9999, there and back");
-    is_slice(str_range(ours, http_date_print(ours, -5)), "Thu, 01 Jan 1970 00:00:00 GMT", "clipped");
+    is_slice(str_range(ours, http_date_print(ours, -5)), "Thu, 01 Jan 1970 00:00:00 GMT",
+             "clipped");
     is_slice(str_range(ours, http_date_print(ours, INT64_MAX)), "Fri, 31 Dec 9999 23:59:59 GMT",
              "at both ends");
 }
