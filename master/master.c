@@ -96,10 +96,9 @@ void master_leave(struct master *m)
 {
     if (m->upgrade.pid != 0)
         notify_main_pid(m->upgrade.pid);
-    if (m->gen != NULL) {
-        listener_close(m->gen, NULL, m->upgrade.pid == 0 && !master_has_old(m));
-        generation_destroy(m->gen);
-        m->gen = NULL;
-    }
     remove_pidfile(m);
+    listener_close(m->gen, NULL, m->upgrade.pid == 0 && !master_has_old(m));
+    log_set_process(NULL); /* the sinks go with the generation */
+    generation_destroy(m->gen);
+    m->gen = NULL;
 }

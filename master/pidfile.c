@@ -41,9 +41,10 @@ static pid_t parse_pid(char *text)
     return str_to_int((struct str){text, len}, &pid) && pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
-static bool write_all(const char *path, const char *text, size_t len)
+/* Writes `aside`, which is to become `path`. */
+static bool write_all(const char *aside, const char *path, const char *text, size_t len)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     bool written;
 
     if (fd < 0) {
@@ -68,7 +69,7 @@ bool pidfile_write(const char *path)
         return false;
     }
     privilege_raise(PRIVILEGE_FILES);
-    written = write_all(aside, text, (size_t)len);
+    written = write_all(aside, path, text, (size_t)len);
     if (written && rename(aside, path) != 0) {
         log_error(&process_log, LOG_EMERG, errno, "rename() \"%s\" to \"%s\" failed", aside, path);
         unlink(aside);

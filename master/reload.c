@@ -168,6 +168,23 @@ static void take_over(void *about)
     say_we_serve(m);
 }
 
+/* Nothing to go back to. The generation stays for its logs. */
+static void fail_start(struct master *m)
+{
+    m->gen = m->reload.gen;
+    if (m->will == WILL_SERVE)
+        m->exit_code = 1;
+    m->will = WILL_LEAVE_AT_ONCE;
+}
+
+static void fail_reload(struct master *m)
+{
+    if (m->reload.crew == NULL)
+        generation_destroy(m->reload.gen);
+    log_error(&process_log, LOG_ERROR, 0, "reload failed: the configuration of before is in use");
+    notify_ready();
+}
+
 /* The crew, if there is one, is collected by the loop when its processes have quit, and the
    generation with it. */
 static void give_up(void *about)
@@ -178,18 +195,12 @@ static void give_up(void *about)
     listener_close(r->gen, m->will == WILL_SERVE ? m->gen : NULL, true);
     if (r->crew != NULL)
         crew_want(r->crew, WANT_QUIT, false);
+    if (r->first)
+        fail_start(m);
     else
-        generation_destroy(r->gen);
+        fail_reload(m);
     r->gen = NULL;
     r->crew = NULL;
-    if (m->gen != NULL) {
-        log_error(&process_log, LOG_ERROR, 0,
-                  "reload failed: the configuration of before is in use");
-        notify_ready();
-    } else {
-        m->will = WILL_LEAVE_AT_ONCE;
-        m->exit_code = 1;
-    }
     waiters_answer(&m->waiters, false);
 }
 
