@@ -1,7 +1,7 @@
 /*
  * master/inherit.c - descriptors through the environment, in and out.
  *
- * WEIR=6;7u;8q;   a descriptor and its kind each: tcp, or what the letter says
+ * WEIR_SOCKETS=6;7u;8q;   a descriptor and its kind each: tcp, or what the letter says
  * WEIR_ZONES=9=NAME;10=NAME;   names with %XX for what would confuse
  * WEIR_SLOTS=11      the slots table
  * WEIR_GENERATION=N

@@ -69,7 +69,7 @@ static void comes_out_as_it_went_in(void)
     is_int(fcntl(udp.fd, F_GETFD), FD_CLOEXEC, "closed on the next exec");
     is_int(inherit_take_zone(&in, STR("a")), -1, "no such zone");
     is_int(inherit_take_zone(&in, STR("a;b=c%")), zone.shm.fd, "a zone with a difficult name");
-    ok(getenv("WEIR") == NULL && getenv("WEIR_ZONES") == NULL, "children see none of it");
+    ok(getenv("WEIR_SOCKETS") == NULL && getenv("WEIR_ZONES") == NULL, "children see none of it");
     close(tcp.fd);
     close(udp.fd);
     close(zone.shm.fd);
@@ -96,7 +96,7 @@ static void understands_nginx_and_systemd(void)
 
     setenv("LISTEN_PID", "1", 1);
     setenv("LISTEN_FDS", "1", 1);
-    setenv("WEIR", "x;;999;2", 1);
+    setenv("WEIR_SOCKETS", "x;;999;2", 1);
     inherit_read(&in, pool);
     is_int((int64_t)in.sockets.count, 0, "what is for others, or none, is left alone");
 }
