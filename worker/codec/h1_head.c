@@ -142,6 +142,7 @@ static enum step parse_first_line(struct h1_head *h, const char *end)
         return bad(h, start, H1_FAULT_LINE_TOO_LONG);
     line = str_range(start, lf > start && lf[-1] == '\r' ? lf - 1 : lf);
     if (is_preface(h, line)) {
+        h->fault = H1_FAULT_REQUEST_LINE;
         h->state = IS_PREFACE;
         return PREFACE;
     }

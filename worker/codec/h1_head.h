@@ -26,7 +26,8 @@ enum h1_kind { H1_REQUEST, H1_RESPONSE };
 enum h1_result {
     H1_MORE,    /* well so far, not complete */
     H1_DONE,
-    H1_PREFACE, /* a request line of "PRI * HTTP/2.0": the HTTP/2 preface (RFC 9113, 3.4) */
+    H1_PREFACE, /* a request line of "PRI * HTTP/2.0": the HTTP/2 preface (RFC 9113, 3.4). Who
+                   does not speak it there takes it as H1_BAD; .fault is set for that */
     H1_BAD,     /* see .fault; final */
 };
 

@@ -191,7 +191,8 @@ static bool in_range(const struct date *d)
     bool leap = d->year % 4 == 0 && (d->year % 100 != 0 || d->year % 400 == 0);
 
     return d->day >= 1 && d->day <= lengths[d->month - 1] &&
-           (d->month != 2 || d->day < 29 || leap) && d->hour <= 23 && d->minute <= 59 && d->second <= 59;
+           (d->month != 2 || d->day < 29 || leap) && d->hour <= 23 && d->minute <= 59 &&
+           d->second <= 59;
 }
 
 bool http_date_parse(struct str text, int64_t *seconds)

@@ -24,7 +24,7 @@ const char *uri_fault_text(enum uri_fault fault);
 
 struct uri {
     struct str path; /* nginx's $uri: begins with '/', or is "*" */
-    struct str args; /* behind the first '?', not decoded; STR_NONE without one, "" for a bare one */
+    struct str args; /* behind the first '?', not decoded; STR_NONE without one, "" for "/a?" */
     struct str ext;  /* behind the last '.' of the last segment, as is; STR_NONE without one. The
                         dot that a segment begins with (".htaccess") does not count */
     bool changed;    /* path and args together are not byte for byte what was sent */

@@ -230,6 +230,7 @@ static void old_versions(void)
 static void prefaces(void)
 {
     is_int(request("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), H1_PREFACE, "the preface of HTTP/2");
+    is_int(h1_fault_status(h.fault), 400, "for those who do not speak it a bad request");
     ok(cuts_make_no_difference(H1_REQUEST, STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), H1_PREFACE),
        "however it is cut");
     is_int(request("PRI / HTTP/2.0\r\n\r\n"), H1_BAD, "something like it");
