@@ -73,7 +73,7 @@ void request_init(struct request *r, struct conn *c, const struct wire_ops *wire
     r->scope.pool = pool_create(POOL_BLOCK);
     r->scope.log = &r->log;
     r->scope.vars = request_vars;
-    r->log = c->log;
+    r->log = c != NULL ? c->log : process_log;
     r->log.describe = describe;
     r->log.about = r;
     r->wire = wire;
