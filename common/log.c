@@ -67,6 +67,8 @@ void log_after_fork(void)
 void log_attach(struct log *log, const struct log_sink *sinks)
 {
     log->sinks = sinks;
+    if (log->level == LOG_ALL)
+        return;
     log->level = 0;
     for (; sinks != NULL; sinks = sinks->next)
         log->level = MAX(log->level, sinks->level);
@@ -264,7 +266,7 @@ static void write_sinks(const struct log *log, const struct log_record *r)
     bool on_stderr = false;
 
     for (const struct log_sink *sink = log->sinks; sink != NULL; sink = sink->next) {
-        if (r->level > sink->level)
+        if (r->level > sink->level && log->level != LOG_ALL)
             continue;
         if (sink->json && json_len == 0)
             json_len = log_json(json, sizeof(json), r);

@@ -15,7 +15,8 @@
 #include "common/str.h"
 
 enum log_level {
-    LOG_EMERG = 1, LOG_ALERT, LOG_CRIT, LOG_ERROR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG
+    LOG_EMERG = 1, LOG_ALERT, LOG_CRIT, LOG_ERROR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG,
+    LOG_ALL, /* of a log, not of a line: every sink gets everything (debug_connection) */
 };
 
 struct pool;

@@ -235,6 +235,7 @@ static enum rc start(const struct child *child)
     loop = &self.loop;
     conn_stats.limit = (uint32_t)core->connections;
     accept_multi(core->multi_accept);
+    conn_debug_peers(core->debug_connections);
     if (watch_channel(child->channel) != RC_OK || watch_signals(child->signal_seen) != RC_OK)
         return RC_ERROR;
     if (start_modules(child) != RC_OK)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/core_conf.h"
 #include "common/listen_spec.h"
 #include "common/poison.h"
 #include "worker/net/accept.h"
@@ -148,6 +149,8 @@ enum rc conn_open(struct conn *c, int fd, const struct conn_io *io, const struct
     c->io = io;
     c->owner = owner;
     c->log = process_log;
+    if (c->debug)
+        c->log.level = LOG_ALL;
     c->log.conn_number = conn_next_number();
     if (loop_add(&c->ev) != RC_OK) {
         c->ev.fd = -1;
@@ -263,10 +266,52 @@ void conn_peer(const struct conn *c, struct addr *out)
     memcpy(&out->any, &c->peer, out->len);
 }
 
+static const struct array *debug_peers;
+
+void conn_debug_peers(const struct array *cidrs)
+{
+    debug_peers = cidrs;
+}
+
+static bool bits_agree(const void *a, const void *b, int bits)
+{
+    const unsigned char *x = a, *y = b;
+
+    if (memcmp(x, y, (size_t)bits / 8) != 0)
+        return false;
+    return bits % 8 == 0 || ((x[bits / 8] ^ y[bits / 8]) >> (8 - bits % 8)) == 0;
+}
+
+static bool is_in(const struct addr *a, const struct cidr *net)
+{
+    if (a->sa.sa_family != net->addr.sa.sa_family)
+        return false;
+    switch (a->sa.sa_family) {
+    case AF_INET:
+        return bits_agree(&a->in.sin_addr, &net->addr.in.sin_addr, net->prefix);
+    case AF_INET6:
+        return bits_agree(&a->in6.sin6_addr, &net->addr.in6.sin6_addr, net->prefix);
+    default:
+        return true;
+    }
+}
+
+static bool is_debugged(const struct addr *peer)
+{
+    EACH(struct cidr, net, debug_peers)
+        if (is_in(peer, net))
+            return true;
+    return false;
+}
+
 void conn_set_peer(struct conn *c, const struct addr *from)
 {
     memset(&c->peer, 0, sizeof(c->peer));
     memcpy(&c->peer, &from->any, peer_bytes(from->sa.sa_family));
+    if (unlikely(debug_peers != NULL) && is_debugged(from)) {
+        c->debug = true;
+        c->log.level = LOG_ALL;
+    }
 }
 
 /* Socket options ------------------------------------------------------------------------------- */

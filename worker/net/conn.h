@@ -58,6 +58,7 @@ struct conn {
     } peer;
     bool nodelay_set, cork_set;
     bool from_proxy;                /* peer was taken from a PROXY header or realip */
+    bool debug;                     /* debug_connection names the peer: log everything */
 };
 
 static_assert(sizeof(struct conn) <= 216, "an idle connection is small");
@@ -90,6 +91,10 @@ struct pool *conn_pool(struct conn *c);
 enum rc conn_local(struct conn *c, struct addr *out);
 void conn_peer(const struct conn *c, struct addr *out);
 void conn_set_peer(struct conn *c, const struct addr *from);
+
+/* The peers (struct cidr) about whose connections everything is logged; NULL: none. */
+struct array;
+void conn_debug_peers(const struct array *cidrs);
 
 /* How bad a failed call on this connection is: a client that goes away is worth an info line, an
    origin an error, the rest is an alert. */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include "common/core_conf.h"
 #include "common/listen_spec.h"
 #include "t/unit/net/net_kit.h"
 
@@ -286,6 +287,29 @@ static void knows_its_addresses(void)
     close(listener);
 }
 
+static void a_named_peer_is_logged_in_full(void)
+{
+    struct pool *pool = pool_create(POOL_BLOCK);
+    struct array nets = array_of(struct cidr, pool);
+    struct cidr *net = array_push(&nets);
+    struct addr peer = {.len = sizeof(peer.in)};
+    struct conn c = {.listen = NULL};
+
+    net->addr.in.sin_family = AF_INET;
+    net->addr.in.sin_addr.s_addr = htonl(0x0a010200);
+    net->prefix = 23;
+    conn_debug_peers(&nets);
+    peer.in.sin_family = AF_INET;
+    peer.in.sin_addr.s_addr = htonl(0x0a010405);
+    conn_set_peer(&c, &peer);
+    ok(!c.debug, "10.1.4.5 is not in 10.1.2.0/23");
+    peer.in.sin_addr.s_addr = htonl(0x0a010305);
+    conn_set_peer(&c, &peer);
+    ok(c.debug && c.log.level == LOG_ALL, "10.1.3.5 is");
+    conn_debug_peers(NULL);
+    pool_destroy(pool);
+}
+
 int main(void)
 {
     kit_start();
@@ -298,6 +322,7 @@ int main(void)
     memory_is_reused_in_a_later_turn();
     draining_reaches_every_connection();
     knows_its_addresses();
+    a_named_peer_is_logged_in_full();
     is_int(conn_stats.open, 0, "none is left");
     printf("# struct conn: %zu bytes\n", sizeof(struct conn));
     loop_turn(&kit_loop, 0);
