@@ -11,7 +11,8 @@
 
 static char *title;
 static size_t room;
-static char **arguments, **environment; /* for as long as the process lives */
+/* For as long as the process lives; volatile, or the compiler drops what is never read. */
+static char **volatile arguments, **volatile environment;
 
 /* Counts a string among those that lie end to end: the room of the title. */
 static size_t measure(char *string)
@@ -70,4 +71,14 @@ void proctitle_set(const char *fmt, ...)
     va_end(args);
     len = MIN(MAX(len, 0), (int)room - 1);
     memset(title + len, 0, room - (size_t)len);
+}
+
+void proctitle_add(const char *text)
+{
+    size_t len;
+
+    if (room < 2)
+        return;
+    len = strlen(title);
+    snprintf(title + len, room - len, "%s", text);
 }

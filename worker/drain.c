@@ -7,6 +7,7 @@
 #include "worker/drain.h"
 
 #include "common/core_conf.h"
+#include "common/proctitle.h"
 #include "worker/net/accept.h"
 #include "worker/net/conn.h"
 #include "worker/worker.h"
@@ -80,6 +81,7 @@ static void stop_accepting(struct worker *w)
 
     w->draining = true;
     log_error(&process_log, LOG_NOTICE, 0, "gracefully shutting down");
+    proctitle_add(" is shutting down");
     accept_stop();
     if (bound_ms > 0)
         timer_set(&w->drain.timer, bound_ms);
