@@ -16,6 +16,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -129,17 +130,34 @@ static void *look_up_some(void *arg)
     return NULL;
 }
 
+/* The master keeps its capabilities lowered; to switch user they must be in effect again. */
+static void raise_capabilities(void)
+{
+    const cap_value_t wanted[] = {CAP_SETUID, CAP_SETGID};
+    cap_t caps = cap_get_proc();
+
+    if (caps == NULL)
+        return;
+    if (cap_set_flag(caps, CAP_EFFECTIVE, COUNT(wanted), wanted, CAP_SET) == 0)
+        cap_set_proc(caps);
+    cap_free(caps);
+}
+
+/* Where we may not switch user (a container may forbid it) we do without capabilities at least. */
 static void drop_privileges(void)
 {
-    struct passwd *nobody;
+    struct passwd *nobody = geteuid() == 0 ? getpwnam("nobody") : NULL;
+    cap_t none = cap_init();
 
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (geteuid() != 0)
-        return;
-    nobody = getpwnam("nobody");
-    if (nobody == NULL || setgroups(0, NULL) != 0 || setgid(nobody->pw_gid) != 0 ||
+    raise_capabilities();
+    if (nobody != NULL && setgroups(0, NULL) == 0 && setgid(nobody->pw_gid) == 0 &&
         setuid(nobody->pw_uid) != 0)
         _exit(1);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (none != NULL) {
+        cap_set_proc(none);
+        cap_free(none);
+    }
 }
 
 NORETURN static void child(struct lookups *all)

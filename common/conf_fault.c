@@ -76,6 +76,17 @@ void conf_fault_hint(struct conf_faults *f, const char *fmt, ...)
     va_end(args);
 }
 
+uint32_t conf_fault_number(const struct conf_faults *f)
+{
+    return f->last != NULL ? f->last->serial : 0;
+}
+
+void conf_fault_again(struct conf_faults *f, uint32_t number)
+{
+    if (number > 0)
+        ((struct conf_fault *)array_at(&f->list, number - 1))->again++;
+}
+
 static int by_number(uint32_t a, uint32_t b)
 {
     return a < b ? -1 : a > b;
@@ -134,19 +145,30 @@ static struct str place_text(struct pool *pool, const struct conf_place *place)
                        place->col);
 }
 
+static struct str hint_text(struct pool *pool, const struct conf_fault *fault)
+{
+    char more[48] = "";
+    bool both = fault->hint.data != NULL && fault->again > 0;
+
+    if (fault->again > 0)
+        snprintf(more, sizeof(more), "%sand in %u more place%s", both ? "; " : "", fault->again,
+                 fault->again > 1 ? "s" : "");
+    if (fault->hint.data == NULL && fault->again == 0)
+        return STR("");
+    return pool_printf(pool, " (%" STR_FMT "%s)", STR_ARG(fault->hint), more);
+}
+
 static void report_one(struct conf_faults *f, const struct conf_fault *fault, bool color,
                        conf_report_fn *report, void *arg)
 {
-    struct str hint = STR(""), caret = STR("");
+    struct str caret = STR("");
 
-    if (fault->hint.data != NULL)
-        hint = pool_printf(f->pool, " (%" STR_FMT ")", STR_ARG(fault->hint));
     if (color && fault->place.file != NULL)
         caret = caret_lines(f->pool, &fault->place);
     report(arg, fault->level,
            pool_printf(f->pool, "%" STR_FMT "%" STR_FMT "%" STR_FMT "%" STR_FMT,
                        STR_ARG(fault->text), STR_ARG(place_text(f->pool, &fault->place)),
-                       STR_ARG(hint), STR_ARG(caret)).data);
+                       STR_ARG(hint_text(f->pool, fault)), STR_ARG(caret)).data);
 }
 
 void conf_faults_report(struct conf_faults *f, bool color, conf_report_fn *report, void *arg)

@@ -16,6 +16,7 @@ struct conf_fault {
     uint32_t serial;        /* in order of discovery */
     struct str text;
     struct str hint;
+    uint32_t again;         /* in how many more places the same was found */
 };
 
 struct conf_faults {
@@ -32,6 +33,10 @@ void conf_fault_print(struct conf_faults *f, enum log_level level, struct conf_p
                       const char *fmt, ...) PRINTF_LIKE(4, 5);
 void conf_fault_hint(struct conf_faults *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void conf_fault_vhint(struct conf_faults *f, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
+
+/* The fault that was just added, to be counted again later; 0 when the list was cut. */
+uint32_t conf_fault_number(const struct conf_faults *f);
+void conf_fault_again(struct conf_faults *f, uint32_t number);
 
 /* No use to look further. */
 static inline bool conf_faults_full(const struct conf_faults *f)

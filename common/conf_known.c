@@ -466,6 +466,26 @@ static bool has_word(const char *names, struct str name)
     return false;
 }
 
+const char *conf_known_removed(struct str name)
+{
+    static const struct {
+        const char *name, *instead;
+    } removed[] = {
+        {"ssl", "gone from nginx 1.25.1: use the \"ssl\" parameter of \"listen\""},
+        {"limit_zone", "gone from nginx 1.7.6: use \"limit_conn_zone\""},
+        {"spdy_chunk_size", "SPDY is no more: use \"http2\""},
+        {"spdy_headers_comp", "SPDY is no more: use \"http2\""},
+        {"upstream_conf", "gone from nginx 1.13.3: use \"api\""},
+        {"more_set_headers", "of a third-party module: see \"add_header\""},
+        {"more_clear_headers", "of a third-party module: see \"proxy_hide_header\""},
+    };
+
+    for (size_t i = 0; i < COUNT(removed); i++)
+        if (str_eq(name, str_of(removed[i].name)))
+            return removed[i].instead;
+    return NULL;
+}
+
 const char *conf_known_module(struct str name, bool *commercial)
 {
     for (size_t i = 0; i < COUNT(known); i++)

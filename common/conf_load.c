@@ -340,8 +340,9 @@ static void suggest(struct load_state *load, struct str name, uint32_t kind)
             if ((d->where & (kind | IN_ANY)) != 0)
                 conf_suggest_offer(&here, d->name);
         }
-    conf_suggest_offer(&here, "include");
-    if (here.best != NULL || anywhere.best != NULL)
+    if (conf_known_removed(name) != NULL)
+        conf_fault_hint(&load->faults, "%s", conf_known_removed(name));
+    else if (here.best != NULL || anywhere.best != NULL)
         conf_fault_hint(&load->faults, "did you mean \"%s\"?",
                         here.best ? here.best : anywhere.best);
 }
@@ -352,7 +353,6 @@ static void not_ours(struct load_state *load, uint32_t kind, const struct conf_n
     bool commercial;
     const char *module = conf_known_module(name, &commercial);
 
-    load->unknown++;
     if (module == NULL) {
         conf_fault_print(&load->faults, LOG_EMERG, conf_place(node),
                          "unknown directive \"%" STR_FMT "\"", STR_ARG(name));
@@ -363,6 +363,20 @@ static void not_ours(struct load_state *load, uint32_t kind, const struct conf_n
                      "\"%" STR_FMT "\" directive is not supported by this version of Weir",
                      STR_ARG(name));
     conf_fault_hint(&load->faults, "nginx%s module %s", commercial ? "'s commercial" : "", module);
+}
+
+/* Each name is reported once, with the number of the places where it stands. */
+static void unknown_name(struct load_state *load, uint32_t kind, const struct conf_node *node)
+{
+    void **number = growing_map_at(&load->unknowns, node->words[0].text);
+
+    load->unknown++;
+    if (*number != NULL) {
+        conf_fault_again(&load->faults, (uint32_t)(uintptr_t)*number);
+        return;
+    }
+    not_ours(load, kind, node);
+    *number = (void *)(uintptr_t)conf_fault_number(&load->faults);
 }
 
 static void misplaced(struct load_state *load, const struct conf_node *node)
@@ -493,7 +507,7 @@ static void apply_node(struct load_state *load, struct conf_scope *scope,
         if (row_named(load, name) != NULL)
             misplaced(load, node);
         else
-            not_ours(load, scope->kind, node);
+            unknown_name(load, scope->kind, node);
         return;
     }
     if (!check_form(load, row, node) || !check_repeat(load, row, node))
@@ -658,6 +672,7 @@ static void prepare(struct load_state *load, struct generation *gen,
     growing_map_init(&load->log_files, scratch);
     growing_map_init(&load->listens, scratch);
     growing_map_init(&load->zones, scratch);
+    growing_map_init(&load->unknowns, scratch);
     gen->load = load;
     gen->conf_path = pool_str(gen->pool, str_of(options->file));
     gen->conf_dir = directory_of(gen->pool, gen->conf_path);

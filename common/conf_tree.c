@@ -183,6 +183,26 @@ static tail unopened(struct parse *p, tail at)
     return at;
 }
 
+/* Another language's text in braces, which may look like anything: said to be unknown at once. */
+static void skip_program(struct parse *p)
+{
+    struct conf_lexer *lex = &p->lex;
+    struct conf_place place = {p->file, lex->words[0].line, lex->words[0].col};
+    uint32_t depth = 1;
+
+    conf_fault_print(p->reader->faults, LOG_EMERG, place, "unknown directive \"%" STR_FMT "\"",
+                     STR_ARG(lex->words[0].text));
+    conf_fault_hint(p->reader->faults, "Weir runs no Lua");
+    for (; lex->pos < lex->end && depth > 0; lex->pos++) {
+        depth += *lex->pos == '{';
+        depth -= *lex->pos == '}';
+        if (*lex->pos == '\n') {
+            lex->line++;
+            lex->line_start = lex->pos + 1;
+        }
+    }
+}
+
 /* Adds the directive just read, with its block if it has one. */
 static void parse_node(struct parse *p, const struct conf_node *block, enum conf_lex got, tail *at,
                        bool *indented)
@@ -191,6 +211,10 @@ static void parse_node(struct parse *p, const struct conf_node *block, enum conf
 
     if (str_eq(p->lex.words[0].text, STR("include"))) {
         *at = include(p, got == LEX_BLOCK, *at);
+        return;
+    }
+    if (got == LEX_BLOCK && str_ends(p->lex.words[0].text, STR("_by_lua_block"))) {
+        skip_program(p);
         return;
     }
     node = add_node(p, at);

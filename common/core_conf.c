@@ -574,6 +574,9 @@ static const struct directive directives[] = {
     { .name = "thread_pool", .where = IN_MAIN, .args = "name threads=number [max_queue=number]",
       .apply = set_thread_pool, .repeat = true, .field = F(thread_pools),
       .doc = "A pool of threads for file operations that may block." },
+    { .name = "include", .where = IN_ANY, .args = "file|mask", .repeat = true,
+      .doc = "What the file holds, or the files that match the mask, in order of their names. "
+             "Relative to the directory of the main file." },
     { .name = "events", .where = IN_MAIN, .args = "{ }", .opens = IN_EVENTS,
       .doc = "How connections are processed." },
 

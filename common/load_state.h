@@ -43,6 +43,7 @@ struct load_state {
     struct growing_map by_name;     /* struct conf_row * */
     uint32_t serial;                /* of the scope whose directives are being applied */
     unsigned unknown;               /* directives skipped: what they define is missing later */
+    struct growing_map unknowns;    /* their names, with the number of the fault */
 
     struct growing_map log_files;   /* by absolute path */
     struct growing_map listens;     /* by kind, length and address */

@@ -29,12 +29,27 @@ static void names(void)
                 "(did you mean \"sendfile\"?)", "a slip");
     server_says("frobnicate { x; }", "unknown directive \"frobnicate\" in /etc/t.conf:2:1",
                 "nothing like it, and its block is skipped");
+    server_says("gzip on; gzip off;\ngzip on;", "\"gzip\" directive is not supported by this "
+                "version of Weir in /etc/t.conf:2:1 (nginx module http_gzip_filter; and in 2 more "
+                "places)",
+                "known to nginx, several times");
     server_says("gzip on;", "\"gzip\" directive is not supported by this version of Weir in "
                 "/etc/t.conf:2:1 (nginx module http_gzip_filter)", "known to nginx");
     server_says("  daemon on;", "\"daemon\" directive is not allowed here in /etc/t.conf:2:3 "
                 "(belongs in: main)", "the wrong place");
     says("server { listen x; }", "[emerg] \"server\" directive is not allowed here in "
          "/etc/t.conf:1:1 (belongs in: http, upstream)\n", "places of several rows are joined");
+}
+
+static void what_nginx_has_no_more(void)
+{
+    server_says("ssl on;", "unknown directive \"ssl\" in /etc/t.conf:2:1 (gone from nginx "
+                "1.25.1: use the \"ssl\" parameter of \"listen\")", "an old directive");
+    says("http { content_by_lua_block { if x == '\"' then return {} end }\nroot; }",
+         "[emerg] unknown directive \"content_by_lua_block\" in /etc/t.conf:1:8 "
+         "(Weir runs no Lua)\n"
+         "[emerg] invalid number of arguments in \"root\" directive in /etc/t.conf:2:1 "
+         "(syntax: root path;)\n", "another language is stepped over");
 }
 
 static void forms(void)
@@ -158,6 +173,7 @@ static void levels(void)
 int main(void)
 {
     names();
+    what_nginx_has_no_more();
     forms();
     values();
     syntax();
