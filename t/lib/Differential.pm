@@ -61,6 +61,8 @@ sub differential_differences ($conf, $requests, %option) {
     return map {
         my $allow = $option{allow} // {};
         my %result = (name => $names[$_], unexpected => [], allowed => []);
+        my $both = $seen{nginx}[$_]{failure};
+        push @{ $result{allowed} }, "nginx gives no answer: $both" if defined $both;
         for my $difference (compare($seen{nginx}[$_], $seen{weir}[$_])) {
             my ($aspect, $text) = @$difference;
             my ($why) = grep { defined } map { ($allow->{"$_: $aspect"}, $allow->{$_}) } $names[$_], '*';
