@@ -30,6 +30,7 @@
 #define ZONE_NAME_MAX  128
 #define ZONE_KIND_MAX  32
 
+struct booking;
 struct slots;
 struct zone;
 
@@ -48,6 +49,9 @@ struct zone_kind {
     uint32_t layout_version;
     bool (*init)(struct zone *z);
     bool (*repair)(struct zone *z);
+    /* Where the count is that a booking in such a zone added to, for the heir of its taker; under
+       the lock. NULL for a kind that books nothing. */
+    uint32_t *(*booked)(struct zone *z, const struct booking *b);
 };
 
 enum zone_state { ZONE_EMPTYING, ZONE_DAMAGED, ZONE_READY };

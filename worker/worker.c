@@ -18,6 +18,8 @@
 #include "common/clock.h"
 #include "common/core_conf.h"
 #include "common/pool.h"
+#include "common/slots.h"
+#include "worker/heir.h"
 #include "worker/net/accept.h"
 #include "worker/net/conn.h"
 
@@ -33,7 +35,7 @@ static struct event channel, signals;
 static struct post read_channel, read_signals;
 static struct timer trim;
 
-static const int heard[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP, SIGWINCH};
+static const int heard[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP};
 
 /* Log files ------------------------------------------------------------------------------------ */
 
@@ -122,7 +124,6 @@ static void take_signal(int signo)
         drain_order(&self.drain, ORDER_QUIT, false);
         break;
     case SIGQUIT:
-    case SIGWINCH:
         drain_order(&self.drain, ORDER_DRAIN, false);
         break;
     case SIGUSR1:
@@ -223,7 +224,8 @@ static enum rc start(const struct child *child)
     const struct core_conf *core = core_conf(child->gen);
 
     clock_update();
-    self = (struct worker){.gen = child->gen, .slot = child->slot, .respawned = child->respawned};
+    self = (struct worker){.gen = child->gen, .slot = child->slot, .respawned = child->respawned,
+                           .slots = child->slots};
     if (core->error_log != NULL)
         log_set_process(core->error_log);
     self.log = process_log;
@@ -238,6 +240,8 @@ static enum rc start(const struct child *child)
     conn_debug_peers(core->debug_connections);
     if (watch_channel(child->channel) != RC_OK || watch_signals(child->signal_seen) != RC_OK)
         return RC_ERROR;
+    if (self.slots != NULL && child->row != SLOTS_NONE)
+        heir_enter(&self, child->row);
     if (start_modules(child) != RC_OK)
         return RC_ERROR;
     return accept_start(self.gen, self.slot);
@@ -263,6 +267,7 @@ static int run(const struct child *child)
     tell_master(CHANNEL_READY, 0);
     serve();
     stop_modules();
+    heir_leave(&self);
     tell_master(CHANNEL_DRAINED, 0);
     log_error(&process_log, LOG_NOTICE, 0, "exit");
     return 0;

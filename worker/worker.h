@@ -11,6 +11,7 @@
 struct worker {
     const struct generation *gen;
     uint32_t slot;
+    struct slots *slots;   /* NULL in unit tests */
     bool respawned;        /* the slot's last holder died: return what it booked first */
     bool draining;
     struct loop loop;
