@@ -67,9 +67,10 @@ static void forms(void)
                 "(first in /etc/t.conf:2:1)", "twice");
     says("http { server {\nmethods get\nroot /x; } }",
          "[emerg] invalid value \"root\" in \"methods\" directive in /etc/t.conf:3:1 "
-         "(it takes: get, put, delete)\n"
-         "[warn] \"root\" is taken as an argument of \"methods\" in /etc/t.conf:3:1 "
          "(is \";\" missing at the end of line 2?)\n", "a name swallowed");
+    says("http { server {\nwords get\nroot /x; } }",
+         "[warn] \"root\" is taken as an argument of \"words\" in /etc/t.conf:3:1 "
+         "(is \";\" missing at the end of line 2?)\n", "also where any word will do");
 }
 
 static void values(void)

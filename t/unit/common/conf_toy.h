@@ -173,6 +173,7 @@ static const struct directive web_rows[] = {
       .field = W(methods), .words = web_methods },
     { .name = "buffers", .where = IN_WEB, .args = "number size", .value = VALUE_BUFS,
       .field = W(bufs), .initial = "8 4k" },
+    { .name = "words", .where = IN_WEB, .args = "word ..." },
     { .name = "title", .where = IN_WEB, .args = "text", .value = VALUE_TEMPLATE,
       .field = W(title) },
     { .name = "header", .where = IN_WEB_IF, .args = "text", .apply = web_header, .repeat = true,
