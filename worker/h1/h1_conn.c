@@ -123,7 +123,7 @@ static void set_line(struct request *r, const struct h1_head *in)
     r->version = in->version;
     r->method_text = in->method_text;
     r->line = in->line;
-    r->target = in->target;
+    r->target = in->path;
     r->header_only = in->method == METHOD_HEAD;
 }
 
@@ -137,7 +137,8 @@ static enum uri_fault set_uri(struct request *r, const struct h1_head *in)
     r->uri = uri.path;
     r->args = uri.args;
     r->ext = uri.ext;
-    r->uri_raw_ok = !uri.changed && in->form == H1_ORIGIN;
+    r->uri_raw_ok = true;
+    r->uri_quoted = uri.quoted;
     return URI_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/core_conf.h"
 #include "common/generation.h"
+#include "worker/codec/uri.h"
 #include "worker/http/body.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
@@ -208,14 +209,13 @@ static void restart(struct request *r, enum phase phase)
 
 void request_set_uri(struct request *r, struct str uri, struct str args)
 {
-    ssize_t slash = str_rfind(uri, '/'), dot;
+    struct uri parts = {.path = uri};
 
+    uri_set_ext(&parts);
     r->uri = uri;
     r->args = args;
+    r->ext = parts.ext;
     r->uri_raw_ok = false;
-    r->ext = str_from(uri, (size_t)(slash + 1));
-    dot = str_rfind(r->ext, '.');
-    r->ext = dot < 0 ? STR_NONE : str_from(r->ext, (size_t)dot + 1);
 }
 
 enum verdict request_go_to(struct request *r, struct str uri, struct str args)

@@ -70,7 +70,8 @@ struct request {
     bool keep_alive;            /* the client wants it and may have it */
     bool header_only;           /* HEAD: head as for GET, no body */
     bool has_host;
-    bool uri_raw_ok;            /* `target` still stands for `uri` (no rewrite, no decoding) */
+    bool uri_raw_ok;            /* `target` still stands for `uri`: it was not rewritten */
+    bool uri_quoted;            /* the client wrote codes: a URI built from `uri` is escaped */
     bool internal;              /* came by an internal redirect or is a subrequest */
     bool expect_continue;
     bool args_changed;
@@ -78,7 +79,7 @@ struct request {
     bool close_silently;        /* `return 444`: no answer, just close */
     struct str method_text;
     struct str line;            /* $request */
-    struct str target;          /* $request_uri: as sent */
+    struct str target;          /* $request_uri: path and query as sent */
     struct str uri;             /* $uri: decoded, normalised */
     struct str args;            /* $args; data NULL when there is no '?' */
     struct str ext;             /* of uri; empty: none */

@@ -242,20 +242,13 @@ static enum verdict run_return(struct request *r, const struct rewrite_step *ste
     return ANSWERED;
 }
 
-/* Whether the client wrote its path with codes: then captures are coded again in queries and
-   redirects. */
-static bool uri_was_coded(const struct request *r)
-{
-    return str_find(r->target, '%') >= 0 || str_find(r->target, '+') >= 0;
-}
-
-/* As scope_eval, with captures coded where the path was. */
+/* As scope_eval; captures of a path that the client wrote with codes are coded again. */
 static struct str eval_coded(struct request *r, const struct template *t)
 {
     struct pool *pool = request_pool(r);
     struct str text = STR(""), part;
 
-    if (t->constant || !uri_was_coded(r))
+    if (t->constant || (!r->uri_quoted && str_find(r->target, '+') < 0))
         return scope_eval(&r->scope, t);
     for (uint32_t i = 0; i < t->count; i++) {
         const struct template_part *p = &t->parts[i];
