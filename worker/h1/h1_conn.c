@@ -206,6 +206,8 @@ static enum h1_state head_done(struct h1_conn *c)
         phase_answer(r);
         return H1_SEND;
     }
+    if (s->in.form == H1_ASTERISK)
+        return refuse(c, 400, "a request for \"*\"");
     fault = set_uri(r, &s->in);
     if (fault != URI_OK)
         return refuse(c, 400, uri_fault_text(fault));

@@ -58,7 +58,7 @@ static char *framing_lines(char *p, struct h1_conn *c)
 
     s->chunk_out = false;
     s->left_out = out->length;
-    if (out->status < 200 || out->status == 204 || out->status == 304)
+    if (out->status < 200 || out->status == 204 || (out->status == 304 && out->length < 0))
         return p;
     if (out->length >= 0) {
         p = FMT_LIT(p, "Content-Length: ");
@@ -115,7 +115,7 @@ static char *representation_lines(char *p, const struct response *out)
         p = http_date_print(p, out->last_modified);
         p = FMT_LIT(p, "\r\n");
     }
-    if (out->location.len > 0) {
+    if (out->location.data != NULL) {
         p = FMT_LIT(p, "Location: ");
         p = fmt_str(p, out->location);
         p = FMT_LIT(p, "\r\n");

@@ -169,19 +169,27 @@ struct str error_page_reason(int status)
     return STR_NONE;
 }
 
-/* What title and heading of the standard page say. */
-static struct str page_title(struct pool *pool, int status)
+/* Statuses of our own, sent as 400 with a page that says more. */
+static const char *detail_of(int status)
+{
+    static const char *const details[] = {
+        "Request Header Or Cookie Too Large", "The SSL certificate error",
+        "No required SSL certificate was sent", "The plain HTTP request was sent to HTTPS port"};
+
+    return status >= 494 && status <= 497 ? details[status - 494] : NULL;
+}
+
+/* What the heading of the standard page says. */
+static struct str heading_of(struct pool *pool, int status)
 {
     struct str reason = error_page_reason(status);
 
-    switch (status) {
-    case 302:
+    if (status == 302)
         return STR("302 Found");
-    case 494:
+    if (status == 401)
+        return STR("401 Authorization Required");
+    if (detail_of(status) != NULL)
         return STR("400 Bad Request");
-    default:
-        break;
-    }
     if (reason.data == NULL)
         return STR_NONE;
     return pool_printf(pool, "%d %" STR_FMT, status, STR_ARG(reason));
@@ -203,19 +211,21 @@ void error_page_standard(struct request *r)
 {
     const struct http_core_conf *conf = HTTP_CORE(r);
     struct pool *pool = request_pool(r);
-    struct str title = page_title(pool, r->out.status), page;
-    const char *detail = r->out.status == 494 ? "<center>Request Header Or Cookie Too Large</center>"
-                                                "\r\n" : "";
+    struct str heading = heading_of(pool, r->out.status), title = heading, line = STR(""), page;
+    const char *detail = detail_of(r->out.status);
 
-    if (title.data == NULL)
+    r->out.length = 0;
+    if (heading.data == NULL)
         return;
+    if (detail != NULL) {
+        title = pool_printf(pool, "400 %s", detail);
+        line = pool_printf(pool, "<center>%s</center>\r\n", detail);
+    }
     page = pool_printf(pool,
                        "<html>\r\n<head><title>%" STR_FMT "</title></head>\r\n<body>\r\n"
-                       "<center><h1>%" STR_FMT "</h1></center>\r\n%s<hr><center>%" STR_FMT
-                       "</center>\r\n</body>\r\n</html>\r\n%s",
-                       STR_ARG(r->out.status == 494 ? STR("400 Request Header Or Cookie Too Large")
-                                                    : title),
-                       STR_ARG(title), detail,
+                       "<center><h1>%" STR_FMT "</h1></center>\r\n%" STR_FMT
+                       "<hr><center>%" STR_FMT "</center>\r\n</body>\r\n</html>\r\n%s",
+                       STR_ARG(title), STR_ARG(heading), STR_ARG(line),
                        STR_ARG(conf->server_header.len > 0 ? conf->server_header : STR("weir")),
                        wants_padding(r) ? PAD PAD PAD PAD PAD PAD : "");
     r->out.type = STR("text/html");

@@ -72,7 +72,7 @@ void output_finish(struct request *r)
 {
     if (r->out.is_error_page && r->out.body == NULL && r->out.status >= 300)
         error_page_standard(r);
-    if (r->out.status == 494)
+    if (r->out.is_error_page && r->out.status >= 494 && r->out.status <= 497)
         r->out.status = 400;
     if (r->error_status != 0)
         r->out.status = r->error_status;
@@ -80,6 +80,12 @@ void output_finish(struct request *r)
         complete_location(r);
     for (uint32_t i = 0; i < filter_count; i++)
         filters[i](r);
-    if (r->out.status == 204 || r->out.status == 304)
+    if (r->out.status == 304) {
+        source_close(r->out.body);
+        r->out.body = NULL;
+    } else if (r->out.status == 204) {
         output_drop_body(r);
+        r->out.type = STR("");
+        r->out.has_last_modified = false;
+    }
 }

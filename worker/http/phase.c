@@ -229,8 +229,12 @@ static bool answer_again(struct request *r)
 
 void phase_answer(struct request *r)
 {
+    int status = r->out.status;
+
     r->answered = true;
-    record(r, "answer", "%d", r->out.status);
+    if (r->out.is_error_page && (status == 408 || status == 444 || status == 499))
+        r->close_silently = true; /* nobody waits for an answer, or none is to be given */
+    record(r, "answer", "%d", status);
     output_finish(r);
     r->ops->respond(r);
 }

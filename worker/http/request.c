@@ -158,8 +158,8 @@ enum verdict request_fail(struct request *r, int status, const char *why)
     r->out.is_error_page = true;
     if (why != NULL && status >= 400)
         r->fail_reason = why;
-    if (status == 400 || status == 413 || status == 414 || status == 494 || status == 500 ||
-        status == 501)
+    if (status == 400 || status == 413 || status == 414 || (status >= 495 && status <= 497) ||
+        status == 500 || status == 501)
         r->keep_alive = false;
     return ANSWERED;
 }

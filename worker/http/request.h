@@ -76,7 +76,7 @@ struct request {
     bool expect_continue;
     bool args_changed;
     bool pipelined;             /* its bytes came with the request before it */
-    bool close_silently;        /* `return 444`: no answer, just close */
+    bool close_silently;        /* no answer, just close: 408, 444, 499 */
     struct str method_text;
     struct str line;            /* $request */
     struct str target;          /* $request_uri: path and query as sent */
@@ -89,7 +89,7 @@ struct request {
     int64_t content_length;     /* -1: none, or chunked */
     bool chunked;
     struct request_body *body;  /* NULL when no body was announced */
-    int64_t head_bytes;         /* of the request as received, for $request_length */
+    int64_t head_bytes;         /* of the request as read so far, body too: $request_length */
     int64_t started_ms;         /* wall clock */
     int64_t started_mono_ms;
     int64_t conn_opened_ms;     /* monotonic */

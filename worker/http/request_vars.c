@@ -161,9 +161,9 @@ static void get_sent_trailer(struct scope *scope, struct var_value *out, uintptr
 static void get_arg(struct scope *scope, struct var_value *out, uintptr_t data)
 {
     struct request *r = request_of(scope);
-    struct str value;
+    struct str name = behind_prefix(data, "arg_"), value;
 
-    if (r->args.len > 0 && uri_arg(r->args, behind_prefix(data, "arg_"), &value))
+    if (r->args.len > 0 && name.len > 0 && uri_arg(r->args, name, &value))
         var_found(out, value);
     else
         var_missing(out);
@@ -178,7 +178,7 @@ static struct str find_cookie(struct str header, struct str name)
         pair = str_trim(str_cut(&header, ';'));
         key = str_cut(&pair, '=');
         if (pair.data != NULL && str_eq_nocase(str_trim(key), name))
-            return pair;
+            return str_trim(pair);
     }
     return STR_NONE;
 }
@@ -321,6 +321,8 @@ static void get_status(struct scope *scope, struct var_value *out, uintptr_t dat
 
     if (status == 0 && r->version == 9)
         status = 9;
+    if (status == 0)
+        status = r->answered ? 0 : 200;
     var_found(out, str_range(text, fmt_pad(text, (uint64_t)status, 3)));
 }
 

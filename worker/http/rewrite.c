@@ -221,25 +221,24 @@ static const struct directive directives[] = {
 static enum verdict run_steps(struct request *r, const struct rewrite_step *steps, bool *stopped);
 
 
+static bool is_redirect(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* Errors without a text get their page; all else is sent as it is, if need be without a body. */
 static enum verdict run_return(struct request *r, const struct rewrite_step *step)
 {
-    struct str text = step->text == NULL ? STR_NONE : scope_eval(&r->scope, step->text);
+    struct str text = step->text == NULL ? STR("") : scope_eval(&r->scope, step->text);
     int status = step->status;
 
     record(r, "rewrite", "return %d", status);
-    if (status == 444) {
-        r->close_silently = true;
-        return request_fail(r, 444, NULL);
-    }
-    if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308)
-        return text.data == NULL ? request_fail(r, status, NULL)
-                                 : request_redirect_to(r, status, text);
-    if (step->text == NULL && status != 200 && status != 204)
-        return request_fail(r, status == 0 ? 200 : status, "rewrite.return");
-    request_answer(r, status == 0 ? 200 : status,
-                   http_core_type(HTTP_CORE(r), r->ext), text.data == NULL ? STR("") : text);
-    r->out.is_error_page = status >= 300 && text.data == NULL;
-    return ANSWERED;
+    if (is_redirect(status))
+        return request_redirect_to(r, status, text);
+    if (status >= 400 && step->text == NULL)
+        return request_fail(r, status, "rewrite.return");
+    return request_answer(r, status == 0 ? 200 : status, http_core_type(HTTP_CORE(r), r->ext),
+                          text);
 }
 
 /* As scope_eval; captures of a path that the client wrote with codes are coded again. */
