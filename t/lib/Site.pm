@@ -75,7 +75,7 @@ sub supports ($class, $conf) { return $class->test_config($conf)->{exit} == 0 }
 # Starting ----------------------------------------------------------------------------------------
 
 # OPTIONS: main => text at the top level, events => text in events {}, files => { path => content },
-# log_level, args => [more of the command line], env => { }, binary => PATH.
+# log_level, args => [more of the command line], env => { }, binary => PATH, daemon => 1.
 sub start ($class, $conf, %option) {
     my $self = $class->prepare($conf, %option);
     $self->up;
@@ -110,7 +110,7 @@ sub wrap ($self, $conf) {
     my $main = $self->{main} // '';
     my $level = $ENV{WEIR_LOG_LEVEL} // $self->{log_level} // 'info';
     my $events = $self->{events} // '';
-    my @main = ('daemon off;', 'pid %DIR%/weir.pid;', "error_log %DIR%/error.log $level;");
+    my @main = ($self->{daemon} ? 'daemon on;' : 'daemon off;', 'pid %DIR%/weir.pid;', "error_log %DIR%/error.log $level;");
     my @http;
 
     push @main, 'worker_processes 1;' unless $main =~ /\bworker_processes\b/;
@@ -195,7 +195,7 @@ sub up ($self) {
 
 sub ready ($self) {
     my $pid = $self->pid_in_file // return 0;
-    return 1 if $self->slurp('weir.conf') =~ /^\s*master_process\s+off/m;
+    return 1 if $self->slurp('weir.conf') =~ /\bmaster_process\s+off;/;
     return scalar $self->workers($pid);
 }
 
@@ -215,7 +215,7 @@ sub launch ($self) {
 }
 
 sub pid_in_file ($self) {
-    my ($name) = ($self->slurp('weir.conf') // '') =~ /^\s*pid\s+([^;\s]+);/m;
+    my ($name) = ($self->slurp('weir.conf') // '') =~ /\bpid\s+(\/[^;\s]+);/;
     my ($pid) = ($self->slurp($name // 'weir.pid') // '') =~ /\A(\d+)\n/;
     return $pid;
 }
