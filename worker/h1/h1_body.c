@@ -41,13 +41,12 @@ static enum pull take_length(struct h1_conn *c, struct buf *b, struct chain *out
 
     chain_add(out, b->pos, n);
     b->pos += n;
-    s->r.head_bytes += (int64_t)n;
     s->body_left -= n;
     s->body_done = s->body_left == 0;
     return s->body_done ? PULL_END : PULL_MORE;
 }
 
-static enum pull decode(struct h1_conn *c, struct buf *b, struct chain *out)
+static enum pull take_chunked(struct h1_conn *c, struct buf *b, struct chain *out)
 {
     struct h1_stream *s = c->stream;
     struct str in = buf_str(b), data;
@@ -70,15 +69,6 @@ static enum pull decode(struct h1_conn *c, struct buf *b, struct chain *out)
     }
 }
 
-static enum pull take_chunked(struct h1_conn *c, struct buf *b, struct chain *out)
-{
-    const char *from = b->pos;
-    enum pull result = decode(c, b, out);
-
-    c->stream->r.head_bytes += b->pos - from;
-    return result;
-}
-
 /* One read into the body's buffer, which holds nothing unread. PULL_MORE: there are bytes. */
 static enum pull read_more(struct h1_conn *c)
 {
@@ -94,6 +84,7 @@ static enum pull read_more(struct h1_conn *c)
     n = conn_recv(&c->conn, b->last, room);
     if (n > 0) {
         b->last += n;
+        s->r.head_bytes += n;
         return PULL_MORE;
     }
     if (n == CONN_AGAIN)
@@ -171,6 +162,8 @@ void h1_body_init(struct h1_conn *c)
     s->body_left = s->in.content_length > 0 ? (uint64_t)s->in.content_length : 0;
     s->body_done = !s->in.chunked && s->body_left == 0;
     s->body_bad = s->continue_sent = s->body_used = false;
+    s->r.head_bytes += (int64_t)(s->in.chunked ? buf_used(&c->in)
+                                               : MIN(buf_used(&c->in), s->body_left));
     s->body_timer = (struct timer){.on_timer = on_body_timeout};
     if (s->in.chunked)
         h1_chunk_init(&s->chunk, NULL, request_pool(&s->r), 16384, false);

@@ -115,11 +115,11 @@ enum verdict error_page_apply(struct request *r)
 
     if (conf->error_pages == NULL || r->out.intercepted || r->uri_changes == 0)
         return GO_ON;
-    if (r->in_error_page && !conf->recursive_error_pages)
+    if (r->in_error_page)
         return GO_ON;
     for (const struct error_page *page = conf->error_pages; page != NULL; page = page->next) {
         if (page->status == status) {
-            r->in_error_page = true;
+            r->in_error_page = !conf->recursive_error_pages;
             return go_to_page(r, page);
         }
     }

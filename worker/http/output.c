@@ -33,9 +33,13 @@ void output_drop_body(struct request *r)
 
 static struct str redirect_host(const struct request *r)
 {
-    if (HTTP_CORE(r)->server_name_in_redirect || r->host.len == 0)
-        return r->server->first_name;
-    return r->host;
+    return HTTP_CORE(r)->server_name_in_redirect ? r->server->first_name : r->host;
+}
+
+/* Only what is the file, or says that it has not changed, may be dated by it. */
+static bool may_be_dated(int status)
+{
+    return status == 200 || status == 206 || status == 204 || status == 304;
 }
 
 /* "/x" becomes "http://host:port/x", as nginx completes redirects of its own (RFC 9110, 10.2.2). */
@@ -80,6 +84,8 @@ void output_finish(struct request *r)
         complete_location(r);
     for (uint32_t i = 0; i < filter_count; i++)
         filters[i](r);
+    if (!may_be_dated(r->out.status))
+        r->out.has_last_modified = false;
     if (r->out.status == 304) {
         source_close(r->out.body);
         r->out.body = NULL;

@@ -106,7 +106,7 @@ struct request {
     uint8_t uri_changes;        /* left: 10 at the start */
     uint8_t subrequests_left;
     bool running, answered;
-    bool in_error_page;         /* a configured page for an error is being made */
+    bool in_error_page;         /* no further error_page applies (recursive_error_pages off) */
     bool uri_changed;           /* set by rewrite: find the location again */
     bool access_allowed;
     uint16_t access_status;     /* the refusal that `satisfy any` may yet forgive */
