@@ -54,6 +54,15 @@ sub run_state ($pid) {
 
 sub alive ($pid) { return run_state($pid) !~ /\A[ZX]?\z/ }
 
+# Is it in epoll_wait (or a relative) now? True also where the kernel does not tell.
+my %EPOLL = map { $_ => 1 } $machine eq 'x86_64' ? (232, 281, 441) : (22, 441);
+
+sub waits_for_events ($pid) {
+    my ($call) = (slurp("/proc/$pid/syscall") // '0') =~ /\A(\S+)/;
+    return 1 unless defined $call && $call =~ /\A[1-9]\d*\z/;
+    return $EPOLL{$call} // 0;
+}
+
 sub status_field ($pid, $name) {
     my ($value) = (slurp("/proc/$pid/status") // '') =~ /^\Q$name\E:\s*(.*)$/m;
     return $value;

@@ -196,7 +196,8 @@ sub up ($self) {
 sub ready ($self) {
     my $pid = $self->pid_in_file // return 0;
     return 1 if $self->slurp('weir.conf') =~ /\bmaster_process\s+off;/;
-    return scalar $self->workers($pid);
+    my @workers = $self->workers($pid);
+    return @workers && !grep { !Procs::waits_for_events($_) } @workers;
 }
 
 sub launch ($self) {
@@ -352,6 +353,9 @@ sub workers ($self, $master = $self->{pid}) {
     return grep { Procs::title($_) =~ /: worker process\z/ && Procs::alive($_) }
         Procs::children($master);
 }
+
+# Workers that have got as far as waiting for events.
+sub idle_workers ($self) { return grep { Procs::waits_for_events($_) } $self->workers }
 
 sub draining ($self, $master = $self->{pid}) {
     return grep { Procs::title($_) =~ /: worker process is shutting down/ && Procs::alive($_) }

@@ -30,7 +30,7 @@ my @faults = (
     ['server { listen %PORT%; ', qr/unexpected end of file/],
     ['server { listen %PORT%; } }', qr/unexpected "}"/],
     ['server { listen %PORT% }', qr/unexpected "}"/],
-    ['server listen %PORT%;', qr/directive "server" has no opening "{"|"server"/],
+    ['server listen %PORT%;', qr/directive "server" has no opening "\{"|"server"/],
     ['server { listen "%PORT%; }', qr/unexpected end of file/],
     ['server { listen %PORT%; "root" "a"b; }', qr/unexpected "b"/],
     ['upstream u { }', qr/no servers are inside upstream|no servers/],
@@ -42,6 +42,7 @@ my @faults = (
 for my $fault (@faults) {
     my ($conf, $basic, @more) = @$fault;
     my $result = Site->test_config($conf);
+    isnt $result->{exit}, 0, "refused: $conf";
     is $result->{signal}, 0, '  without a crash';
     like $result->{stderr}, $basic, '  saying what is wrong';
     next unless is_weir;

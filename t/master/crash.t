@@ -9,7 +9,7 @@ my $site = Site->start(<<'CONF', main => 'worker_processes 2;');
     }
 CONF
 $site->allow_log(qr/exited on signal 9/);
-wait_until { $site->workers == 2 } 'two workers';
+wait_until { $site->idle_workers == 2 } 'two workers';
 
 for my $round (1 .. 5) {
     my @before = $site->workers;
@@ -17,7 +17,7 @@ for my $round (1 .. 5) {
     my $survivor = $before[($round + 1) % 2];
     my $mark = $site->log_mark;
     $site->signal('KILL', $victim);
-    wait_until { my %now = map { $_ => 1 } $site->workers; !$now{$victim} && keys %now == 2 } 'a replacement';
+    wait_until { my %now = map { $_ => 1 } $site->idle_workers; !$now{$victim} && keys %now == 2 } 'a replacement';
     my %now = map { $_ => 1 } $site->workers;
     ok $now{$survivor}, "round $round: the other worker lives on";
     is $site->get('/')->status, 200, "round $round: service goes on";
@@ -30,7 +30,7 @@ my $held = $site->origin->hold('/p/slow');
 my @clients = map { $site->send('GET /p/slow') } 1 .. 8;
 $held->reached(8);
 $site->signal('KILL', ($site->workers)[0]);
-wait_until { $site->workers == 2 } 'a replacement';
+wait_until { $site->idle_workers == 2 } 'a replacement';
 $held->release;
 my ($whole, $cut) = (0, 0);
 for my $client (@clients) {
@@ -44,7 +44,7 @@ is $site->get('/')->status, 200, 'and service goes on';
 $site->signal('KILL', ($site->workers)[0]);
 $site->reload;
 is $site->get('/')->status, 200, 'a crash and a reload';
-wait_until { $site->workers == 2 } 'two workers again';
+wait_until { $site->idle_workers == 2 } 'two workers again';
 
 
 done_testing;

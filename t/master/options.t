@@ -7,7 +7,7 @@ my @where = ('-p', '%DIR%/', '-c', '%DIR%/weir.conf', '-e', '%DIR%/error.log');
 my $v = $good->run('-v');
 is $v->{exit}, 0, '-v';
 is $v->{stdout}, '', 'says nothing on stdout';
-like $v->{stderr}, is_weir ? qr/\Aweir version: weir\/\d+\.\d+\.\d+\n\z/ : qr/\Anginx version: nginx\/[\d.]+\n\z/, 'but its version on stderr';
+like $v->{stderr}, is_weir ? qr/\Aweir version: weir\/\d+\.\d+\.\d+\b.*\n\z/ : qr/\Anginx version: nginx\/[\d.]+\n\z/, 'but its version on stderr';
 my $V = $good->run('-V');
 is $V->{exit}, 0, '-V';
 like $V->{stderr}, qr/^built with OpenSSL /m, 'the library';
