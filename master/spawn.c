@@ -177,6 +177,7 @@ NORETURN static void become(struct child_proc *c, int channel)
                          .slots = &m->slots, .row = c->row};
 
     log_after_fork();
+    log_use_stderr(false); /* what the starter must see, the master says */
     log_set_copy(NULL);
     signals_note(&signals_seen);
     log_set_process(core_conf(gen)->error_log);
