@@ -1,8 +1,8 @@
 /*
  * master/inherit.h - sockets and zones that whoever started us left open for us.
  *
- * Three givers: a master of ours that was told to change its binary (WEIR_SOCKETS), an nginx that was
- * (NGINX), and systemd (LISTEN_FDS). A socket is known by its address and kind.
+ * Three givers: a master of ours that was told to change its binary (WEIR_SOCKETS), an nginx that
+ * was (NGINX), and systemd (LISTEN_FDS). A socket is known by its address and kind.
  */
 #pragma once
 

@@ -77,7 +77,7 @@ static int await_children(void *about)
     struct master *m = about;
     struct reload *r = &m->reload;
 
-    if (m->will != WILL_SERVE || crew_is_stillborn(r->crew))
+    if (m->will != WILL_SERVE || m->resting || crew_is_stillborn(r->crew))
         return FAIL;
     if (crew_is_serving(r->crew))
         return SWITCH;

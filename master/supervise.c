@@ -64,7 +64,7 @@ static void hang_up(struct master *m, const struct signalfd_siginfo *info)
 /* A terminal that changes its size must not stop a server in its foreground. */
 static void winch(struct master *m, const struct signalfd_siginfo *info)
 {
-    if (!m->daemonized || m->will != WILL_SERVE) {
+    if (!m->daemonized || m->gen == NULL || m->will != WILL_SERVE) {
         log_signal(info, ", ignored");
         return;
     }

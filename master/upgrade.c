@@ -37,7 +37,7 @@ NORETURN static void execute(struct master *m)
 
 static bool is_allowed(const struct master *m)
 {
-    if (m->will == WILL_SERVE && m->gen != NULL && !master_has_old(m))
+    if (m->will == WILL_SERVE && !master_has_old(m))
         return true;
     log_error(&process_log, LOG_CRIT, 0,
               "the changing binary signal is ignored: you should shutdown or terminate before "
@@ -49,8 +49,8 @@ static int idle(void *about)
 {
     struct master *m = about;
 
-    if (!m->upgrade.asked)
-        return IDLE;
+    if (!m->upgrade.asked || m->gen == NULL)
+        return IDLE; /* while we start ourselves there is nothing to hand over */
     m->upgrade.asked = false;
     return is_allowed(m) ? EXEC : IDLE;
 }

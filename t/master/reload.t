@@ -1,0 +1,92 @@
+# t/master/reload.t - a reload changes all or nothing, and says which
+use Site;
+use IO::Socket::INET;
+needs_weir('nginx tells nobody how a reload went');
+
+sub conf ($http, $main = '') {
+    return "daemon off; pid %DIR%/weir.pid; error_log %DIR%/error.log info; worker_processes 2;\n"
+        . ($> == 0 ? "user nobody nogroup;\n" : '')
+        . "$main\nevents {}\nhttp {\n$http\n}\n";
+}
+my $one = 'server { listen 127.0.0.1:%PORT%; location / { return 200 one; } }';
+my $site = Site->start_raw(conf($one));
+my @options = ('-p', '%DIR%/', '-c', '%DIR%/weir.conf');
+sub reload ($http, $main = '') {
+    $site->write_config(conf($http, $main));
+    return $site->run(@options, '-s', 'reload');
+}
+sub body ($n = 1) { return $site->get('/', { port => $n })->body }
+
+is body(), 'one', 'it serves';
+
+# Success
+my $run = reload('server { listen 127.0.0.1:%PORT%; location / { return 200 two; } }');
+is $run->{exit}, 0, '-s reload returns';
+is $run->{stderr}, '', 'in silence';
+is body(), 'two', 'when the new config serves';
+is reload("$one server { listen 127.0.0.1:%PORT2%; location / { return 200 more; } }")->{exit}, 0, 'a port more';
+is body(), 'one', 'the first';
+is body(2), 'more', 'the second';
+is reload($one)->{exit}, 0, 'a port less';
+ok !eval { $site->connect({ port => 2 }); 1 }, 'it is closed';
+
+# Failure: each leaves what was, and gives its reason on the terminal and in the log
+my $busy = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die;
+my $busy_port = $busy->sockport;
+my $before = join ' ', sort $site->workers;
+$site->allow_log(qr/bind\(\)/, qr/unknown directive/, qr/open\(\)/, qr/cannot serve|died before|Too many open files/);
+my @bad = (
+    ['an unknown directive', $one, 'nonsense;', qr/unknown directive "nonsense" in /],
+    ['a port in use', "$one server { listen 127.0.0.1:$busy_port; }", '',
+        qr/bind\(\) to 127.0.0.1:$busy_port failed \(98: Address already in use\)/],
+    ['an address not ours', "$one server { listen 192.0.2.1:80; }", '',
+        qr/bind\(\) to 192.0.2.1:80 failed \(99: Cannot assign requested address\)/],
+    ['a log that cannot be opened', $one, 'error_log %DIR%/none/error.log;', qr/open\(\) ".*none.error.log" failed/],
+    ['workers that cannot start', $one, 'worker_rlimit_nofile 5;', qr/worker process \d+ (?:cannot serve|died before)/],
+);
+# A sanitizer needs descriptors of its own to end.
+pop @bad if Procs::slurp(Site::binary()) =~ /__asan_init/;
+for my $case (@bad) {
+    my ($what, $http, $main, $why) = @$case;
+    my $mark = $site->log_mark;
+    my $result = reload($http, $main);
+    is $result->{exit}, 1, "$what fails the reload";
+    like $result->{stderr}, $why, 'with the reason';
+    is body(), 'one', 'the old config serves';
+    is join(' ', sort $site->workers), $before, 'with the same workers';
+    next if $what =~ /unknown/;
+    $site->wait_for_log($why, since => $mark);
+    $site->wait_for_log(qr/reload failed: the configuration of before is in use/, since => $mark);
+}
+$site->write_config(conf($one, 'nonsense;'));
+like $site->reload_refused, qr/unknown directive "nonsense"/, 'kill -HUP with a bad config';
+is body(), 'one', 'changes nothing either';
+close $busy;
+is reload("$one server { listen 127.0.0.1:$busy_port; location / { return 200 late; } }")->{exit}, 0,
+    'the port is free: the same config works';
+
+# From every address to one, and back
+is reload('server { listen %PORT%; location / { return 200 all; } }')->{exit}, 0, 'to the wildcard';
+is body(), 'all', 'serves';
+is reload($one)->{exit}, 0, 'to one address';
+is body(), 'one', 'serves';
+
+# Fewer and more workers
+is reload('server { listen 127.0.0.1:%PORT% reuseport; location / { return 200 "by $pid"; } }', '')->{exit}, 0, 'reuseport';
+like body(), qr/by \d+/, 'serves';
+is reload($one, '')->{exit}, 0, 'and without';
+is body(), 'one', 'serves';
+
+# Requests under way when the config changes
+my $client = $site->connect;
+is $client->get('/')->body, 'one', 'a connection';
+$client->write("GET / HTTP/1.1\r\nHos");
+is reload('server { listen 127.0.0.1:%PORT%; location / { return 200 new; } }')->{exit}, 0, 'a reload in mid-request';
+$client->write("t: a\r\n\r\n");
+my $response = $client->response;
+is $response->body, 'one', 'is answered by the old config';
+is lc($response->header('Connection') // ''), 'close', 'which then closes';
+is body(), 'new', 'while new ones have the new';
+
+$site->stop('QUIT');
+done_testing;
