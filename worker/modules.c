@@ -11,6 +11,9 @@
 #include "worker/http/http_core.h"
 #include "worker/http/request_vars.h"
 #include "worker/http/rewrite.h"
+#include "worker/vars/geo.h"
+#include "worker/vars/map.h"
+#include "worker/vars/split_clients.h"
 #include "worker/worker.h"
 
 const struct module *const modules[] = {
@@ -18,6 +21,9 @@ const struct module *const modules[] = {
 
     &http_core_module,
     &http_variables_module,
+    &map_module,
+    &geo_module,
+    &split_clients_module,
     &server_rewrite_module,
     &rewrite_module,
     &static_file_module,
