@@ -146,6 +146,7 @@ struct generation *generation_load(const struct load_source *source, uint32_t nu
     };
 
     privilege_raise(PRIVILEGE_FILES);
+    privilege_raise(PRIVILEGE_KILL); /* the child that looks up names runs as another user */
     *faults = conf_load(gen, &options, report, &copy);
     privilege_lower();
     if (*faults == 0)

@@ -8,6 +8,7 @@ sub conf ($http, $main = '') {
         . ($> == 0 ? "user nobody nogroup;\n" : '')
         . "$main\nevents {}\nhttp {\n$http\n}\n";
 }
+my $response;
 my $one = 'server { listen 127.0.0.1:%PORT%; location / { return 200 one; } }';
 my $site = Site->start_raw(conf($one));
 my @options = ('-p', '%DIR%/', '-c', '%DIR%/weir.conf');
@@ -77,13 +78,22 @@ like body(), qr/by \d+/, 'serves';
 is reload($one, '')->{exit}, 0, 'and without';
 is body(), 'one', 'serves';
 
+# An idle connection is not closed under a client that is about to use it
+my $idle = $site->connect;
+is $idle->get('/')->body, 'one', 'a connection that will be kept';
+is reload('server { listen 127.0.0.1:%PORT%; location / { return 200 next; } }')->{exit}, 0, 'a reload';
+$response = $idle->get('/');
+is $response && $response->body, 'one', 'its next request is answered';
+is lc($response->header('Connection') // ''), 'close', 'as its last';
+is reload($one)->{exit}, 0, 'back';
+
 # Requests under way when the config changes
 my $client = $site->connect;
 is $client->get('/')->body, 'one', 'a connection';
 $client->write("GET / HTTP/1.1\r\nHos");
 is reload('server { listen 127.0.0.1:%PORT%; location / { return 200 new; } }')->{exit}, 0, 'a reload in mid-request';
 $client->write("t: a\r\n\r\n");
-my $response = $client->response;
+$response = $client->response;
 is $response->body, 'one', 'is answered by the old config';
 is lc($response->header('Connection') // ''), 'close', 'which then closes';
 is body(), 'new', 'while new ones have the new';

@@ -117,7 +117,7 @@ static bool set_keepalive_min(struct conf_call *call)
 {
     struct http_core_conf *conf = call->conf;
 
-    conf->keepalive_min_set = call->scope->node != NULL;
+    conf->keepalive_min_set = true;
     return true;
 }
 
@@ -259,7 +259,7 @@ static const struct directive directives[] = {
      .apply = set_keepalive_timeout, .initial = "75s",
      .doc = "How long an idle connection stays open; 0 closes after each response."},
     {.name = "keepalive_min_timeout", .where = IN_WEB, .args = "timeout", .value = VALUE_MS,
-     .field = F(keepalive_min_timeout_ms), .initial = "0", .apply = set_keepalive_min,
+     .field = F(keepalive_min_timeout_ms), .apply = set_keepalive_min,
      .doc = "How long an idle connection is kept at least while a worker shuts down."},
     {.name = "keepalive_requests", .where = IN_WEB, .args = "number", .value = VALUE_INT,
      .field = F(keepalive_requests), .initial = "1000",
