@@ -9,6 +9,7 @@
 #include "worker/h1/h1_conn.h"
 #include "worker/http/http_block.h"
 #include "worker/http/http_core.h"
+#include "worker/http/log_phase.h"
 #include "worker/http/request_vars.h"
 #include "worker/http/rewrite.h"
 #include "worker/vars/geo.h"
@@ -27,6 +28,7 @@ const struct module *const modules[] = {
     &server_rewrite_module,
     &rewrite_module,
     &static_file_module,
+    &log_phase_module,
     &http_block_module, /* last to finish loading: it builds what others have added to */
     &h1_module,
     NULL,

@@ -5,7 +5,7 @@ my $site = Site->start(<<'CONF');
 access_log %DIR%/access.log;
     log_format short '$request_method $uri $status';
     log_format fields '$status "$http_user_agent" "$http_none" $body_bytes_sent';
-    log_format json escape=json '{"ua":"$http_user_agent","none":"$http_none"}';
+    log_format json escape=json '{"ua":"$http_user_agent","none":"$http_none","uri":"$uri"}';
     log_format none escape=none '$http_user_agent';
     log_format parts '$request_method ' '$uri '
                      'end';
@@ -30,8 +30,8 @@ sub lines ($name, $n = 1) {
     return $site->slurp($name);
 }
 
-$site->get('/combined?a=b', Referer => 'http://ref/', 'User-Agent' => 'agent "x"' . "\x01\xff");
-like lines('access.log'), qr{\A127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /combined\?a=b HTTP/1\.1" 200 2 "http://ref/" "agent \\x22x\\x22\\x01\\xFF"\n\z},
+$site->get('/combined?a=b', Referer => 'http://ref/', 'User-Agent' => 'agent "x"' . "\t\xff\\");
+like lines('access.log'), qr{\A127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /combined\?a=b HTTP/1\.1" 200 2 "http://ref/" "agent \\x22x\\x22\\x09\\xFF\\x5C"\n\z},
     'combined, with escapes';
 $site->get('/off');
 $site->get('/short');
@@ -39,8 +39,8 @@ is lines('short.log'), "GET /short 200\n", 'a format of our own';
 $site->get('/two');
 is lines('short.log', 2), "GET /short 200\nGET /two 200\n", 'two logs: the first';
 like lines('two.log'), qr/\A200 "-" "-" 2\n\z/, 'and the second; an absent value is a dash';
-$site->get('/json', 'User-Agent' => qq(a"b\\c\td\x01\xc3\xa9));
-is lines('json.log'), qq({"ua":"a\\"b\\\\c\\td\\u0001\xc3\xa9","none":""}\n), 'escape=json';
+$site->get('/json%01%0a%7f', 'User-Agent' => qq(a"b\\c\td\xc3\xa9));
+is lines('json.log'), qq({"ua":"a\\"b\\\\c\\td\xc3\xa9","none":"","uri":"/json\\u0001\\n\x7f"}\n), 'escape=json';
 $site->get('/none', 'User-Agent' => qq(a"b\\c));
 is lines('none.log'), qq(a"b\\c\n), 'escape=none';
 $site->head('/fields');

@@ -284,6 +284,20 @@ static enum h1_state step_wait(struct h1_conn *c)
     return n == CONN_AGAIN ? H1_WAIT : H1_CLOSED;
 }
 
+/* For the log: what came of a request line that is faulty or was cut off. */
+static void show_line(struct h1_conn *c)
+{
+    struct str seen = buf_str(&c->in);
+    size_t len = 0;
+
+    while (len < seen.len && seen.data[len] != '\r' && seen.data[len] != '\n')
+        len++;
+    if (c->stream->in.has_line)
+        c->stream->r.line = c->stream->in.line;
+    else if (seen.len > 0)
+        c->stream->r.line = (struct str){seen.data, len};
+}
+
 static enum h1_state head_bad(struct h1_conn *c)
 {
     struct h1_head *in = &c->stream->in;
@@ -295,6 +309,7 @@ static enum h1_state head_bad(struct h1_conn *c)
         c->stream->r.header_only = false;
         c->stream->r.log.doing = "reading client request headers";
     } else {
+        show_line(c);
         c->stream->r.version = 10;
     }
     c->stream->body_done = true;
@@ -601,6 +616,8 @@ static void give_streams_up(struct h1_conn *c)
 
     if (s == NULL)
         return;
+    if (s->r.line.data == NULL)
+        show_line(c);
     if (s->r.uri.data == NULL && s->r.out.status == 0 && s->in.bytes == 0 &&
         c->state == H1_HEAD && !c->timed_out)
         s->r.out.status = 400;
