@@ -77,9 +77,9 @@ struct directive {
                                "{ }" at its end means a block follows. [x] is optional, "..." after
                                a word means one or more, "on|off" are literal choices. */
     const char *initial;    /* config text of the default, NULL: zero. Stored when the top scope
-                               (main for FAMILY_CORE, http for FAMILY_HTTP ...) is entered; `apply` runs
-                               for it after that scope's own directives, unless one of them set it.
-                               A raw block's is "{ ... }" */
+                               (main for FAMILY_CORE, http for FAMILY_HTTP ...) is entered;
+                               `apply` runs for it after that scope's own directives, unless one
+                               of them set it. A raw block's is "{ ... }" */
     const char *doc;        /* one or two sentences */
 
     enum value_kind value;  /* stored by the loader at `field`, or VALUE_NONE with `apply` */

@@ -1,5 +1,6 @@
 /*
- * common/temp_path.h - directives that name a directory for temporary files: proxy_temp_path and kin.
+ * common/temp_path.h - directives that name a directory for temporary files: proxy_temp_path and
+ * kin.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /*
- * worker/h1/h1_conn.c - a client's HTTP/1 connection as a machine: wait, head, run, send, and again.
+ * worker/h1/h1_conn.c - a client's HTTP/1 connection as a machine: wait, head, run, send, again.
  *
  * Events and the engine only post the machine. A small request that arrives whole is read, parsed,
  * run and answered within one loop turn: one recv, one send.
@@ -27,7 +27,7 @@
 #define DRAIN_IDLE_MS 2000        /* an idle connection's last wait while a successor serves */
 #define PROXY_HEADER_MAX 4096
 
-/* Streams: recycled, for their heads are large ---------------------------------------------------- */
+/* Streams: recycled, for their heads are large ------------------------------------------------- */
 
 static struct h1_stream *spare[16];
 static uint32_t spare_count;
@@ -61,7 +61,7 @@ static void stream_give(struct h1_stream *s)
     conn_collect(s, sizeof(*s));
 }
 
-/* Beginning a request ---------------------------------------------------------------------------- */
+/* Beginning a request -------------------------------------------------------------------------- */
 
 static void limits_of(const struct http_core_conf *conf, struct h1_limits *limits)
 {
@@ -152,8 +152,8 @@ static bool is_disabled(const struct http_core_conf *conf, const struct request 
         return false;
     msie = str_search(agent, STR("MSIE "));
     if ((conf->keepalive_disable & KEEPALIVE_MSIE6) && r->method == METHOD_POST && msie >= 0 &&
-        (size_t)msie + 5 < agent.len && agent.data[msie + 5] >= '4' && agent.data[msie + 5] <= '6' &&
-        str_search(agent, STR("Opera")) < 0)
+        (size_t)msie + 5 < agent.len && agent.data[msie + 5] >= '4' &&
+        agent.data[msie + 5] <= '6' && str_search(agent, STR("Opera")) < 0)
         return true;
     return (conf->keepalive_disable & KEEPALIVE_SAFARI) &&
            str_search(agent, STR("Safari/")) >= 0 && str_search(agent, STR("Mac OS X")) >= 0 &&
@@ -229,7 +229,7 @@ static enum h1_state head_done(struct h1_conn *c)
     return H1_RUN;
 }
 
-/* The steps --------------------------------------------------------------------------------------- */
+/* The steps ------------------------------------------------------------------------------------ */
 
 static enum h1_state step_proxy(struct h1_conn *c)
 {
@@ -249,7 +249,8 @@ static enum h1_state step_proxy(struct h1_conn *c)
     case PROXY_MORE:
         return buf_room(&c->in) > 0 ? H1_PROXY : H1_CLOSED;
     case PROXY_BAD:
-        log_error(&c->conn.log, LOG_ERROR, 0, "broken header: %s while reading PROXY protocol", why);
+        log_error(&c->conn.log, LOG_ERROR, 0, "broken header: %s while reading PROXY protocol",
+                  why);
         return H1_CLOSED;
     case PROXY_DONE:
         break;
@@ -639,7 +640,7 @@ static enum h1_state step_closed(struct h1_conn *c)
     return H1_CLOSED;
 }
 
-/* The machine ------------------------------------------------------------------------------------- */
+/* The machine ---------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -774,7 +775,7 @@ static void h1_open(int fd, const struct addr *peer, const struct listen_spec *l
     post_now(&c->conn.post);
 }
 
-/* For the engine ---------------------------------------------------------------------------------- */
+/* For the engine ------------------------------------------------------------------------------- */
 
 static void respond(struct request *r)
 {

@@ -1,5 +1,5 @@
 /*
- * worker/handler/static_file.c - files below `root` or `alias`, the last handler of the content phase.
+ * worker/handler/static_file.c - files below `root` or `alias`: the content phase's last handler.
  */
 #include "worker/handler/static_file.h"
 

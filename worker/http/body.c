@@ -174,7 +174,7 @@ int64_t body_length(const struct request *r)
     return r->body->complete ? r->body->received : r->content_length;
 }
 
-/* Flowing ------------------------------------------------------------------------------------------ */
+/* Flowing -------------------------------------------------------------------------------------- */
 
 static enum pull pull_limited(struct source *source, struct chain *out, size_t max)
 {

@@ -33,7 +33,8 @@ static bool strip(struct conf_call *call, struct words *w)
     struct str text;
 
     if (conf_arg(call, 0).len == 0 || conf_arg(call, 0).data[0] != '(')
-        return conf_fail_arg(call, 0, "invalid condition \"%" STR_FMT "\"", STR_ARG(conf_arg(call, 0)));
+        return conf_fail_arg(call, 0, "invalid condition \"%" STR_FMT "\"",
+                             STR_ARG(conf_arg(call, 0)));
     if (!str_ends(conf_arg(call, last), STR(")")))
         return conf_fail_arg(call, last, "invalid condition \"%" STR_FMT "\"",
                              STR_ARG(conf_arg(call, last)));

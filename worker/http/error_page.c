@@ -16,7 +16,7 @@ struct error_page {
     struct error_page *next;
 };
 
-/* Configuration ---------------------------------------------------------------------------------- */
+/* Configuration -------------------------------------------------------------------------------- */
 
 /* "=200" or "=" before the uri. */
 static bool read_answer(struct conf_call *call, uint32_t i, int *answer)
@@ -54,18 +54,19 @@ static bool add_code(struct conf_call *call, uint32_t i, struct error_page **pag
 bool error_page_load(struct conf_call *call, struct error_page **pages)
 {
     uint32_t codes = call->count - 1;
+    struct str before = conf_arg(call, codes - 1), text = conf_arg(call, codes);
     struct template *uri;
     const char *why;
     int answer = -1;
 
-    if (codes > 0 && conf_arg(call, codes - 1).len > 0 && conf_arg(call, codes - 1).data[0] == '=') {
+    if (codes > 0 && before.len > 0 && before.data[0] == '=') {
         codes--;
         if (!read_answer(call, codes, &answer))
             return false;
     }
     if (codes == 0)
         return conf_fail(call, "invalid number of arguments in \"error_page\" directive");
-    uri = template_compile(call->pool, &call->gen->http_vars, conf_arg(call, call->count - 1), &why);
+    uri = template_compile(call->pool, &call->gen->http_vars, text, &why);
     if (uri == NULL)
         return conf_fail_arg(call, call->count - 1, "%s", why);
     for (uint32_t i = 0; i < codes; i++) {
@@ -75,7 +76,7 @@ bool error_page_load(struct conf_call *call, struct error_page **pages)
     return true;
 }
 
-/* At run time ------------------------------------------------------------------------------------ */
+/* At run time ---------------------------------------------------------------------------------- */
 
 static enum verdict go_to_page(struct request *r, const struct error_page *page)
 {

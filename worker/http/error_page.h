@@ -1,5 +1,5 @@
 /*
- * worker/http/error_page.h - what is sent in place of an error: a page of the configuration's, or ours.
+ * worker/http/error_page.h - what is sent in place of an error: a configured page, or ours.
  */
 #pragma once
 
@@ -12,8 +12,8 @@ struct error_page;
 bool error_page_load(struct conf_call *call, struct error_page **pages);
 
 /*
- * The configured page for r->out.status, if there is one and it applies. REROUTE: the engine goes on
- * at its uri or named location. ANSWERED: r->out is now a redirect to it. GO_ON: there is none.
+ * The configured page for r->out.status, if there is one and it applies. REROUTE: the engine goes
+ * on at its uri or named location. ANSWERED: r->out is now a redirect to it. GO_ON: there is none.
  */
 enum verdict error_page_apply(struct request *r);
 

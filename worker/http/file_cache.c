@@ -145,7 +145,9 @@ static void describe(struct cached_file *f, const struct stat *st)
 {
     char *p = f->etag;
 
-    f->kind = S_ISREG(st->st_mode) ? FILE_REGULAR : S_ISDIR(st->st_mode) ? FILE_DIRECTORY : FILE_OTHER;
+    f->kind = S_ISREG(st->st_mode)   ? FILE_REGULAR
+              : S_ISDIR(st->st_mode) ? FILE_DIRECTORY
+                                     : FILE_OTHER;
     f->bytes = st->st_size;
     f->mtime_s = st->st_mtim.tv_sec;
     f->mtime = st->st_mtim;
@@ -213,7 +215,7 @@ struct cached_file *file_cache_open(struct str path)
     return f;
 }
 
-/* Sending --------------------------------------------------------------------------------------- */
+/* Sending -------------------------------------------------------------------------------------- */
 
 struct file_source {
     struct source source;
@@ -232,8 +234,8 @@ static enum pull read_piece(struct file_source *s, struct chain *out, size_t max
         buf_take(&s->buf, READ_BYTES);
     n = pread(s->file->fd, s->buf.start, want, s->offset);
     if (n <= 0) {
-        log_error(&process_log, LOG_ALERT, n < 0 ? errno : 0, "pread() read only %zd of %zu from \"%s\"",
-                  n, want, s->file->path.data);
+        log_error(&process_log, LOG_ALERT, n < 0 ? errno : 0,
+                  "pread() read only %zd of %zu from \"%s\"", n, want, s->file->path.data);
         return PULL_ERROR;
     }
     chain_add(out, s->buf.start, (size_t)n);

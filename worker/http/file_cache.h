@@ -3,7 +3,8 @@
  *
  * On by default and never stale: an entry is compared with the file system by one stat in each loop
  * turn that uses it, so a file that was changed, replaced or removed is noticed at once. Contents
- * are kept only of files whose last change is old enough that a further one must change their times.
+ * are kept only of files whose last change is old enough that a further one must change their
+ * times.
  */
 #pragma once
 

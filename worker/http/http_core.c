@@ -23,7 +23,7 @@ static const struct word satisfy_words[] = {{"all", 0}, {"any", 1}, {NULL, 0}};
 static const struct word keepalive_words[] = {{"none", 0}, {"msie6", KEEPALIVE_MSIE6},
                                             {"safari", KEEPALIVE_SAFARI}, {NULL, 0}};
 
-/* The path as a template, absolute: a text that begins with a variable is taken to be so already. */
+/* The path as a template, absolute: a text that begins with a variable is taken to be so. */
 static struct template *compile_path(struct conf_call *call)
 {
     struct str text = conf_arg(call, 0);
@@ -217,7 +217,8 @@ static const struct directive directives[] = {
      .doc = "Send files with sendfile(2)."},
     {.name = "sendfile_max_chunk", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,
      .field = F(sendfile_max_chunk), .initial = "2m",
-     .doc = "Most that one sendfile call may send, so that one fast client does not hold a worker."},
+     .doc = "Most that one sendfile call may send, so that one fast client does not hold a "
+            "worker."},
     {.name = "if_modified_since", .where = IN_WEB, .args = "off|exact|before",
      .value = VALUE_ENUM, .words = modified_words, .field = F(if_modified_since),
      .initial = "exact",

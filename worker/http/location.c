@@ -1,8 +1,8 @@
 /*
  * worker/http/location.c - location blocks, and finding the one for a uri.
  *
- * Prefix and exact locations of one level live in a compressed tree: each node has the piece of path
- * that leads to it, and its children are told apart by their first byte. A walk keeps the last
+ * Prefix and exact locations of one level live in a compressed tree: each node has the piece of
+ * path that leads to it, and its children are told apart by their first byte. A walk keeps the last
  * prefix location it passed.
  */
 #include "worker/http/location.h"
@@ -123,7 +123,7 @@ struct location *location_add(struct conf_call *call, struct location_set **set,
     return location;
 }
 
-/* Building the tree ------------------------------------------------------------------------------ */
+/* Building the tree ---------------------------------------------------------------------------- */
 
 static struct node *new_node(struct pool *pool, struct str label)
 {
@@ -248,7 +248,7 @@ bool location_set_build(struct generation *gen, struct location_set *set)
     return good;
 }
 
-/* Looking up --------------------------------------------------------------------------------------- */
+/* Looking up ----------------------------------------------------------------------------------- */
 
 struct walk {
     struct location *exact;   /* name is the whole uri, and it is an exact one */

@@ -35,7 +35,7 @@ struct location {
     const struct conf_node *node;
 };
 
-/* Config time: adds one to a set (creating it); false after conf_fail for duplicates and the like. */
+/* Config time: adds one to a set (creating it); NULL after a fault: a duplicate and the like. */
 struct location *location_add(struct conf_call *call, struct location_set **set,
                               struct location *parent, struct http_server *server);
 

@@ -42,7 +42,8 @@ static struct str lower(struct pool *pool, struct str text)
 }
 
 /* One line of the block: type ext ext ... */
-static bool load_line(struct conf_call *call, struct mime_table *table, const struct conf_node *line)
+static bool load_line(struct conf_call *call, struct mime_table *table,
+                      const struct conf_node *line)
 {
     struct str *type = keep(call->pool, line->words[0].text);
 

@@ -2,8 +2,8 @@
  * worker/http/phase.h - the engine that takes a request through its phases, for real or dry.
  *
  * Order of handlers within a phase is the order of modules[]. The engine is a machine driven by
- * request->post. Its I/O goes through struct phase_ops, its decisions to an optional recorder: a dry
- * run uses other ops and a recorder, and the same code.
+ * request->post. Its I/O goes through struct phase_ops, its decisions to an optional recorder: a
+ * dry run uses other ops and a recorder, and the same code.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 
 /* Whatever the engine and handlers do to the world outside the request. */
 struct phase_ops {
-    bool dry;       /* nothing may be sent, no zone written: limits only peek, the origin is assumed */
+    bool dry;       /* nothing may be sent, no zone written: limits peek, the origin is assumed */
     void (*respond)(struct request *r); /* hand the finished response over */
     void (*log)(struct request *r);     /* run the log phase */
 };

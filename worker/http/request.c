@@ -133,7 +133,8 @@ void request_abort(struct request *r)
 
 void request_enter(struct request *r, struct location *location)
 {
-    const struct core_conf *before = r->scope.conf == NULL ? NULL : r->scope.conf[core_module_index];
+    void **outer = r->scope.conf;
+    const struct core_conf *before = outer == NULL ? NULL : outer[core_module_index];
     const struct core_conf *core;
 
     r->location = location;

@@ -32,7 +32,7 @@ struct response {
     uint16_t status;
     bool no_default_type;       /* send no Content-Type when `type` is empty */
     bool accept_ranges;         /* the body is a representation that ranges may cut */
-    bool keep_head;             /* the head came from an origin: its Date, Server are kept in fields */
+    bool keep_head;             /* the head is an origin's: its Date, Server are kept in fields */
     bool is_error_page;         /* the body is ours, for an error status */
     bool intercepted;           /* error_page was applied already */
     bool has_last_modified;
@@ -123,8 +123,8 @@ struct request {
     size_t (*describe_upstream)(const struct request *r, char *out, size_t room); /* for the log */
     struct upstream_summary *upstreams; /* tries so far, newest last, for $upstream_... */
     void *wire_data;            /* the protocol's own: struct h1_conn *, ... */
-    void (*client_gone)(struct request *r, void *arg); /* called once when the client hangs up before
-                                   the answer; NULL: nobody minds */
+    void (*client_gone)(struct request *r, void *arg); /* called once when the client hangs up
+                                   before the answer; NULL: nobody minds */
     void *client_gone_arg;
     bool client_left;           /* log as 499 */
     void (*sub_done)(struct request *sub, void *arg); /* a subrequest's answer is there */
@@ -191,8 +191,8 @@ static inline struct pool *request_pool(const struct request *r)
 void request_add_field(struct request *r, struct str name, struct str value, enum field_id id);
 
 /* A subrequest for `uri`: inherits fields, server and variables' table; its own response. It runs
-   posted; when its head is ready `done` is called (in the main request's driver's turn), after which
-   sub->out may be read and its body pulled. NULL when there are too many (50 in all). */
+   posted; when its head is ready `done` is called (in the main request's driver's turn), after
+   which sub->out may be read and its body pulled. NULL when there are too many (50 in all). */
 struct request *request_sub(struct request *r, struct str uri, struct str args, bool header_only,
                             void (*done)(struct request *sub, void *arg), void *arg);
 /* The parent is finished with it: log (if log_subrequest), close the body, free. */

@@ -117,10 +117,10 @@ static struct str sent_special(struct request *r, struct str name)
     char *text;
 
     if (str_eq(name, STR("content_type")))
-        return o->type.len == 0     ? STR_NONE
-               : o->charset.len > 0 ? pool_printf(request_pool(r), "%" STR_FMT "; charset=%" STR_FMT,
-                                                  STR_ARG(o->type), STR_ARG(o->charset))
-                                    : o->type;
+        return o->type.len == 0      ? STR_NONE
+               : o->charset.len == 0 ? o->type
+                                     : pool_printf(request_pool(r), "%" STR_FMT "; charset=%"
+                                                   STR_FMT, STR_ARG(o->type), STR_ARG(o->charset));
     if (str_eq(name, STR("content_length")) && o->length >= 0)
         return pool_printf(request_pool(r), "%lld", (long long)o->length);
     if (str_eq(name, STR("location")) && o->location.len > 0)
@@ -155,7 +155,8 @@ static void get_sent_trailer(struct scope *scope, struct var_value *out, uintptr
     if (r->out.trailers == NULL)
         var_missing(out);
     else
-        found_or_missing(out, find_joined(r, r->out.trailers, behind_prefix(data, "sent_trailer_")));
+        found_or_missing(out, find_joined(r, r->out.trailers,
+                                          behind_prefix(data, "sent_trailer_")));
 }
 
 static void get_arg(struct scope *scope, struct var_value *out, uintptr_t data)

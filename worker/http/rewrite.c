@@ -40,7 +40,7 @@ struct rewrite_conf {
     bool warn_uninitialized;
 };
 
-/* Configuration ---------------------------------------------------------------------------------- */
+/* Configuration -------------------------------------------------------------------------------- */
 
 static struct rewrite_step *add_step(struct conf_call *call, enum step_kind kind)
 {
@@ -215,7 +215,7 @@ static const struct directive directives[] = {
      .doc = "Warn of variables that are read before they are set."},
 };
 
-/* At run time ------------------------------------------------------------------------------------ */
+/* At run time ---------------------------------------------------------------------------------- */
 
 /* GO_ON: the next step. Others end the program. */
 static enum verdict run_steps(struct request *r, const struct rewrite_step *steps, bool *stopped);
@@ -304,8 +304,8 @@ static enum verdict run_rewrite(struct request *r, const struct rewrite_step *st
     path = step->external ? eval_coded(r, step->text) : scope_eval(&r->scope, step->text);
     args = merge_args(r, step);
     if (conf->log)
-        log_error(&r->log, LOG_NOTICE, 0, "rewritten data: \"%" STR_FMT "\", args: \"%" STR_FMT "\"",
-                  STR_ARG(path), STR_ARG(args));
+        log_error(&r->log, LOG_NOTICE, 0, "rewritten data: \"%" STR_FMT "\", args: \"%" STR_FMT
+                  "\"", STR_ARG(path), STR_ARG(args));
     record(r, "rewrite", "\"%" STR_FMT "\" to \"%" STR_FMT "\"", STR_ARG(r->uri), STR_ARG(path));
     if (step->external)
         return redirect(r, step, path, args);

@@ -1,6 +1,6 @@
 /*
- * worker/net/scope_regex.h - regexes of a configuration whose captures a scope can read: $1 to $9, and
- * variables named after groups.
+ * worker/net/scope_regex.h - regexes of a configuration whose captures a scope can read: $1 to $9,
+ * and variables named after groups.
  */
 #pragma once
 
