@@ -11,6 +11,8 @@ struct default_paths {
     const char *access_log;
     const char *pid;
     const char *lock;
+    const char *temp;       /* what default names of temporary directories are below, with a '/' at
+                               its end; NULL: the prefix */
 };
 
 extern struct default_paths default_paths;

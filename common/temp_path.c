@@ -4,6 +4,7 @@
 #include "common/temp_path.h"
 
 #include "common/conf_value.h"
+#include "common/default_paths.h"
 #include "common/generation.h"
 
 static bool read_levels(struct conf_call *call, struct temp_path *path)
@@ -24,11 +25,26 @@ static bool same_levels(const struct temp_path *a, const struct temp_path *b)
     return memcmp(a->levels, b->levels, sizeof(a->levels)) == 0;
 }
 
+/* The loader reads defaults from texts that it names so. */
+static bool is_default(const struct conf_call *call)
+{
+    return str_starts(call->node->file->path, STR("default of "));
+}
+
+static struct str full_path(struct conf_call *call)
+{
+    struct str text = conf_arg(call, 0);
+
+    if (is_default(call) && default_paths.temp != NULL)
+        return pool_printf(call->pool, "%s%" STR_FMT, default_paths.temp, STR_ARG(text));
+    return generation_path(call->gen, text);
+}
+
 struct temp_path *temp_path_load(struct conf_call *call)
 {
     struct temp_path *path = pool_zalloc(call->pool, sizeof(*path));
 
-    path->path = generation_path(call->gen, conf_arg(call, 0));
+    path->path = full_path(call);
     path->node = call->node;
     if (!read_levels(call, path))
         return NULL;

@@ -159,9 +159,12 @@ static void log_stillbirth(const struct child_proc *c)
                   (int)c->pid);
 }
 
-static bool lived_shortly(const struct child_proc *c)
+/* One that served and was killed from outside did not die of itself. */
+static bool died_at_once(const struct child_proc *c)
 {
-    return clock_mono_ms - c->born_ms < QUICK_MS;
+    bool killed = c->ready && WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGKILL;
+
+    return clock_mono_ms - c->born_ms < QUICK_MS && !killed;
 }
 
 /* What follows a death that nobody asked for. */
@@ -180,7 +183,7 @@ static int after_death(struct child_proc *c)
                   (int)c->pid, EXIT_FATAL);
         c->quick_deaths = MAX(c->quick_deaths, QUICK_ALLOWED);
     }
-    c->quick_deaths = lived_shortly(c) ? c->quick_deaths + 1 : 0;
+    c->quick_deaths = died_at_once(c) ? c->quick_deaths + 1 : 0;
     return c->quick_deaths > QUICK_ALLOWED ? RESTING : SPAWN;
 }
 

@@ -59,6 +59,24 @@ static const struct identity *whose_conf(const struct options *o)
     return access(identity_nginx.conf_path, F_OK) == 0 ? &identity_nginx : NULL;
 }
 
+/* Where workers may write: of the system for root, else of the user. With a prefix of its own a
+   server keeps to that. */
+static const char *temp_directory(const struct options *o, const struct identity *self)
+{
+    static char path[PATH_MAX];
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+    if (o->prefix != NULL)
+        return NULL;
+    if (privilege_is_root())
+        return self->temp;
+    if (cache != NULL && cache[0] == '/')
+        snprintf(path, sizeof(path), "%s/weir/", cache);
+    else if (home != NULL && home[0] == '/')
+        snprintf(path, sizeof(path), "%s/.cache/weir/", home);
+    return path[0] != '\0' ? path : NULL;
+}
+
 static void set_default_paths(const struct options *o, const struct identity *self,
                               const char *prefix)
 {
@@ -66,6 +84,7 @@ static void set_default_paths(const struct options *o, const struct identity *se
     default_paths.access_log = self->access_log;
     default_paths.pid = self->pid_path;
     default_paths.lock = self->lock_path;
+    default_paths.temp = temp_directory(o, self);
     if (o->error_log != NULL)
         default_paths.error_log = strcmp(o->error_log, "stderr") == 0
                                       ? "stderr"

@@ -23,6 +23,7 @@ const struct identity identity_weir = {
     .access_log = "/var/log/weir/access.log",
     .pid_path = "/run/weir.pid",
     .lock_path = "/run/lock/weir.lock",
+    .temp = "/var/lib/weir/",
 };
 
 const struct identity identity_nginx = {
@@ -34,6 +35,7 @@ const struct identity identity_nginx = {
     .access_log = "/var/log/nginx/access.log",
     .pid_path = "/run/nginx.pid",
     .lock_path = "/run/lock/nginx.lock",
+    .temp = "/var/cache/nginx/",
 };
 
 /* nginx's modules by the name that its configure script takes, as `--without-NAME_module` ... */

@@ -17,6 +17,7 @@ struct identity {
     const char *access_log;
     const char *pid_path;
     const char *lock_path;
+    const char *temp;          /* temporary files of workers; ends in '/' */
 };
 
 extern const struct identity identity_weir;
