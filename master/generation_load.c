@@ -59,32 +59,41 @@ static const struct identity *whose_conf(const struct options *o)
     return access(identity_nginx.conf_path, F_OK) == 0 ? &identity_nginx : NULL;
 }
 
-/* Where workers may write: of the system for root, else of the user. With a prefix of its own a
-   server keeps to that. */
-static const char *temp_directory(const struct options *o, const struct identity *self)
+/* The directory of somebody who is not root, who can write nowhere else; empty for root. */
+static const char *own_directory(const struct identity *self)
 {
     static char path[PATH_MAX];
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 
-    if (o->prefix != NULL)
-        return NULL;
-    if (privilege_is_root())
-        return self->temp;
-    if (cache != NULL && cache[0] == '/')
-        snprintf(path, sizeof(path), "%s/weir/", cache);
+    if (privilege_is_root() || self != &identity_weir)
+        return "";
+    if (state != NULL && state[0] == '/')
+        snprintf(path, sizeof(path), "%s/weir/", state);
     else if (home != NULL && home[0] == '/')
-        snprintf(path, sizeof(path), "%s/.cache/weir/", home);
-    return path[0] != '\0' ? path : NULL;
+        snprintf(path, sizeof(path), "%s/.local/state/weir/", home);
+    return path;
+}
+
+static const char *below(const char *directory, const char *path)
+{
+    char *joined = NULL;
+
+    if (directory[0] == '\0')
+        return path;
+    return asprintf(&joined, "%s%s", directory, strrchr(path, '/') + 1) < 0 ? path : joined;
 }
 
 static void set_default_paths(const struct options *o, const struct identity *self,
                               const char *prefix)
 {
-    default_paths.error_log = self->error_log;
-    default_paths.access_log = self->access_log;
-    default_paths.pid = self->pid_path;
-    default_paths.lock = self->lock_path;
-    default_paths.temp = temp_directory(o, self);
+    const char *own = own_directory(self);
+
+    default_paths.error_log = below(own, self->error_log);
+    default_paths.access_log = below(own, self->access_log);
+    default_paths.pid = below(own, self->pid_path);
+    default_paths.lock = below(own, self->lock_path);
+    /* With a prefix of its own a server keeps to that. */
+    default_paths.temp = o->prefix != NULL ? NULL : own[0] != '\0' ? own : self->temp;
     if (o->error_log != NULL)
         default_paths.error_log = strcmp(o->error_log, "stderr") == 0
                                       ? "stderr"

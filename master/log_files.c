@@ -9,14 +9,25 @@
 #include <unistd.h>
 
 #include "common/core_conf.h"
+#include "common/default_paths.h"
+#include "common/dir.h"
 #include "common/generation.h"
 #include "common/log.h"
 #include "master/privilege.h"
 
+/* Nobody was asked where these should be: their directory may not be there yet. */
+static void make_default_directory(const char *path)
+{
+    if (strcmp(path, default_paths.error_log) == 0 || strcmp(path, default_paths.access_log) == 0)
+        dir_make_above(path, 0755);
+}
+
 static int open_file(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    int fd;
 
+    make_default_directory(path);
+    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
     if (fd < 0)
         log_error(&process_log, LOG_EMERG, errno, "open() \"%s\" failed", path);
     return fd;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/default_paths.h"
+#include "common/dir.h"
 #include "common/log.h"
 #include "master/privilege.h"
 
@@ -69,6 +71,8 @@ bool pidfile_write(const char *path)
         return false;
     }
     privilege_raise(PRIVILEGE_FILES);
+    if (strcmp(path, default_paths.pid) == 0)
+        dir_make_above(path, 0755); /* nobody was asked where it should be */
     written = write_all(aside, path, text, (size_t)len);
     if (written && rename(aside, path) != 0) {
         log_error(&process_log, LOG_EMERG, errno, "rename() \"%s\" to \"%s\" failed", aside, path);
