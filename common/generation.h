@@ -50,6 +50,7 @@ struct generation {
     struct var_table stream_vars;
     void *http;                  /* struct http_conf *, NULL without an http block */
     void *stream;
+    void *upstreams;             /* struct upstream_set *, NULL when nothing is proxied */
     struct load_state *load;     /* only while loading */
     uint32_t slots;              /* workers */
 };

@@ -23,6 +23,7 @@
 #define IDLE_LIMIT 1024  /* kept of each size */
 
 struct conn_stats conn_stats;
+bool conn_draining;
 
 static struct conn *all;         /* newest first */
 static struct conn *walk_next;   /* the next one conn_drain_all will visit */
@@ -204,6 +205,7 @@ void conn_drain_all(bool successor)
 {
     struct conn *c;
 
+    conn_draining = true;
     for (c = all; c != NULL; c = walk_next) {
         walk_next = c->next;
         if (c->owner->on_drain != NULL)

@@ -126,6 +126,8 @@ extern struct conn_stats conn_stats;
 
 /* Calls owner->on_drain of each open connection. It may close any of them. */
 void conn_drain_all(bool successor);
+/* Set by that: nothing idle is worth keeping any more. */
+extern bool conn_draining;
 /* Shuts every open connection down in both directions: their machines meet the end of the stream,
    or an error, and finish in their own way. */
 void conn_cut_all(void);

@@ -1,0 +1,314 @@
+/*
+ * worker/upstream/dial.c - the machine that gets a request to an origin.
+ *
+ * A single peer without max_conns is chosen without a lock, and an idle connection to it is ready
+ * within the same call: that is the ordinary case.
+ */
+#include "worker/upstream/dial.h"
+
+#include <errno.h>
+
+#include "common/booking.h"
+#include "common/clock.h"
+#include "common/sock.h"
+#include "worker/upstream/balancer.h"
+#include "worker/upstream/keepalive.h"
+
+/* Tries ---------------------------------------------------------------------------------------- */
+
+static void mark_tried(struct dial *d, const struct peer *peer)
+{
+    uint32_t place = (uint32_t)(peer - d->group->peers);
+    uint32_t count = d->group->primaries + d->group->backups;
+
+    if (place < 64) {
+        d->tried[0] |= UINT64_C(1) << place;
+        return;
+    }
+    if (d->tried_more == NULL)
+        d->tried_more = pool_zalloc(d->pool, (count / 64 + 1) * sizeof(uint64_t));
+    d->tried_more[place / 64] |= UINT64_C(1) << (place % 64);
+}
+
+static void begin_try(struct dial *d, struct str addr)
+{
+    struct dial_try *try = pool_zalloc(d->pool, sizeof(*try)), **end = &d->tries;
+
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = d->try = try;
+    try->addr = addr;
+    try->started_ms = clock_mono_ms;
+    try->connected_ms = try->head_ms = try->ended_ms = -1;
+}
+
+static void end_try(struct dial *d, enum dial_fault fault)
+{
+    if (d->try == NULL || d->try->ended_ms >= 0)
+        return;
+    d->try->ended_ms = clock_mono_ms;
+    d->try->fault = (uint8_t)fault;
+    if (d->exchange != NULL)
+        d->try->bytes_sent += (int64_t)d->exchange->conn.sent;
+}
+
+static void book(struct dial *d, enum peer_result result)
+{
+    if (!d->chosen)
+        return;
+    d->chosen = false;
+    peer_result(d->peer, result, d->booking, d->log);
+    d->booking = NULL;
+}
+
+static void drop_exchange(struct dial *d)
+{
+    if (d->exchange != NULL)
+        exchange_close(d->exchange);
+    d->exchange = NULL;
+}
+
+bool dial_may_retry(const struct dial *d, enum dial_fault fault)
+{
+    int64_t limit_ms = d->options->next_timeout_ms;
+
+    return d->tries_left > 0 && (fault & ~d->options->retry) == 0 &&
+           (limit_ms == 0 || clock_mono_ms - d->started_ms < limit_ms);
+}
+
+/* The try is over before there was a connection. */
+static enum dial_state failed(struct dial *d, enum dial_fault fault)
+{
+    end_try(d, fault);
+    drop_exchange(d);
+    book(d, PEER_FAILED);
+    d->fault = fault;
+    return dial_may_retry(d, fault) ? DIAL_PICK : DIAL_FAIL;
+}
+
+/* Steps ---------------------------------------------------------------------------------------- */
+
+static const struct peer *choose(struct dial *d)
+{
+    const struct upstream_group *g = d->group;
+    int64_t now_s = clock_mono_ms / 1000;
+    const struct peer *peer;
+
+    if (g->single && !g->counted)
+        return g->peers[0].server->down || dial_was_tried(d, 0) ? NULL : &g->peers[0];
+    peer_lock(g);
+    peer = d->fresh ? d->peer : g->balancer->pick(d);
+    if (peer != NULL)
+        peer_chosen(peer, now_s, &d->booking);
+    peer_unlock(g);
+    d->chosen = peer != NULL;
+    return peer;
+}
+
+static enum dial_state no_peer(struct dial *d)
+{
+    begin_try(d, d->group->name);
+    d->peer = NULL;
+    if (d->on_try != NULL)
+        d->on_try(d);
+    log_error(d->log, LOG_ERROR, 0, "no live upstreams");
+    d->fault = DIAL_NO_PEER;
+    end_try(d, DIAL_NO_PEER);
+    return DIAL_FAIL;
+}
+
+static void connected(struct dial *d)
+{
+    d->try->connected_ms = clock_mono_ms;
+    d->exchange->conn.sent = 0;
+}
+
+static enum dial_state pick_peer(struct dial *d)
+{
+    const struct peer *peer = choose(d);
+    bool fresh = d->fresh;
+
+    if (peer == NULL)
+        return no_peer(d);
+    d->fresh = false;
+    d->peer = peer;
+    if (d->tries_left > 0)
+        d->tries_left--;
+    mark_tried(d, peer);
+    begin_try(d, peer->name);
+    if (d->on_try != NULL)
+        d->on_try(d);
+    d->exchange = NULL;
+    if (d->options->keepalive && !fresh)
+        d->exchange = keepalive_take(peer, d->options->exchange.place);
+    d->reused = d->exchange != NULL;
+    if (!d->reused)
+        return DIAL_CONNECT;
+    exchange_use(d->exchange, d->done, d->log);
+    connected(d);
+    return DIAL_READY;
+}
+
+static enum dial_state start_connect(struct dial *d)
+{
+    switch (exchange_open(&d->exchange, d->peer, &d->options->exchange, &d->post, d->log)) {
+    case RC_OK:
+        connected(d);
+        return DIAL_READY;
+    case RC_AGAIN:
+        timer_set(&d->exchange->conn.timer, d->options->exchange.connect_timeout_ms);
+        return DIAL_CONNECT;
+    case RC_ERROR:
+        break;
+    }
+    return failed(d, DIAL_ERROR);
+}
+
+static enum dial_state connect_peer(struct dial *d)
+{
+    const struct event *ev;
+    int err;
+
+    if (d->exchange == NULL)
+        return start_connect(d);
+    ev = &d->exchange->conn.ev;
+    if (d->exchange->timed_out) {
+        log_error(d->log, LOG_ERROR, ETIMEDOUT, "upstream timed out");
+        return failed(d, DIAL_TIMEOUT);
+    }
+    if (!ev->writable && !ev->failed && !ev->hangup)
+        return DIAL_CONNECT;
+    err = sock_error(ev->fd);
+    if (err != 0) {
+        log_error(d->log, LOG_ERROR, err, "connect() failed");
+        return failed(d, DIAL_ERROR);
+    }
+    connected(d);
+    return DIAL_READY;
+}
+
+static enum dial_state rest(struct dial *d)
+{
+    return d->state;
+}
+
+/* Where TLS to the origin will stand: between CONNECT and READY. */
+static const struct {
+    const char *name;
+    enum dial_state (*step)(struct dial *d);
+    uint32_t leads_to;
+} steps[DIAL_STATES] = {
+    [DIAL_IDLE]    = {"idle", rest, BIT(DIAL_PICK)},
+    [DIAL_PICK]    = {"pick", pick_peer, BIT(DIAL_CONNECT) | BIT(DIAL_READY) | BIT(DIAL_FAIL)},
+    [DIAL_CONNECT] = {"connect", connect_peer,
+                      BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_FAIL)},
+    [DIAL_READY]   = {"ready", rest, BIT(DIAL_PICK) | BIT(DIAL_IDLE)},
+    [DIAL_FAIL]    = {"fail", rest, BIT(DIAL_IDLE) | BIT(DIAL_PICK)},
+};
+
+static void enter(struct dial *d, enum dial_state next)
+{
+    must(steps[d->state].leads_to & BIT(next));
+    log_debug(d->log, "dial: %s -> %s", steps[d->state].name, steps[next].name);
+    d->state = next;
+    if (next == DIAL_READY)
+        d->exchange->user = d->done;
+}
+
+static void run(struct dial *d)
+{
+    enum dial_state next;
+
+    must(!d->running);
+    d->running = true;
+    while ((next = steps[d->state].step(d)) != d->state)
+        enter(d, next);
+    d->running = false;
+}
+
+static void on_post(struct post *post)
+{
+    struct dial *d = CONTAINER(post, struct dial, post);
+
+    run(d);
+    if (d->state == DIAL_READY || d->state == DIAL_FAIL)
+        post_now(d->done);
+}
+
+/* For the owner -------------------------------------------------------------------------------- */
+
+void dial_init(struct dial *d)
+{
+    d->post.run = on_post;
+    d->state = DIAL_IDLE;
+}
+
+static void go(struct dial *d)
+{
+    enter(d, DIAL_PICK);
+    run(d);
+}
+
+void dial_start(struct dial *d)
+{
+    int64_t tries = d->group->tries;
+
+    d->started_ms = clock_mono_ms;
+    d->tries_left = (uint32_t)(d->options->tries > 0 ? MIN(d->options->tries, tries) : tries);
+    go(d);
+}
+
+void dial_next(struct dial *d, enum dial_fault fault, bool counts)
+{
+    must(d->state == DIAL_READY);
+    end_try(d, fault);
+    drop_exchange(d);
+    book(d, counts ? PEER_FAILED : PEER_UNJUDGED);
+    go(d);
+}
+
+void dial_again(struct dial *d)
+{
+    uint32_t place = (uint32_t)(d->peer - d->group->peers);
+
+    must(d->state == DIAL_READY);
+    end_try(d, DIAL_ERROR);
+    drop_exchange(d);
+    book(d, PEER_UNJUDGED);
+    if (place < 64)
+        d->tried[0] &= ~(UINT64_C(1) << place);
+    d->fresh = true;
+    d->tries_left++;
+    go(d);
+}
+
+struct exchange *dial_take_exchange(struct dial *d, enum peer_result result)
+{
+    struct exchange *x = d->exchange;
+
+    must(d->state == DIAL_READY);
+    end_try(d, result == PEER_FAILED ? DIAL_ERROR : DIAL_NO_FAULT);
+    d->exchange = NULL;
+    book(d, result);
+    enter(d, DIAL_IDLE);
+    return x;
+}
+
+void dial_end(struct dial *d, enum peer_result result, bool keep)
+{
+    struct exchange *x = dial_take_exchange(d, result);
+
+    if (keep)
+        keepalive_put(x);
+    else
+        exchange_close(x);
+}
+
+void dial_cancel(struct dial *d)
+{
+    post_cancel(&d->post);
+    end_try(d, DIAL_NO_FAULT);
+    drop_exchange(d);
+    book(d, PEER_UNJUDGED);
+    d->state = DIAL_IDLE;
+}

@@ -1,0 +1,112 @@
+/*
+ * worker/upstream/dial.h - the way to an origin: picks a peer, connects or reuses, books how it
+ * went, tries the next.
+ *
+ *     d->group, options, log, pool, done are set; dial_start(d);
+ *     d->state is DIAL_READY, DIAL_FAIL, or neither yet: then `done` is posted when it is
+ *     ... talk over d->exchange ...
+ *     dial_end(d, PEER_GOOD, true)    it went well, keep the connection
+ *     dial_next(d, DIAL_TIMEOUT)      it did not: as dial_start, with another peer
+ *
+ * The owner decides whether a try that got as far as an exchange may be repeated; dial repeats by
+ * itself only those that never got a connection, as `retry` allows.
+ */
+#pragma once
+
+#include "worker/upstream/exchange.h"
+#include "worker/upstream/peer.h"
+
+enum dial_state {
+    DIAL_IDLE,
+    DIAL_PICK,    /* choose a peer, take an idle connection or begin a new one */
+    DIAL_CONNECT, /* a connection is on its way */
+    DIAL_READY,   /* d->exchange is the owner's */
+    DIAL_FAIL,    /* d->fault says why; there is no exchange */
+    DIAL_STATES
+};
+
+/* Why a try ended badly. Bits, as sets of them are configured. */
+enum dial_fault {
+    DIAL_NO_FAULT = 0,
+    DIAL_ERROR    = 1, /* refused, reset, closed early */
+    DIAL_TIMEOUT  = 2,
+    DIAL_NO_PEER  = 4, /* no peer may be tried */
+};
+
+/* One try, for logs and variables. Times in ms since the epoch of clock_mono_ms; -1: never. */
+struct dial_try {
+    struct dial_try *next;
+    struct str addr;              /* empty: a mark between two groups of tries */
+    int64_t started_ms, connected_ms, head_ms, ended_ms;
+    int64_t bytes_sent, bytes_received, body_bytes;
+    uint16_t status;              /* of the answer; 0: none */
+    uint8_t fault;                /* enum dial_fault */
+};
+
+struct dial_options {
+    struct exchange_options exchange;
+    int64_t tries;                /* at most; 0: one for each peer */
+    int64_t next_timeout_ms;      /* no further try after that; 0: any time */
+    uint32_t retry;               /* enum dial_fault bits after which the next peer is tried */
+    bool keepalive;               /* may use idle connections */
+};
+
+struct dial {
+    /* The owner's. */
+    const struct upstream_group *group;
+    const struct dial_options *options;
+    struct log *log;
+    struct pool *pool;            /* for records of tries */
+    struct post *done;
+    void (*on_try)(struct dial *d); /* a peer was chosen: d->peer; may be NULL */
+
+    /* The outcome. */
+    enum dial_state state;
+    enum dial_fault fault;
+    const struct peer *peer;      /* of the current or last try */
+    struct exchange *exchange;
+    bool reused;                  /* the exchange was an idle one */
+    struct dial_try *tries, *try; /* all of them in order; the last */
+
+    /* Its own. */
+    bool running, fresh;          /* fresh: no idle connections this time, and the same peer */
+    bool chosen;                  /* peer_chosen is owed a peer_result */
+    uint32_t tries_left;
+    int64_t started_ms;
+    struct booking *booking;
+    uint64_t tried[1];            /* by place in the group, first 64; the rest in the pool */
+    uint64_t *tried_more;
+    struct post post;
+};
+
+/* Prepares all that is not the owner's; a dial is zeroed memory before. */
+void dial_init(struct dial *d);
+
+void dial_start(struct dial *d);
+
+/* Whether another peer may be tried after such a fault: by number of tries and time. */
+bool dial_may_retry(const struct dial *d, enum dial_fault fault);
+
+/* In DIAL_READY: this try failed, the exchange is closed and the failure booked; then the next
+   peer. `counts`: it is the peer's failure. */
+void dial_next(struct dial *d, enum dial_fault fault, bool counts);
+
+/* In DIAL_READY: the idle connection turned out to be dead; a new one to the same peer. */
+void dial_again(struct dial *d);
+
+/* In DIAL_READY: the owner is done. The exchange is kept for others, or closed. */
+void dial_end(struct dial *d, enum peer_result result, bool keep);
+
+/* In DIAL_READY: the exchange is the owner's for good. */
+struct exchange *dial_take_exchange(struct dial *d, enum peer_result result);
+
+/* In any state: gives up, nothing is held against the peer. */
+void dial_cancel(struct dial *d);
+
+/* For balancers: was the peer at this place of the group tried? */
+static inline bool dial_was_tried(const struct dial *d, uint32_t place)
+{
+    if (place < 64)
+        return (d->tried[0] >> place & 1) != 0;
+    return d->tried_more != NULL && (d->tried_more[place / 64] >> (place % 64) & 1) != 0;
+}

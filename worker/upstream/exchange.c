@@ -1,0 +1,147 @@
+/*
+ * worker/upstream/exchange.c - connections to origins.
+ */
+#include "worker/upstream/exchange.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/sock.h"
+#include "worker/upstream/keepalive.h"
+
+/* Events --------------------------------------------------------------------------------------- */
+
+static void tell(struct exchange *x)
+{
+    post_now(x->user != NULL ? x->user : &x->conn.post);
+}
+
+static void on_event(struct event *ev)
+{
+    tell(CONTAINER(ev, struct exchange, conn.ev));
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct exchange *x = CONTAINER(timer, struct exchange, conn.timer);
+
+    x->timed_out = true;
+    tell(x);
+}
+
+static void on_drain(struct conn *c, bool successor)
+{
+    struct exchange *x = CONTAINER(c, struct exchange, conn);
+
+    if (x->user == NULL)
+        post_now(&c->post);
+}
+
+static const struct conn_owner owner = {.name = "upstream", .on_drain = on_drain};
+
+/* Opening -------------------------------------------------------------------------------------- */
+
+static bool prepare_socket(int fd, const struct peer *peer, const struct exchange_options *o,
+                           struct log *log)
+{
+    if (o->socket_keepalive)
+        sock_set(fd, SOCK_KEEPALIVE, 1, log);
+    if (o->rcvbuf > 0)
+        sock_set(fd, SOCK_RCVBUF, (int)o->rcvbuf, log);
+    if (o->sndbuf > 0)
+        sock_set(fd, SOCK_SNDBUF, (int)o->sndbuf, log);
+    if (o->bind == NULL || peer->addr.sa.sa_family == AF_UNIX)
+        return true;
+    sock_set(fd, SOCK_BIND_NO_PORT, 1, log);
+    if (bind(fd, &o->bind->sa, o->bind->len) == 0)
+        return true;
+    log_error(log, LOG_CRIT, errno, "bind() failed");
+    return false;
+}
+
+static int open_socket(const struct peer *peer, const struct exchange_options *o, struct log *log)
+{
+    int fd = socket(peer->addr.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        log_error(log, LOG_ALERT, errno, "socket() failed");
+        return -1;
+    }
+    if (prepare_socket(fd, peer, o, log))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static enum log_level connect_level(int err)
+{
+    switch (err) {
+    case ECONNREFUSED:
+    case EAGAIN: /* a unix socket whose queue is full */
+    case ECONNRESET:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+        return LOG_ERROR;
+    default:
+        return LOG_CRIT;
+    }
+}
+
+static enum rc start_connect(int fd, const struct peer *peer, struct log *log)
+{
+    if (connect(fd, &peer->addr.sa, peer->addr.len) == 0)
+        return RC_OK;
+    if (errno == EINPROGRESS)
+        return RC_AGAIN;
+    log_error(log, connect_level(errno), errno, "connect() to %" STR_FMT " failed",
+              STR_ARG(peer->name));
+    return RC_ERROR;
+}
+
+enum rc exchange_open(struct exchange **out, const struct peer *peer,
+                      const struct exchange_options *options, struct post *user, struct log *log)
+{
+    int fd = open_socket(peer, options, log);
+    struct exchange *x;
+    enum rc rc;
+
+    *out = NULL;
+    if (fd < 0)
+        return RC_ERROR;
+    x = conn_alloc(sizeof(*x));
+    conn_set_peer(&x->conn, &peer->addr);
+    rc = start_connect(fd, peer, log);
+    if (rc == RC_ERROR || conn_open(&x->conn, fd, &conn_plain, &owner, on_event) != RC_OK) {
+        close(fd);
+        conn_collect(x, sizeof(*x));
+        return RC_ERROR;
+    }
+    x->conn.timer.on_timer = on_timer;
+    x->conn.post.run = keepalive_check;
+    x->peer = peer->id == UINT32_MAX ? NULL : peer;
+    x->place = options->place;
+    x->opened_ms = clock_mono_ms;
+    exchange_use(x, user, log);
+    if (peer->addr.sa.sa_family != AF_UNIX)
+        conn_nodelay(&x->conn);
+    x->conn.ev.writable = rc == RC_OK;
+    *out = x;
+    return rc;
+}
+
+void exchange_use(struct exchange *x, struct post *user, const struct log *log)
+{
+    x->user = user;
+    x->timed_out = false;
+    x->conn.log = *log;
+}
+
+void exchange_close(struct exchange *x)
+{
+    list_remove(&x->idle_link);
+    conn_close(&x->conn);
+    conn_collect(x, sizeof(*x));
+}

@@ -1,0 +1,41 @@
+/*
+ * worker/upstream/exchange.h - a way to one origin: a whole connection, in use or idle.
+ *
+ * Whoever uses it is posted when the connection has news (an event, or its timer went off) and
+ * looks at the flags. It is memory of its own: exchange_close gives it back.
+ */
+#pragma once
+
+#include "common/list.h"
+#include "worker/net/conn.h"
+#include "worker/upstream/group.h"
+
+struct exchange {
+    struct conn conn;           /* first */
+    struct link idle_link;
+    const struct peer *peer;    /* NULL when the group was made for one request */
+    const void *place;          /* who opened it, for keepalive ... local */
+    struct post *user;          /* NULL while idle */
+    int64_t opened_ms;
+    uint32_t requests;          /* sent over it before the current one */
+    bool timed_out;             /* its timer went off */
+};
+
+/* How a connection is made; belongs to the configuration of who dials. */
+struct exchange_options {
+    int64_t connect_timeout_ms;
+    const struct addr *bind;    /* NULL: any */
+    bool socket_keepalive;
+    int64_t rcvbuf, sndbuf;     /* 0: the system's */
+    const void *place;
+};
+
+/* A new connection to a peer. RC_OK: connected; RC_AGAIN: will be; RC_ERROR: logged, and *out is
+   NULL. */
+enum rc exchange_open(struct exchange **out, const struct peer *peer,
+                      const struct exchange_options *options, struct post *user, struct log *log);
+
+/* It has another user now. */
+void exchange_use(struct exchange *x, struct post *user, const struct log *log);
+
+void exchange_close(struct exchange *x);

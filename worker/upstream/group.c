@@ -1,0 +1,366 @@
+/*
+ * worker/upstream/group.c - upstream blocks and implicit groups, from directives to lists of peers.
+ */
+#include "worker/upstream/group.h"
+
+#include "common/conf_value.h"
+#include "common/generation.h"
+#include "worker/upstream/balancer.h"
+#include "worker/upstream/keepalive.h"
+#include "worker/upstream/peer.h"
+
+uint32_t upstream_index;
+
+#define NAME_MAX_BYTES 320 /* of a group's name that count */
+
+/* Groups --------------------------------------------------------------------------------------- */
+
+static struct upstream_set *set_of(struct generation *gen)
+{
+    struct upstream_set *set = gen->upstreams;
+
+    if (set == NULL) {
+        set = gen->upstreams = pool_zalloc(gen->pool, sizeof(*set));
+        set->last = &set->first;
+        growing_map_init(&set->blocks, gen->pool);
+        growing_map_init(&set->implicit, gen->pool);
+    }
+    return set;
+}
+
+/* Names count without case: the key is the lower-cased text, in memory of `room` bytes. */
+static struct str key_of(struct str name, char *memory, size_t room)
+{
+    name.len = MIN(name.len, room);
+    for (size_t i = 0; i < name.len; i++)
+        memory[i] = ascii_lower(name.data[i]);
+    return (struct str){memory, name.len};
+}
+
+static struct upstream_group *add_group(struct generation *gen, struct str name, bool implicit,
+                                        const struct conf_node *node)
+{
+    struct upstream_set *set = set_of(gen);
+    char *memory = pool_bytes(gen->pool, MIN(name.len, NAME_MAX_BYTES));
+    struct upstream_group *group = pool_zalloc(gen->pool, sizeof(*group));
+
+    group->name = name;
+    group->implicit = implicit;
+    group->node = node;
+    *growing_map_at(implicit ? &set->implicit : &set->blocks,
+                    key_of(name, memory, NAME_MAX_BYTES)) = group;
+    group->id = set->groups++;
+    group->servers = array_of(struct upstream_server, gen->pool);
+    group->balancer = &round_robin;
+    *set->last = group;
+    set->last = &group->next;
+    return group;
+}
+
+static struct upstream_group *find(const struct upstream_set *set, struct str name, bool implicit)
+{
+    char memory[NAME_MAX_BYTES];
+
+    if (set == NULL)
+        return NULL;
+    return growing_map_find(implicit ? &set->implicit : &set->blocks,
+                            key_of(name, memory, sizeof(memory)));
+}
+
+struct upstream_group *upstream_find(const struct generation *gen, struct str name)
+{
+    return find(gen->upstreams, name, false);
+}
+
+static const struct upstream_conf *default_conf(const struct conf_scope *scope)
+{
+    while (scope->parent != NULL && scope->parent->conf[upstream_index] != NULL)
+        scope = scope->parent;
+    return scope->conf[upstream_index];
+}
+
+/* "a" and "a:80" are the same when 80 is the default. */
+static struct str with_port(struct pool *pool, struct str text, int default_port)
+{
+    struct str host;
+    const char *why;
+    int port;
+
+    if (!addr_split(text, &host, &port, &why) || port >= 0 || str_starts(text, STR("unix:")))
+        return text;
+    return pool_printf(pool, "%" STR_FMT ":%d", STR_ARG(text), default_port);
+}
+
+struct upstream_group *upstream_group_for(struct conf_call *call, struct str text,
+                                          int default_port, const char **why)
+{
+    struct upstream_group *group = upstream_find(call->gen, text);
+    struct upstream_server *server;
+    struct addr_list *addrs;
+    struct str name;
+
+    if (group != NULL)
+        return group;
+    name = with_port(call->pool, text, default_port);
+    if ((group = find(call->gen->upstreams, name, true)) != NULL)
+        return group;
+    addrs = addr_list_add(call->gen, call->node, text, default_port, why);
+    if (addrs == NULL)
+        return NULL;
+    group = add_group(call->gen, name, true, call->node);
+    group->conf = default_conf(call->scope);
+    server = array_push(&group->servers);
+    *server = (struct upstream_server){.text = text, .addrs = addrs, .weight = 1, .max_fails = 1,
+                                       .fail_timeout_s = 10, .node = call->node};
+    return group;
+}
+
+struct upstream_group *upstream_named(struct str name)
+{
+    const struct upstream_set *set = peer_attached();
+    struct upstream_group *group = find(set, name, false);
+
+    return group != NULL ? group : find(set, name, true);
+}
+
+struct upstream_group *upstream_group_of(struct pool *pool, struct str name,
+                                         const struct addr *addr)
+{
+    static const struct upstream_conf no_keepalive;
+    struct upstream_group *group = pool_zalloc(pool, sizeof(*group));
+    struct upstream_server *server = pool_zalloc(pool, sizeof(*server));
+    char *text = pool_bytes(pool, ADDR_TEXT);
+
+    *server = (struct upstream_server){.text = name, .weight = 1, .max_fails = 1,
+                                       .fail_timeout_s = 10};
+    *group = (struct upstream_group){
+        .name = name, .implicit = true, .single = true, .primaries = 1, .tries = 1,
+        .balancer = &round_robin, .conf = &no_keepalive, .id = UINT32_MAX,
+        .peers = pool_zalloc(pool, sizeof(struct peer)),
+    };
+    group->peers[0] = (struct peer){.addr = *addr, .server = server, .group = group,
+                                    .id = UINT32_MAX,
+                                    .name = {text, addr_print(addr, text, ADDR_TEXT)}};
+    return group;
+}
+
+/* Directives ----------------------------------------------------------------------------------- */
+
+static bool open_upstream(struct conf_call *call)
+{
+    struct str name = conf_arg(call, 0);
+
+    if (upstream_find(call->gen, name) != NULL)
+        return conf_fail(call, "duplicate upstream \"%" STR_FMT "\"", STR_ARG(name));
+    call->inner_owner = add_group(call->gen, name, false, call->node);
+    return true;
+}
+
+static bool bad_parameter(struct conf_call *call, uint32_t i)
+{
+    return conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"", STR_ARG(conf_arg(call, i)));
+}
+
+/* weight=, max_fails=, fail_timeout=, max_conns=: true when argument i is one. */
+static bool read_number(struct conf_call *call, uint32_t i, struct upstream_server *s, bool *good)
+{
+    struct str value;
+
+    if (conf_arg_is(call, i, "weight=", &value))
+        *good = conf_int(value, &s->weight) && s->weight > 0 && s->weight <= INT32_MAX;
+    else if (conf_arg_is(call, i, "max_fails=", &value))
+        *good = conf_int(value, &s->max_fails) && s->max_fails >= 0 && s->max_fails <= INT32_MAX;
+    else if (conf_arg_is(call, i, "fail_timeout=", &value))
+        *good = conf_sec(value, &s->fail_timeout_s);
+    else if (conf_arg_is(call, i, "max_conns=", &value))
+        *good = conf_int(value, &s->max_conns) && s->max_conns >= 0 && s->max_conns <= INT32_MAX;
+    else
+        return false;
+    return true;
+}
+
+static bool read_parameter(struct conf_call *call, uint32_t i, struct upstream_server *s)
+{
+    bool good = true;
+
+    if (read_number(call, i, s, &good))
+        return good || bad_parameter(call, i);
+    if (str_eq(conf_arg(call, i), STR("backup")))
+        s->backup = true;
+    else if (str_eq(conf_arg(call, i), STR("down")))
+        s->down = true;
+    else
+        return bad_parameter(call, i);
+    return true;
+}
+
+static bool add_server(struct conf_call *call)
+{
+    struct upstream_group *group = call->scope->owner;
+    struct upstream_server *server = array_push(&group->servers);
+    const char *why;
+
+    *server = (struct upstream_server){.text = conf_arg(call, 0), .weight = 1, .max_fails = 1,
+                                       .fail_timeout_s = 10, .node = call->node};
+    for (uint32_t i = 1; i < call->count; i++)
+        if (!read_parameter(call, i, server))
+            return false;
+    server->addrs = addr_list_add(call->gen, call->node, server->text, 80, &why);
+    if (server->addrs == NULL)
+        return conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why,
+                             STR_ARG(server->text));
+    group->scope = call->scope;
+    group->counted |= server->max_conns > 0;
+    return true;
+}
+
+static bool set_keepalive(struct conf_call *call)
+{
+    struct upstream_conf *conf = call->conf;
+
+    conf->keepalive_local = call->count > 1;
+    if (call->count > 1 && !str_eq(conf_arg(call, 1), STR("local")))
+        return bad_parameter(call, 1);
+    return true;
+}
+
+static bool set_zone(struct conf_call *call)
+{
+    struct upstream_group *group = call->scope->owner;
+    int64_t bytes = 0;
+    const char *why;
+
+    if (call->count > 1 && (!conf_size(conf_arg(call, 1), &bytes) || bytes < ZONE_MIN_BYTES)) {
+        conf_fail_arg(call, 1, "invalid zone size \"%" STR_FMT "\"", STR_ARG(conf_arg(call, 1)));
+        return conf_hint(call, "at least %dk", ZONE_MIN_BYTES / 1024);
+    }
+    group->zone = generation_zone(call->gen, conf_arg(call, 0), bytes, &peer_zone_kind, call->node,
+                                  &why);
+    return group->zone != NULL || conf_fail_arg(call, 0, "%s", why);
+}
+
+/* Loading ends --------------------------------------------------------------------------------- */
+
+static uint32_t count_peers(const struct upstream_group *group, bool backup)
+{
+    uint32_t count = 0;
+
+    EACH (struct upstream_server, s, &group->servers)
+        count += s->backup == backup ? s->addrs->count : 0;
+    return count;
+}
+
+static struct peer *add_peers(struct pool *pool, struct upstream_group *group, struct peer *peer,
+                              bool backup)
+{
+    EACH (struct upstream_server, s, &group->servers) {
+        for (uint32_t i = 0; s->backup == backup && i < s->addrs->count; i++, peer++) {
+            char *text = pool_bytes(pool, ADDR_TEXT);
+
+            peer->addr = s->addrs->addrs[i];
+            peer->name = (struct str){text, addr_print(&peer->addr, text, ADDR_TEXT)};
+            peer->server = s;
+            peer->group = group;
+            group->tries += !s->down;
+        }
+    }
+    return peer;
+}
+
+static bool finish_group(struct generation *gen, struct upstream_set *set,
+                         struct upstream_group *group)
+{
+    if (group->servers.count == 0)
+        return conf_fail_at(gen, group->node, "no servers are inside upstream");
+    if (group->scope != NULL)
+        group->conf = group->scope->conf[upstream_index];
+    group->primaries = count_peers(group, false);
+    group->backups = count_peers(group, true);
+    if (group->primaries == 0)
+        return conf_fail_at(gen, group->node, "no servers in upstream \"%" STR_FMT "\"",
+                            STR_ARG(group->name));
+    group->single = group->primaries == 1 && group->backups == 0;
+    group->peers = pool_zalloc(gen->pool,
+                               (group->primaries + group->backups) * sizeof(struct peer));
+    add_peers(gen->pool, group, add_peers(gen->pool, group, group->peers, false), true);
+    for (uint32_t i = 0; i < group->primaries + group->backups; i++)
+        group->peers[i].id = set->peers++;
+    return true;
+}
+
+/* Peers without a zone of their own, in a size that a few more will not change. */
+static bool declare_zone(struct generation *gen, struct upstream_set *set, uint32_t peers)
+{
+    int64_t bytes = 128 * 1024;
+    const char *why;
+
+    while (bytes < peer_zone_bytes(peers) * 2)
+        bytes *= 2;
+    set->zone = generation_zone(gen, STR("weir:upstreams"), bytes, &peer_zone_kind,
+                                set->first->node, &why);
+    return set->zone != NULL || conf_fail_at(gen, set->first->node, "%s", why);
+}
+
+static bool load_done(struct generation *gen)
+{
+    struct upstream_set *set = gen->upstreams;
+    uint32_t homeless = 0;
+    bool good = true;
+
+    if (set == NULL)
+        return true;
+    for (struct upstream_group *group = set->first; group != NULL; group = group->next) {
+        good &= finish_group(gen, set, group);
+        if (group->zone == NULL)
+            homeless += group->primaries + group->backups;
+    }
+    if (!good || homeless == 0)
+        return good;
+    if (!declare_zone(gen, set, homeless))
+        return false;
+    for (struct upstream_group *group = set->first; group != NULL; group = group->next)
+        if (group->zone == NULL)
+            group->zone = set->zone;
+    return true;
+}
+
+#define F(member) FIELD(struct upstream_conf, member)
+
+static const struct directive directives[] = {
+    {.name = "upstream", .where = IN_HTTP, .args = "name { }", .opens = IN_UPSTREAM,
+     .apply = open_upstream, .repeat = true,
+     .doc = "Origins that share the requests passed to this name."},
+    {.name = "server", .where = IN_UPSTREAM,
+     .args = "address [weight=number] [max_conns=number] [max_fails=number] [fail_timeout=time] "
+             "[backup] [down]",
+     .apply = add_server, .repeat = true,
+     .doc = "An origin: a name or address with an optional port, or unix:path."},
+    {.name = "zone", .where = IN_UPSTREAM, .args = "name [size]", .apply = set_zone,
+     .doc = "The shared memory that holds the state of the group's servers. Without it, all groups "
+            "share one that sizes itself."},
+    {.name = "keepalive", .where = IN_UPSTREAM, .args = "connections [local]", .value = VALUE_INT,
+     .field = F(keepalive), .max = INT32_MAX, .initial = "32 local", .apply = set_keepalive,
+     .doc = "How many idle connections to the group each worker keeps. With \"local\", a "
+            "connection is used again only from the location that opened it."},
+    {.name = "keepalive_timeout", .where = IN_UPSTREAM, .args = "timeout", .value = VALUE_MS,
+     .field = F(keepalive_timeout_ms), .initial = "60s",
+     .doc = "How long an idle connection to an origin is kept."},
+    {.name = "keepalive_time", .where = IN_UPSTREAM, .args = "time", .value = VALUE_MS,
+     .field = F(keepalive_time_ms), .initial = "1h",
+     .doc = "A connection to an origin older than this is not used again."},
+    {.name = "keepalive_requests", .where = IN_UPSTREAM, .args = "number", .value = VALUE_INT,
+     .field = F(keepalive_requests), .initial = "1000",
+     .doc = "A connection to an origin that served so many requests is not used again."},
+};
+
+const struct module upstream_module = {
+    .name = "upstream",
+    .doc = "Groups of origins, their state and the idle connections to them.",
+    .family = FAMILY_HTTP,
+    .directives = TABLE(directives),
+    .conf_size = sizeof(struct upstream_conf),
+    .load_done = load_done,
+    .worker_start = peer_worker_start,
+    .worker_stop = peer_worker_stop,
+    .index = &upstream_index,
+};

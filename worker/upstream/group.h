@@ -1,0 +1,86 @@
+/*
+ * worker/upstream/group.h - upstream groups: the origins behind one name, as configured.
+ *
+ * A group is an `upstream` block, or stands for the host:port of a proxy_pass ("implicit": one
+ * group per text). What changes at run time is not here: see peer.h.
+ */
+#pragma once
+
+#include "common/addr_list.h"
+#include "common/conf_load.h"
+#include "common/growing_map.h"
+
+struct balancer;
+struct zone_spec;
+
+/* The plain directives of an upstream block; an implicit group has the defaults. */
+struct upstream_conf {
+    int64_t keepalive;            /* idle connections kept by a worker; 0: none */
+    bool keepalive_local;         /* kept for the place that opened them */
+    int64_t keepalive_timeout_ms, keepalive_time_ms, keepalive_requests;
+};
+
+/* One `server` line. */
+struct upstream_server {
+    struct str text;              /* the address as written */
+    struct addr_list *addrs;
+    int64_t weight, max_fails, fail_timeout_s, max_conns;
+    bool backup, down;
+    const struct conf_node *node;
+};
+
+/* One address of a server. */
+struct peer {
+    struct str name;              /* "127.0.0.1:8080", "unix:/x" */
+    struct addr addr;
+    const struct upstream_server *server;
+    const struct upstream_group *group;
+    uint32_t id;                  /* its place among all peers of the generation */
+};
+
+struct upstream_group {
+    struct str name;              /* of the block, or "host:port" as written */
+    bool implicit;
+    bool single;                  /* one peer, no choice: always tried whatever its past */
+    bool counted;                 /* connections in flight are booked: somebody asks for them */
+    struct array servers;         /* struct upstream_server */
+    struct peer *peers;           /* ordinary ones first, then backups */
+    uint32_t primaries, backups;
+    uint32_t tries;               /* peers that are not `down` */
+    const struct balancer *balancer;
+    const struct upstream_conf *conf;
+    struct conf_scope *scope;     /* of the block */
+    struct zone_spec *zone;
+    uint32_t id;                  /* its place among all groups */
+    const struct conf_node *node;
+    struct upstream_group *next;
+};
+
+struct upstream_set {
+    struct upstream_group *first, **last;
+    struct growing_map blocks, implicit; /* by name, in lower case */
+    uint32_t groups, peers;
+    struct zone_spec *zone;       /* of all groups without one of their own */
+};
+
+extern const struct module upstream_module;
+extern uint32_t upstream_index;
+
+/* Config time. */
+
+/* The block of that name, NULL if there is none. Blocks are known before any location is loaded. */
+struct upstream_group *upstream_find(const struct generation *gen, struct str name);
+
+/* The group for the address that a directive names: a block, or an implicit group whose name is
+   looked up at load. NULL with *why for malformed text. */
+struct upstream_group *upstream_group_for(struct conf_call *call, struct str text,
+                                          int default_port, const char **why);
+
+/* Run time: a group of the generation served here, by the name of its block or its host:port as
+   some directive has it. */
+struct upstream_group *upstream_named(struct str name);
+
+/* Run time: the group of one address that was computed for a request; its lists are in the pool and
+   it has no history. */
+struct upstream_group *upstream_group_of(struct pool *pool, struct str name,
+                                         const struct addr *addr);

@@ -1,0 +1,88 @@
+/*
+ * worker/upstream/keepalive.c - the idle connections of each group.
+ */
+#include "worker/upstream/keepalive.h"
+
+#include "common/clock.h"
+
+/* Nothing may have come on a connection that nobody asked anything of. */
+static bool is_alive(const struct exchange *x)
+{
+    return !x->conn.ev.hangup && !x->conn.ev.failed && !x->conn.ev.readable && !x->timed_out;
+}
+
+static void leave_list(struct exchange *x)
+{
+    list_remove(&x->idle_link);
+    peer_group_live(x->peer->group)->idle_count--;
+}
+
+static void close_idle(struct exchange *x)
+{
+    leave_list(x);
+    exchange_close(x);
+}
+
+struct exchange *keepalive_take(const struct peer *peer, const void *place)
+{
+    struct group_live *live = peer_group_live(peer->group);
+    bool local = peer->group->conf->keepalive_local;
+
+    if (live == NULL)
+        return NULL;
+    LIST_EACH(struct exchange, x, &live->idle, idle_link)
+    {
+        if (x->peer != peer || (local && x->place != place))
+            continue;
+        if (!is_alive(x)) {
+            close_idle(x);
+            continue;
+        }
+        leave_list(x);
+        return x;
+    }
+    return NULL;
+}
+
+static bool may_stay(const struct exchange *x)
+{
+    const struct upstream_conf *conf;
+
+    if (x->peer == NULL || conn_draining || !is_alive(x))
+        return false;
+    conf = x->peer->group->conf;
+    return conf->keepalive > 0 && x->requests < conf->keepalive_requests &&
+           clock_mono_ms - x->opened_ms < conf->keepalive_time_ms && conf->keepalive_timeout_ms > 0;
+}
+
+void keepalive_put(struct exchange *x)
+{
+    struct group_live *live;
+
+    x->requests++;
+    if (!may_stay(x)) {
+        exchange_close(x);
+        return;
+    }
+    live = peer_group_live(x->peer->group);
+    if (live->idle_count >= x->peer->group->conf->keepalive)
+        close_idle(CONTAINER(list_last(&live->idle), struct exchange, idle_link));
+    list_prepend(&live->idle, &x->idle_link);
+    live->idle_count++;
+    exchange_use(x, NULL, &process_log);
+    timer_set(&x->conn.timer, x->peer->group->conf->keepalive_timeout_ms);
+}
+
+void keepalive_check(struct post *post)
+{
+    struct exchange *x = CONTAINER(post, struct exchange, conn.post);
+
+    if (x->user == NULL && (conn_draining || !is_alive(x)))
+        close_idle(x);
+}
+
+void keepalive_close_all(struct group_live *group)
+{
+    LIST_EACH(struct exchange, x, &group->idle, idle_link)
+        close_idle(x);
+}

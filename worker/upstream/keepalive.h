@@ -1,0 +1,21 @@
+/*
+ * worker/upstream/keepalive.h - idle connections to origins, which each worker keeps.
+ *
+ * The last one used is the first one taken. The loop watches them: one that its origin closes, that
+ * says something unasked or that is idle too long is closed.
+ */
+#pragma once
+
+#include "worker/upstream/exchange.h"
+#include "worker/upstream/peer.h"
+
+/* One to this peer that may be used from `place`, or NULL. */
+struct exchange *keepalive_take(const struct peer *peer, const void *place);
+
+/* Its request is over and answered. Keeps it, or closes it where the rules say so. */
+void keepalive_put(struct exchange *x);
+
+/* The post of an idle connection: something happened to it. */
+void keepalive_check(struct post *post);
+
+void keepalive_close_all(struct group_live *group);

@@ -1,0 +1,68 @@
+/*
+ * worker/upstream/peer.h - what all workers know about an origin: failures, weights, connections.
+ *
+ * The state lies in a shared zone and is found by the names of upstream and address, so that it
+ * outlives workers and generations. Each worker looks its peers up once, when it starts.
+ */
+#pragma once
+
+#include "common/list.h"
+#include "common/zone.h"
+#include "worker/upstream/group.h"
+
+struct booking;
+struct child;
+
+/* In the zone. All but the key change under its lock. */
+struct peer_state {
+    uint64_t key;             /* hash of upstream and address; 0: free */
+    uint32_t generation;      /* the newest that uses it */
+    uint32_t conns;           /* in flight, booked; only of groups that are counted */
+    uint32_t fails;           /* in the current period */
+    uint32_t weight;          /* as configured when last attached */
+    int64_t current_weight, effective_weight;
+    int64_t failed_s;         /* the last failure */
+    int64_t checked_s;        /* the last time that it was tried after failing, or failed */
+};
+
+/* What a worker knows of a group. */
+struct group_live {
+    struct list idle;         /* struct exchange, the last used first */
+    uint32_t idle_count;
+    uint32_t response_bytes;  /* what recent responses came to, for the first read */
+};
+
+extern const struct zone_kind peer_zone_kind;
+
+/* Room for that many peers. */
+int64_t peer_zone_bytes(uint32_t peers);
+
+/* Hooks of the upstream module. */
+enum rc peer_worker_start(const struct child *child);
+void peer_worker_stop(void);
+
+/* The tables for a generation's groups; worker_start without the worker, for tests. */
+void peer_attach(struct upstream_set *set, uint32_t generation);
+void peer_detach(void);
+const struct upstream_set *peer_attached(void);
+
+/* NULL for a group made at run time. */
+struct group_live *peer_group_live(const struct upstream_group *group);
+struct peer_state *peer_state(const struct peer *peer);
+
+void peer_lock(const struct upstream_group *group);
+void peer_unlock(const struct upstream_group *group);
+
+/* Under the lock: may it be tried now? */
+bool peer_usable(const struct peer *peer, const struct peer_state *state, int64_t now_s);
+
+/* Under the lock: it was chosen. Books the connection in groups that are counted; *booking is NULL
+   where nothing is to be given back. */
+void peer_chosen(const struct peer *peer, int64_t now_s, struct booking **booking);
+
+/* How a try ended. Takes the lock when there is something to note. */
+enum peer_result { PEER_GOOD, PEER_FAILED, PEER_UNJUDGED };
+void peer_result(const struct peer *peer, enum peer_result result, struct booking *booking,
+                 struct log *log);
+
+#define BOOKING_PEER 1 /* a connection in flight; the key is the offset of peer_state.conns */
