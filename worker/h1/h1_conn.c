@@ -44,6 +44,9 @@ static struct h1_stream *stream_take(struct h1_conn *c)
     }
     s->owner = c;
     s->body_ended = false;
+    s->take = NULL;
+    s->tunnel = NULL;
+    s->tunnel_over = false;
     s->body_used = s->body_done = s->body_bad = false;
     return s;
 }
@@ -486,7 +489,7 @@ static enum h1_state response_sent(struct h1_conn *c)
     struct h1_stream *s = c->stream;
 
     set_cork(c, false);
-    if (s->r.out.upgraded && c->take != NULL)
+    if (s->r.out.upgraded && s->take != NULL)
         return H1_TUNNEL;
     if (!s->body_done && !s->body_bad)
         return c->keep ? H1_SKIP : H1_LINGER;
@@ -602,12 +605,14 @@ static enum h1_state step_linger(struct h1_conn *c)
 
 static enum h1_state step_tunnel(struct h1_conn *c)
 {
-    if (c->take != NULL) {
-        void (*take)(struct request *, struct conn *, struct str) = c->take;
+    struct h1_stream *s = c->stream;
 
-        c->take = NULL;
-        take(&c->stream->r, &c->conn, buf_str(&c->in));
-    }
+    if (s->tunnel_over)
+        return H1_CLOSED;
+    if (s->tunnel == NULL)
+        s->tunnel = s->take(&s->r, &c->conn, buf_str(&c->in));
+    else
+        post_now(s->tunnel);
     return H1_TUNNEL;
 }
 
@@ -808,15 +813,22 @@ static void interim(struct request *r, int status, const struct http_fields *fie
     chain_fini(&out);
 }
 
-static void upgrade(struct request *r, void (*take)(struct request *r, struct conn *c,
-                                                    struct str early))
+static void upgrade(struct request *r, take_fn *take)
 {
-    ((struct h1_conn *)r->wire_data)->take = take;
+    CONTAINER(r, struct h1_stream, r)->take = take;
+}
+
+static void release(struct request *r)
+{
+    struct h1_conn *c = r->wire_data;
+
+    c->stream->tunnel_over = true;
+    post_now(&c->conn.post);
 }
 
 const struct wire_ops h1_wire = {
     .name = "h1", .respond = respond, .interim = interim, .body = h1_body_source,
-    .upgrade = upgrade,
+    .upgrade = upgrade, .release = release,
 };
 
 static enum rc start(const struct child *child)

@@ -7,6 +7,7 @@
 #include "worker/codec/h1_chunk.h"
 #include "worker/codec/h1_head.h"
 #include "worker/http/request.h"
+#include "worker/http/wire.h"
 
 enum h1_state {
     H1_PROXY,   /* a PROXY header is to come first */
@@ -45,6 +46,10 @@ struct h1_stream {
     struct timer body_timer;
     struct h1_conn *owner;
 
+    take_fn *take;             /* who gets the connection when the head of a 101 is out */
+    struct post *tunnel;       /* what the taker wants to be posted */
+    bool tunnel_over;
+
     struct h1_head in;         /* last: large, and only partly used */
 };
 
@@ -65,8 +70,6 @@ struct h1_conn {
     bool starved;              /* all is written and the source has nothing yet */
     size_t sent;               /* in this run */
     bool unread;               /* the client may still be sending */
-    bool tunnel_asked;
-    void (*take)(struct request *r, struct conn *c, struct str early);
 };
 
 extern const struct module h1_module;

@@ -50,7 +50,7 @@ static void send_nothing(struct request *r, int status, const struct http_fields
 {
 }
 
-static void no_upgrade(struct request *r, void (*take)(struct request *, struct conn *, struct str))
+static void no_upgrade(struct request *r, take_fn *take)
 {
 }
 

@@ -127,6 +127,15 @@ enum verdict error_page_apply(struct request *r)
     return GO_ON;
 }
 
+bool error_page_exists(const struct request *r, int status)
+{
+    const struct error_page *page = HTTP_CORE(r)->error_pages;
+
+    while (page != NULL && page->status != status)
+        page = page->next;
+    return page != NULL;
+}
+
 static const struct {
     int status;
     struct str text;

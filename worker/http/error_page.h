@@ -17,6 +17,9 @@ bool error_page_load(struct conf_call *call, struct error_page **pages);
  */
 enum verdict error_page_apply(struct request *r);
 
+/* Whether one is configured for that status here. */
+bool error_page_exists(const struct request *r, int status);
+
 /* Fills the body of r->out with the standard page for its status. */
 void error_page_standard(struct request *r);
 

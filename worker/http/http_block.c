@@ -101,7 +101,7 @@ static bool scope_done(struct conf_call *call)
         server->scope = server->base.scope = scope;
         if (!server->has_listen)
             listen_default(call->gen, call->gen->http, server);
-    } else if (scope->owner != NULL) {
+    } else if (scope->kind != IN_UPSTREAM && scope->owner != NULL) {
         ((struct location *)scope->owner)->scope = scope;
     }
     return true;

@@ -115,7 +115,7 @@ static enum next find_location(struct request *r)
 {
     struct location *location = &r->server->base;
 
-    r->uri_changed = false;
+    r->uri_changed = r->rewritten_inside = false;
     if (location_find(r, r->server->locations, &location) == LOCATION_ADD_SLASH)
         return add_slash(r);
     request_enter(r, location);

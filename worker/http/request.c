@@ -202,7 +202,7 @@ static void restart(struct request *r, enum phase phase)
     r->uri_raw_ok = false;
     r->handler_at = 0;
     r->phase = (uint8_t)phase;
-    r->uri_changed = false;
+    r->uri_changed = r->rewritten_inside = false;
     r->access_status = 0;
     if (r->ctx != NULL)
         memset(r->ctx, 0, module_count * sizeof(*r->ctx));

@@ -71,6 +71,7 @@ struct request {
     bool header_only;           /* HEAD: head as for GET, no body */
     bool has_host;
     bool uri_raw_ok;            /* `target` still stands for `uri`: it was not rewritten */
+    bool rewritten_inside;      /* `rewrite ... break` made `uri`: the location's name is no part */
     bool uri_quoted;            /* the client wrote codes: a URI built from `uri` is escaped */
     bool internal;              /* came by an internal redirect or is a subrequest */
     bool expect_continue;

@@ -316,6 +316,7 @@ static enum verdict run_rewrite(struct request *r, const struct rewrite_step *st
     request_set_uri(r, path, args);
     *stopped = step->flag != FLAG_NONE;
     r->uri_changed = step->flag != FLAG_BREAK;
+    r->rewritten_inside = step->flag == FLAG_BREAK;
     return GO_ON;
 }
 

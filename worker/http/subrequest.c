@@ -24,7 +24,7 @@ static struct source *sub_body(struct request *sub)
     return NULL;
 }
 
-static void sub_upgrade(struct request *sub, void (*take)(struct request *, struct conn *, struct str))
+static void sub_upgrade(struct request *sub, take_fn *take)
 {
     log_error(&sub->log, LOG_ERROR, 0, "a subrequest cannot be upgraded");
 }

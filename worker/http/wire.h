@@ -8,6 +8,10 @@
 
 #include "worker/http/request.h"
 
+/* Takes a connection with what was read beyond the request. From now on the post it returns is run
+   when the connection has news. */
+typedef struct post *take_fn(struct request *r, struct conn *c, struct str early);
+
 struct wire_ops {
     const char *name;
     /* The response head is final. Send it, pull r->out.body until its end, then request_done(r).
@@ -18,8 +22,8 @@ struct wire_ops {
     /* The body as it arrives from the client: a source of unread bytes, framing removed. NULL when
        there is none. Asked for once per request. Sends 100-continue first where expected. */
     struct source *(*body)(struct request *r);
-    /* For tunnels (101, CONNECT): hands the connection over. The wire is done with it after the
-       head is written; `take` is called then with what was read beyond the request. */
-    void (*upgrade)(struct request *r, void (*take)(struct request *r, struct conn *c,
-                                                    struct str early));
+    /* For tunnels (101, CONNECT): once the head is written the connection is lent to `take`. */
+    void (*upgrade)(struct request *r, take_fn *take);
+    /* The tunnel has ended: the connection is closed and the request done. */
+    void (*release)(struct request *r);
 };
