@@ -12,6 +12,9 @@
 #include "worker/http/log_phase.h"
 #include "worker/http/request_vars.h"
 #include "worker/http/rewrite.h"
+#include "worker/proxy/proxy.h"
+#include "worker/proxy/upstream_vars.h"
+#include "worker/upstream/group.h"
 #include "worker/vars/geo.h"
 #include "worker/vars/map.h"
 #include "worker/vars/split_clients.h"
@@ -28,6 +31,9 @@ const struct module *const modules[] = {
     &server_rewrite_module,
     &rewrite_module,
     &static_file_module,
+    &upstream_module,
+    &upstream_vars_module,
+    &proxy_module,
     &log_phase_module,
     &http_block_module, /* last to finish loading: it builds what others have added to */
     &h1_module,

@@ -1,0 +1,323 @@
+/*
+ * worker/proxy/proxy_h1.c - HTTP/1 towards origins: the request's head, the answer's framing.
+ */
+#include "common/fmt.h"
+#include "worker/codec/escape.h"
+#include "worker/codec/field.h"
+#include "worker/http/body.h"
+#include "worker/proxy/proxy_run.h"
+
+#define INTERIM_MOST 64   /* interim answers before the final one */
+#define FIELDS_MOST  4096
+
+/* The request's head --------------------------------------------------------------------------- */
+
+/* The path as it is sent to an origin whose proxy_pass says nothing of paths: as it came, if it is
+   still that. */
+static struct str own_uri(struct request *r)
+{
+    struct str path;
+
+    if (r->uri_raw_ok && r == r->main)
+        return r->target;
+    path = escape(request_pool(r), r->uri, ESCAPE_URI);
+    if (r->args.len == 0)
+        return path;
+    return pool_printf(request_pool(r), "%" STR_FMT "?%" STR_FMT, STR_ARG(path), STR_ARG(r->args));
+}
+
+static struct str mapped_uri(struct request *r, const struct proxy_pass *target)
+{
+    struct str name = target->location->name, rest = r->uri, prefix = target->uri;
+
+    if (r->rewritten_inside)
+        prefix = STR("");
+    else
+        rest = str_from(rest, MIN(name.len, rest.len));
+    if (!r->uri_raw_ok || r->internal || r->uri_quoted)
+        rest = escape(request_pool(r), rest, ESCAPE_URI);
+    return pool_printf(request_pool(r), "%" STR_FMT "%" STR_FMT "%s%" STR_FMT, STR_ARG(prefix),
+                       STR_ARG(rest), r->args.len > 0 ? "?" : "", STR_ARG(r->args));
+}
+
+static struct str request_uri(struct request *r, const struct proxy_pass *target)
+{
+    if (target->uri.len == 0)
+        return own_uri(r);
+    return target->url != NULL ? target->uri : mapped_uri(r, target);
+}
+
+static bool in_chunks(const struct proxy_run *run)
+{
+    return run->send_length < 0 && run->streaming;
+}
+
+static struct str number_text(struct request *r, int64_t n)
+{
+    char *text;
+
+    if (n < 0)
+        return STR_NONE;
+    text = pool_bytes(request_pool(r), 20);
+    return str_range(text, fmt_uint(text, (uint64_t)n));
+}
+
+/* Empty: the field is not sent. */
+static struct str field_value(struct proxy_run *run, const struct send_field *f)
+{
+    struct str value;
+
+    switch (f->kind) {
+    case SEND_HOST:
+        return run->target->host;
+    case SEND_CONNECTION:
+        return run->conf->http_version == 10 ? STR("close") : STR_NONE;
+    case SEND_LENGTH:
+        return in_chunks(run) ? STR_NONE : number_text(run->r, run->send_length);
+    case SEND_CODING:
+        return in_chunks(run) ? STR("chunked") : STR_NONE;
+    case SEND_TEMPLATE:
+        break;
+    }
+    value = scope_eval(&run->r->scope, f->value);
+    if (f->id == FIELD_UPGRADE)
+        run->upgrade_asked = value.len > 0;
+    if (f->id == FIELD_CONNECTION)
+        run->close_asked = field_list_has(value, STR("close"));
+    return value;
+}
+
+#define VALUES 32 /* more of them lie in the pool */
+
+static bool is_replaced(const struct send_plan *plan, const struct http_field *f)
+{
+    return (f->flags & FIELD_DELETED) != 0 || name_set_has(&plan->replaced, f->name, f->id);
+}
+
+static size_t client_bytes(const struct proxy_run *run)
+{
+    size_t bytes = 0;
+
+    if (run->conf->pass_headers)
+        EACH_FIELD (f, run->r->fields)
+            bytes += f->name.len + f->value.len + 4;
+    return bytes;
+}
+
+static char *print_field(char *p, struct str name, struct str value)
+{
+    p = fmt_str(p, name);
+    p = FMT_LIT(p, ": ");
+    p = fmt_str(p, value);
+    return FMT_LIT(p, "\r\n");
+}
+
+static char *print_client_fields(char *p, const struct proxy_run *run)
+{
+    if (run->conf->pass_headers)
+        EACH_FIELD (f, run->r->fields)
+            if (!is_replaced(run->conf->plan, f))
+                p = print_field(p, f->name, f->value);
+    return p;
+}
+
+static struct str method_of(struct proxy_run *run)
+{
+    struct str method = run->r->method_text;
+
+    if (run->conf->method != NULL)
+        method = scope_eval(&run->r->scope, run->conf->method);
+    run->head_only = str_eq(method, STR("HEAD"));
+    return method;
+}
+
+static int64_t length_to_send(struct proxy_run *run)
+{
+    struct request *r = run->r;
+
+    if (run->conf->set_body != NULL)
+        return (int64_t)scope_eval(&r->scope, run->conf->set_body).len;
+    if (!run->conf->pass_body || (r != r->main && (r->body == NULL || !r->body->complete)))
+        return -1;
+    if (run->streaming)
+        return r->content_length;
+    return r->body != NULL ? body_length(r) : r->content_length;
+}
+
+static void write_head(struct proxy_run *run)
+{
+    const struct send_plan *plan = run->conf->plan;
+    struct str method = method_of(run), few[VALUES], *values = few;
+    size_t room;
+    char *p;
+
+    run->upgrade_asked = run->close_asked = false;
+    run->send_length = length_to_send(run);
+    run->uri = request_uri(run->r, run->target);
+    if (plan->count > VALUES)
+        values = pool_alloc(request_pool(run->r), plan->count * sizeof(*values));
+    room = method.len + run->uri.len + 16 + client_bytes(run);
+    for (uint32_t i = 0; i < plan->count; i++) {
+        values[i] = field_value(run, &plan->fields[i]);
+        room += plan->fields[i].name.len + values[i].len + 4;
+    }
+    buf_give(&run->head);
+    buf_take(&run->head, room);
+    p = fmt_str(run->head.start, method);
+    *p++ = ' ';
+    p = fmt_str(p, run->uri);
+    p = run->conf->http_version == 10 ? FMT_LIT(p, " HTTP/1.0\r\n") : FMT_LIT(p, " HTTP/1.1\r\n");
+    for (uint32_t i = 0; i < plan->count; i++)
+        if (values[i].len > 0)
+            p = print_field(p, plan->fields[i].name, values[i]);
+    p = print_client_fields(p, run);
+    run->head.last = FMT_LIT(p, "\r\n");
+    must(run->head.last <= run->head.end);
+    if (run->send_length < 0 && !run->streaming)
+        run->send_length = 0;
+}
+
+/* The answer ----------------------------------------------------------------------------------- */
+
+static void init_answer(struct proxy_run *run)
+{
+    struct h1_limits limits = {
+        .line_bytes = (uint32_t)run->conf->buffer_bytes,
+        .head_bytes = (uint32_t)run->conf->buffer_bytes,
+        .fields = FIELDS_MOST, .underscores = true,
+    };
+
+    h1_head_init(&run->answer, H1_RESPONSE, &limits, request_pool(run->r));
+}
+
+static enum head_result bad_head(struct proxy_run *run)
+{
+    switch (run->answer.fault) {
+    case H1_FAULT_LINE_TOO_LONG:
+    case H1_FAULT_FIELD_TOO_LONG:
+    case H1_FAULT_HEAD_TOO_LARGE:
+    case H1_FAULT_TOO_MANY_FIELDS:
+        log_error(&run->r->log, LOG_ERROR, 0, "upstream sent too big header");
+        return HEAD_TOO_BIG;
+    case H1_FAULT_STATUS_LINE:
+        log_error(&run->r->log, LOG_ERROR, 0, "upstream sent no valid HTTP/1.0 header");
+        return HEAD_BAD;
+    default:
+        log_error(&run->r->log, LOG_ERROR, 0, "upstream sent invalid header: %s",
+                  h1_fault_text(run->answer.fault));
+        return HEAD_BAD;
+    }
+}
+
+static enum head_result final_head(struct proxy_run *run)
+{
+    const struct h1_head *a = &run->answer;
+
+    if (a->status == 101 && !run->upgrade_asked) {
+        log_error(&run->r->log, LOG_ERROR, 0,
+                  "upstream sent invalid header: status 101 without being asked");
+        return HEAD_BAD;
+    }
+    run->body_kind = (uint8_t)h1_body_kind(a, run->head_only);
+    run->left = a->content_length;
+    if (run->body_kind == H1_BODY_CHUNKED) {
+        struct http_fields *trailers = pool_alloc(request_pool(run->r), sizeof(*trailers));
+
+        fields_init(trailers, request_pool(run->r));
+        run->trailers = trailers;
+        h1_chunk_init(&run->chunks, trailers, request_pool(run->r),
+                      (uint32_t)run->conf->buffer_bytes, true);
+    }
+    run->reuse = a->keep_alive && !run->close_asked && run->body_kind != H1_BODY_CLOSE &&
+                 run->conf->http_version == 11;
+    return HEAD_DONE;
+}
+
+static enum head_result read_head(struct proxy_run *run)
+{
+    struct buf *in = &run->relay.in;
+
+    for (;;) {
+        switch (h1_head_feed(&run->answer, in->pos, buf_used(in))) {
+        case H1_MORE:
+            return HEAD_MORE;
+        case H1_DONE:
+            break;
+        default:
+            return bad_head(run);
+        }
+        in->pos += run->answer.bytes;
+        if (run->answer.status >= 200 || run->answer.status == 101)
+            return final_head(run);
+        if (++run->interims > INTERIM_MOST) {
+            log_error(&run->r->log, LOG_ERROR, 0, "upstream sent too many interim responses");
+            return HEAD_BAD;
+        }
+        init_answer(run);
+    }
+}
+
+static void reset(struct proxy_run *run)
+{
+    run->relay.in.pos = run->relay.in.last = run->relay.in.start;
+    run->interims = 0;
+    run->trailers = NULL;
+    init_answer(run);
+}
+
+static enum decode_result take_length(struct proxy_run *run, struct buf *b, struct chain *out)
+{
+    size_t n = (size_t)MIN((int64_t)buf_used(b), run->left);
+
+    chain_add(out, b->pos, n);
+    b->pos += n;
+    run->left -= (int64_t)n;
+    return run->left == 0 ? DECODE_END : DECODE_MORE;
+}
+
+static enum decode_result take_chunks(struct proxy_run *run, struct buf *b, struct chain *out)
+{
+    struct str in = buf_str(b), data;
+
+    for (;;) {
+        switch (h1_chunk_next(&run->chunks, &in, &data)) {
+        case H1_CHUNK_DATA:
+            chain_add(out, data.data, data.len);
+            continue;
+        case H1_CHUNK_MORE:
+            b->pos = b->last;
+            return DECODE_MORE;
+        case H1_CHUNK_DONE:
+            b->pos = b->last - in.len;
+            return DECODE_END;
+        case H1_CHUNK_BAD:
+            return DECODE_BAD;
+        }
+    }
+}
+
+static enum decode_result decode(struct proxy_run *run, struct buf *b, struct chain *out)
+{
+    switch (run->body_kind) {
+    case H1_BODY_LENGTH:
+        return take_length(run, b, out);
+    case H1_BODY_CHUNKED:
+        return take_chunks(run, b, out);
+    case H1_BODY_CLOSE:
+        chain_add(out, b->pos, buf_used(b));
+        b->pos = b->last;
+        return DECODE_MORE;
+    default:
+        return DECODE_END;
+    }
+}
+
+static bool may_end(const struct proxy_run *run)
+{
+    return run->body_kind == H1_BODY_CLOSE;
+}
+
+const struct proxy_codec proxy_h1 = {
+    .name = "http", .write_head = write_head, .reset = reset, .read_head = read_head,
+    .decode = decode, .may_end = may_end,
+};

@@ -1,0 +1,119 @@
+/*
+ * worker/proxy/proxy_response.c - the origin's head becomes the response to the client.
+ *
+ * Fields keep their order and spelling. What frames the message is the wire's; what speaks to us
+ * (X-Accel-...) or is ours to say (Date, Server) is left out, as is what proxy_hide_header names.
+ */
+#include "worker/proxy/proxy_rewrite.h"
+#include "worker/proxy/proxy_run.h"
+
+struct str proxy_response_control(const struct proxy_run *run, enum field_id id, int64_t ignored)
+{
+    return run->conf->ignore & ignored ? STR_NONE : fields_value(&run->answer.fields, id);
+}
+
+static bool is_framing(uint8_t id)
+{
+    switch (id) {
+    case FIELD_CONNECTION:
+    case FIELD_CONTENT_LENGTH:
+    case FIELD_TRANSFER_ENCODING:
+    case FIELD_KEEP_ALIVE:
+    case FIELD_STATUS:
+    case FIELD_TRAILER:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* "5; url=http://origin/x": the URL is rewritten like a Location. */
+static struct str rewrite_refresh(struct proxy_run *run, struct str value)
+{
+    struct str lower = value, out;
+    ssize_t at = -1;
+
+    for (size_t i = 0; at < 0 && i + 4 <= lower.len; i++)
+        if (str_starts_nocase(str_from(lower, i), STR("url=")))
+            at = (ssize_t)i + 4;
+    if (at < 0 || !proxy_redirect_rewrite(run, str_from(value, (size_t)at), &out))
+        return value;
+    return pool_printf(request_pool(run->r), "%" STR_FMT "%" STR_FMT,
+                       STR_ARG(((struct str){value.data, (size_t)at})), STR_ARG(out));
+}
+
+static void add(struct request *r, const struct http_field *f, struct str value)
+{
+    request_add_field(r, f->name, value, (enum field_id)f->id);
+}
+
+/* One of our own making that begins with '/' is completed to an absolute URL on the way out. */
+static void add_location(struct proxy_run *run, const struct http_field *f)
+{
+    struct str value;
+
+    if (!proxy_redirect_rewrite(run, f->value, &value))
+        add(run->r, f, f->value);
+    else if (value.len > 0 && value.data[0] == '/')
+        run->r->out.location = value;
+    else
+        add(run->r, f, value);
+}
+
+static void take_field(struct proxy_run *run, const struct http_field *f)
+{
+    switch (f->id) {
+    case FIELD_CONTENT_TYPE:
+        run->r->out.type = f->value;
+        return;
+    case FIELD_LOCATION:
+        add_location(run, f);
+        return;
+    case FIELD_REFRESH:
+        add(run->r, f, rewrite_refresh(run, f->value));
+        return;
+    case FIELD_SET_COOKIE:
+        add(run->r, f, proxy_cookie_rewrite(run, f->value));
+        return;
+    case FIELD_UPGRADE:
+        if (run->answer.status == 101)
+            add(run->r, f, f->value);
+        return;
+    default:
+        add(run->r, f, f->value);
+    }
+}
+
+static int64_t body_length_of(const struct proxy_run *run)
+{
+    switch (run->body_kind) {
+    case H1_BODY_LENGTH:
+        return run->answer.content_length;
+    case H1_BODY_NONE:
+        return run->answer.content_length; /* of a HEAD's, or 0, or unknown */
+    default:
+        return -1;
+    }
+}
+
+void proxy_response_fill(struct proxy_run *run)
+{
+    struct response *out = &run->r->out;
+
+    out->status = run->answer.status;
+    out->reason = run->answer.reason;
+    out->no_default_type = true;
+    EACH_FIELD (f, &run->answer.fields) {
+        if (is_framing(f->id) || name_set_has(run->conf->hidden, f->name, f->id))
+            continue;
+        if (f->id == FIELD_DATE || f->id == FIELD_SERVER)
+            out->keep_head = true;
+        take_field(run, f);
+    }
+    out->length = body_length_of(run);
+    if (run->body_kind == H1_BODY_NONE)
+        return;
+    run->relay.source = (struct source){.ops = &relay_ops, .length = out->length, .file_ok = true};
+    run->relay.open = true;
+    out->body = &run->relay.source;
+}

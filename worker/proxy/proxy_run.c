@@ -1,0 +1,655 @@
+/*
+ * worker/proxy/proxy_run.c - the machine that takes a request to an origin and brings the answer.
+ *
+ * It runs when the engine calls the content handler, and when its post is run: the exchange, the
+ * dial or a body had news. What it has to say to the engine is a verdict; when that comes later the
+ * request is resumed and the handler asked again.
+ */
+#include "worker/proxy/proxy_run.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/clock.h"
+#include "worker/codec/escape.h"
+#include "worker/codec/uri.h"
+#include "worker/http/body.h"
+#include "worker/http/error_page.h"
+#include "worker/http/http_core.h"
+#include "worker/http/phase.h"
+#include "worker/http/wire.h"
+#include "worker/proxy/proxy_url.h"
+#include "worker/proxy/tunnel.h"
+#include "worker/proxy/upstream_vars.h"
+
+#define SPARE 64
+
+/* Memory --------------------------------------------------------------------------------------- */
+
+static struct proxy_run *spare[SPARE];
+static uint32_t spare_count;
+
+/* Zeroed but for the answer's head, which is large and made ready for each try. */
+static struct proxy_run *run_take(void)
+{
+    struct proxy_run *run;
+
+    if (spare_count == 0)
+        return conn_alloc(sizeof(*run));
+    run = spare[--spare_count];
+    memset(run, 0, offsetof(struct proxy_run, answer));
+    return run;
+}
+
+static void run_give(struct proxy_run *run)
+{
+    if (spare_count < SPARE)
+        spare[spare_count++] = run;
+    else
+        conn_collect(run, sizeof(*run));
+}
+
+/* What belongs to the way there and back; the answer's bytes stay. */
+static void let_go(struct proxy_run *run)
+{
+    proxy_send_end(run);
+    if (run->dial.state != DIAL_IDLE)
+        dial_cancel(&run->dial);
+    run->x = NULL;
+}
+
+static void destroy(void *arg)
+{
+    struct proxy_run *run = arg;
+
+    post_cancel(&run->post);
+    let_go(run);
+    relay_fini(run);
+    chain_fini(&run->out);
+    buf_give(&run->head);
+    run_give(run);
+}
+
+/* The log -------------------------------------------------------------------------------------- */
+
+void proxy_run_doing(struct proxy_run *run, const char *doing)
+{
+    run->r->log.doing = doing;
+    if (run->dial.exchange != NULL)
+        run->dial.exchange->conn.log.doing = doing;
+}
+
+static size_t describe(const struct request *r, char *out, size_t room)
+{
+    const struct proxy_run *run = r->upstreams->run;
+    struct str peer = run->dial.peer != NULL ? run->dial.peer->name : run->target->group->name;
+    char uri[512];
+    int n;
+
+    if (run->dial.tries == NULL)
+        return 0;
+    n = snprintf(out, room, ", upstream: \"%" STR_FMT "%" STR_FMT "%s%.*s\"",
+                 STR_ARG(run->target->scheme), STR_ARG(peer),
+                 str_starts(peer, STR("unix:")) ? ":" : "",
+                 (int)log_escape(uri, sizeof(uri), run->uri), uri);
+    return n < 0 ? 0 : MIN((size_t)n, room);
+}
+
+/* Outcomes ------------------------------------------------------------------------------------- */
+
+static enum run_state fail(struct proxy_run *run, int status, const char *why)
+{
+    run->status = (uint16_t)status;
+    run->why = why;
+    return RUN_FAIL;
+}
+
+static enum run_state dial_failed(struct proxy_run *run)
+{
+    switch (run->dial.fault) {
+    case DIAL_TIMEOUT:
+        return fail(run, 504, "upstream.connect_timeout");
+    case DIAL_NO_PEER:
+        return fail(run, 502, "upstream.none_live");
+    default:
+        return fail(run, 502, "upstream.connect");
+    }
+}
+
+static enum run_state dialled(struct proxy_run *run)
+{
+    switch (run->dial.state) {
+    case DIAL_READY:
+        return RUN_TALK;
+    case DIAL_FAIL:
+        return dial_failed(run);
+    default:
+        return RUN_DIAL;
+    }
+}
+
+static bool is_idempotent(const struct request *r)
+{
+    return r->method != METHOD_POST && r->method != METHOD_LOCK && r->method != METHOD_PATCH;
+}
+
+/* May the request be sent once more, as far as it and its body are concerned? */
+static bool may_repeat(const struct proxy_run *run)
+{
+    if (!run->sent_any)
+        return true;
+    return !run->streaming &&
+           (is_idempotent(run->r) || (run->conf->next & NEXT_NON_IDEMPOTENT) != 0);
+}
+
+static bool may_go_on(const struct proxy_run *run, int64_t cause)
+{
+    enum dial_fault fault = (enum dial_fault)(cause & (NEXT_ERROR | NEXT_TIMEOUT));
+
+    return (run->conf->next & NEXT_OFF) == 0 && (run->conf->next & cause) != 0 &&
+           may_repeat(run) && dial_may_retry(&run->dial, fault);
+}
+
+static enum run_state try_next(struct proxy_run *run, enum dial_fault fault, bool counts)
+{
+    proxy_send_end(run);
+    run->x = NULL;
+    proxy_run_doing(run, "connecting to upstream");
+    dial_next(&run->dial, fault, counts);
+    return dialled(run);
+}
+
+/* An idle connection that its origin was about to close: not the origin's failure. */
+static bool was_stale(const struct proxy_run *run)
+{
+    return run->dial.reused && !run->again && run->dial.try->bytes_received == 0 &&
+           (!run->sent_any || (is_idempotent(run->r) && !run->streaming));
+}
+
+/* The try failed before an answer. */
+static enum run_state try_failed(struct proxy_run *run, int64_t cause, int status, const char *why)
+{
+    enum dial_fault fault = (enum dial_fault)(cause & (NEXT_ERROR | NEXT_TIMEOUT));
+    struct dial *d = &run->dial;
+
+    d->try->status = (uint16_t)status;
+    if (cause == NEXT_ERROR && was_stale(run)) {
+        run->again = true;
+        proxy_send_end(run);
+        run->x = NULL;
+        dial_again(d);
+        return dialled(run);
+    }
+    if (may_go_on(run, cause))
+        return try_next(run, fault, true);
+    proxy_send_end(run);
+    run->x = NULL;
+    dial_end(d, PEER_FAILED, false);
+    return fail(run, status, why);
+}
+
+/* The client's body ---------------------------------------------------------------------------- */
+
+static bool wants_stream(const struct proxy_run *run)
+{
+    const struct request *r = run->r;
+    const struct proxy_conf *conf = run->conf;
+
+    return !conf->request_buffering && conf->pass_body && conf->set_body == NULL &&
+           r->body != NULL && r == r->main && !r->body->complete &&
+           (!r->chunked || conf->http_version == 11);
+}
+
+static enum run_state read_body(struct proxy_run *run)
+{
+    struct request *r = run->r;
+
+    run->streaming = wants_stream(run);
+    if (run->streaming || r != r->main)
+        return RUN_DIAL;
+    switch (body_read_all(r)) {
+    case RC_OK:
+        return RUN_DIAL;
+    case RC_AGAIN:
+        return RUN_BODY;
+    case RC_ERROR:
+        break;
+    }
+    return fail(run, r->body->status, "request.body");
+}
+
+/* The way there -------------------------------------------------------------------------------- */
+
+static void on_try(struct dial *d)
+{
+    struct proxy_run *run = CONTAINER(d, struct proxy_run, dial);
+    struct upstream_summary *summary = upstream_summary_get(run->r);
+
+    if (summary->tries == NULL)
+        summary->tries = d->tries;
+    run->r->log.doing = "connecting to upstream";
+    record(run->r, "upstream", "%" STR_FMT, STR_ARG(d->try->addr));
+}
+
+/* Tries of an earlier run are followed by a mark and ours. */
+static void append_tries(struct proxy_run *run)
+{
+    struct dial_try *last = upstream_summary_get(run->r)->tries, *mark;
+
+    if (last == NULL)
+        return;
+    while (last->next != NULL)
+        last = last->next;
+    mark = pool_zalloc(request_pool(run->r), sizeof(*mark));
+    last->next = mark;
+    run->dial.tries = mark;
+}
+
+static enum run_state go_there(struct proxy_run *run)
+{
+    struct dial *d = &run->dial;
+
+    if (d->state != DIAL_IDLE || run->begun)
+        return dialled(run);
+    run->begun = true;
+    run->codec->write_head(run);
+    d->group = run->target->group;
+    d->options = &run->conf->dial;
+    d->log = &run->r->log;
+    d->pool = request_pool(run->r);
+    d->done = &run->post;
+    d->on_try = on_try;
+    dial_init(d);
+    append_tries(run);
+    dial_start(d);
+    return dialled(run);
+}
+
+/* Talking -------------------------------------------------------------------------------------- */
+
+/* A new exchange: everything from the start. */
+static void begin_talk(struct proxy_run *run)
+{
+    run->x = run->dial.exchange;
+    run->codec->reset(run);
+    proxy_send_begin(run);
+    proxy_run_doing(run, "sending request to upstream");
+    if (run->dial.reused && !run->again && is_idempotent(run->r) && !run->streaming)
+        run->x->conn.log.level = LOG_CRIT; /* that it is dead is no news: another will do */
+}
+
+static enum run_state sending_failed(struct proxy_run *run)
+{
+    const struct request_body *body = run->r->body;
+
+    if (!run->send_broken && body != NULL && body->failed)
+        return fail(run, body->status, "request.body");
+    return RUN_TALK;
+}
+
+static enum run_state timed_out(struct proxy_run *run)
+{
+    run->x->timed_out = false;
+    log_error(&run->r->log, LOG_ERROR, ETIMEDOUT, "upstream timed out");
+    return try_failed(run, NEXT_TIMEOUT, 504, "upstream.timeout");
+}
+
+static enum run_state no_answer(struct proxy_run *run, ssize_t n)
+{
+    if (n == CONN_EOF && !was_stale(run))
+        log_error(&run->r->log, LOG_ERROR, 0, "upstream prematurely closed connection");
+    return try_failed(run, NEXT_ERROR, 502, "upstream.closed");
+}
+
+static int64_t cause_of_status(int status)
+{
+    switch (status) {
+    case 403: return NEXT_403;
+    case 404: return NEXT_404;
+    case 429: return NEXT_429;
+    case 500: return NEXT_500;
+    case 502: return NEXT_502;
+    case 503: return NEXT_503;
+    case 504: return NEXT_504;
+    default: return 0;
+    }
+}
+
+static void note_head(struct proxy_run *run)
+{
+    struct upstream_summary *summary = upstream_summary_get(run->r);
+
+    run->dial.try->status = run->answer.status;
+    run->dial.try->head_ms = clock_mono_ms;
+    summary->fields = &run->answer.fields;
+    summary->trailers = run->trailers;
+}
+
+/* X-Accel-Redirect, unless ignored. */
+static bool is_sent_elsewhere(struct proxy_run *run)
+{
+    run->redirect = proxy_response_control(run, FIELD_X_ACCEL_REDIRECT, IGNORE_ACCEL_REDIRECT);
+    return run->redirect.len > 0;
+}
+
+static bool is_intercepted(const struct proxy_run *run)
+{
+    return run->answer.status >= 300 && run->conf->intercept_errors &&
+           error_page_exists(run->r, run->answer.status);
+}
+
+static enum run_state head_done(struct proxy_run *run)
+{
+    int64_t cause = cause_of_status(run->answer.status);
+    bool counts = cause != NEXT_403 && cause != NEXT_404;
+    struct str buffering;
+
+    note_head(run);
+    if (cause != 0 && may_go_on(run, cause))
+        return try_next(run, DIAL_NO_FAULT, counts);
+    proxy_run_doing(run, "reading upstream");
+    buffering = proxy_response_control(run, FIELD_X_ACCEL_BUFFERING, IGNORE_ACCEL_BUFFERING);
+    if (buffering.len > 0)
+        run->relay.buffering = str_eq_nocase(buffering, STR("yes"));
+    if (run->answer.status == 101)
+        return RUN_ANSWER;
+    relay_begin(run);
+    return is_sent_elsewhere(run) ? RUN_LEAVE : RUN_ANSWER;
+}
+
+static enum run_state read_answer(struct proxy_run *run)
+{
+    for (;;) {
+        ssize_t n = relay_read_head(run);
+
+        if (n == CONN_AGAIN)
+            return RUN_TALK;
+        if (n <= 0)
+            return no_answer(run, n);
+        run->x->conn.log.level = run->r->log.level;
+        switch (run->codec->read_head(run)) {
+        case HEAD_DONE:
+            return head_done(run);
+        case HEAD_MORE:
+            break;
+        case HEAD_TOO_BIG:
+            return try_failed(run, NEXT_INVALID_HEADER, 502, "upstream.head_too_big");
+        case HEAD_BAD:
+            return try_failed(run, NEXT_INVALID_HEADER, 502, "upstream.head_invalid");
+        }
+        if (!run->x->conn.ev.readable)
+            return RUN_TALK;
+    }
+}
+
+/* What bounds the wait: the origin's taking, the origin's answer, or nothing of ours while the
+   client's body is awaited. */
+static void arm(struct proxy_run *run)
+{
+    struct timer *timer = &run->x->conn.timer;
+
+    if (run->sent_all || run->send_broken)
+        timer_set(timer, run->conf->read_timeout_ms);
+    else if (!chain_empty(&run->out))
+        timer_set(timer, run->conf->send_timeout_ms);
+    else
+        timer_cancel(timer);
+}
+
+static enum run_state talk(struct proxy_run *run)
+{
+    enum run_state next;
+
+    if (run->x == NULL)
+        begin_talk(run);
+    if (run->x->timed_out)
+        return timed_out(run);
+    if (!run->sent_all && !run->send_broken) {
+        switch (proxy_send(run)) {
+        case RC_OK:
+            proxy_run_doing(run, "reading response header from upstream");
+            break;
+        case RC_AGAIN:
+            break;
+        case RC_ERROR:
+            next = sending_failed(run);
+            if (next != RUN_TALK)
+                return next;
+            run->x->conn.ev.readable = true; /* it may have said why */
+            break;
+        }
+    }
+    if (run->x->conn.ev.readable) {
+        next = read_answer(run);
+        if (next != RUN_TALK || run->x == NULL)
+            return next;
+    }
+    arm(run);
+    return RUN_TALK;
+}
+
+/* The answer ----------------------------------------------------------------------------------- */
+
+static enum run_state answer(struct proxy_run *run)
+{
+    if (run->relay.open)
+        relay_news(run);
+    return RUN_ANSWER;
+}
+
+static enum run_state rest(struct proxy_run *run)
+{
+    return run->state;
+}
+
+/* The machine ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    enum run_state (*step)(struct proxy_run *run);
+    uint32_t leads_to;
+} steps[RUN_STATES] = {
+    [RUN_BODY]   = {"body", read_body, BIT(RUN_DIAL) | BIT(RUN_FAIL)},
+    [RUN_DIAL]   = {"dial", go_there, BIT(RUN_TALK) | BIT(RUN_FAIL)},
+    [RUN_TALK]   = {"talk", talk,
+                    BIT(RUN_DIAL) | BIT(RUN_ANSWER) | BIT(RUN_FAIL) | BIT(RUN_LEAVE)},
+    [RUN_ANSWER] = {"answer", answer, 0},
+    [RUN_FAIL]   = {"fail", rest, 0},
+    [RUN_LEAVE]  = {"leave", rest, 0},
+};
+
+static bool has_verdict(const struct proxy_run *run)
+{
+    return run->state == RUN_ANSWER || run->state == RUN_FAIL || run->state == RUN_LEAVE;
+}
+
+static void go(struct proxy_run *run)
+{
+    enum run_state next;
+
+    must(!run->running);
+    run->running = true;
+    while ((next = steps[run->state].step(run)) != run->state) {
+        must(steps[run->state].leads_to & BIT(next));
+        log_debug(&run->r->log, "proxy: %s -> %s", steps[run->state].name, steps[next].name);
+        run->state = next;
+    }
+    run->running = false;
+}
+
+static void on_post(struct post *post)
+{
+    struct proxy_run *run = CONTAINER(post, struct proxy_run, post);
+
+    if (run->ended)
+        return;
+    go(run);
+    if (has_verdict(run) && !run->r->answered)
+        request_resume(run->r);
+}
+
+/* The client hung up: its machine ends the request, and the pool's cleanup does the rest. */
+static void client_gone(struct request *r, void *arg)
+{
+    log_error(&r->log, LOG_INFO, 0,
+              "epoll_wait() reported that client prematurely closed connection, so upstream "
+              "connection is closed too");
+    r->client_left = true;
+}
+
+/* Verdicts ------------------------------------------------------------------------------------- */
+
+static enum verdict conclude_failure(struct proxy_run *run)
+{
+    let_go(run);
+    run->ended = true;
+    run->r->client_gone = NULL;
+    return request_fail(run->r, run->status, run->why);
+}
+
+/* Fields that the place behind X-Accel-Redirect does not say itself. */
+static void keep_fields(struct proxy_run *run)
+{
+    EACH_FIELD (f, &run->answer.fields) {
+        switch (f->id) {
+        case FIELD_SET_COOKIE:
+        case FIELD_CONTENT_DISPOSITION:
+        case FIELD_CACHE_CONTROL:
+        case FIELD_EXPIRES:
+        case FIELD_ACCEPT_RANGES:
+            if (!name_set_has(run->conf->hidden, f->name, f->id))
+                request_add_field(run->r, f->name, f->value, (enum field_id)f->id);
+            break;
+        case FIELD_CONTENT_TYPE:
+            upstream_summary_get(run->r)->accel_type = f->value;
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static enum verdict go_elsewhere(struct proxy_run *run)
+{
+    struct request *r = run->r;
+    struct str uri = run->redirect, args = STR_NONE;
+    ssize_t mark;
+
+    let_go(run);
+    run->ended = true;
+    r->client_gone = NULL;
+    keep_fields(run);
+    if (r->method != METHOD_HEAD) {
+        r->method = METHOD_GET;
+        r->method_text = STR("GET");
+    }
+    if (uri.data[0] == '@')
+        return request_go_named(r, uri);
+    mark = str_find(uri, '?');
+    if (mark >= 0) {
+        args = str_from(uri, (size_t)mark + 1);
+        uri.len = (size_t)mark;
+    }
+    uri = unescape(request_pool(r), uri, UNESCAPE_ALL);
+    if (uri.len == 0 || uri.data[0] != '/' || !uri_is_safe(uri)) {
+        log_error(&r->log, LOG_ERROR, 0, "unsafe URI \"%" STR_FMT "\" was detected", STR_ARG(uri));
+        return request_fail(r, 404, "upstream.redirect_unsafe");
+    }
+    return request_go_to(r, uri, args);
+}
+
+static enum verdict conclude_intercept(struct proxy_run *run)
+{
+    const struct http_field *challenge = fields_find(&run->answer.fields, FIELD_WWW_AUTHENTICATE);
+
+    let_go(run);
+    run->ended = true;
+    run->r->client_gone = NULL;
+    request_fail(run->r, run->answer.status, "upstream.status");
+    if (run->answer.status == 401 && challenge != NULL)
+        request_add_field(run->r, challenge->name, challenge->value, FIELD_WWW_AUTHENTICATE);
+    return ANSWERED;
+}
+
+static enum verdict conclude_answer(struct proxy_run *run)
+{
+    struct request *r = run->r;
+
+    if (is_intercepted(run))
+        return conclude_intercept(run);
+    proxy_response_fill(run);
+    if (run->answer.status == 101) {
+        r->out.upgraded = true;
+        r->wire->upgrade(r, tunnel_take);
+        return ANSWERED;
+    }
+    r->log.doing = NULL;
+    return ANSWERED;
+}
+
+static enum verdict verdict_of(struct proxy_run *run)
+{
+    switch (run->state) {
+    case RUN_ANSWER:
+        return conclude_answer(run);
+    case RUN_FAIL:
+        return conclude_failure(run);
+    case RUN_LEAVE:
+        return go_elsewhere(run);
+    default:
+        return WAIT_EVENT;
+    }
+}
+
+static struct proxy_run *begin(struct request *r, const struct proxy_pass *target)
+{
+    struct proxy_run *run = run_take();
+    struct upstream_summary *summary = upstream_summary_get(r);
+
+    run->r = r;
+    run->conf = PROXY_CONF(r);
+    run->codec = &proxy_h1;
+    run->target = target;
+    run->state = RUN_BODY;
+    run->post.run = on_post;
+    chain_init(&run->out);
+    relay_init(run);
+    pool_on_destroy(request_pool(r), destroy, run);
+    summary->run = run;
+    r->describe_upstream = describe;
+    if (!run->conf->ignore_client_abort) {
+        r->client_gone = client_gone;
+        r->client_gone_arg = run;
+    }
+    return run;
+}
+
+/* The engine's dry run: an origin is assumed that answers 200. */
+static enum verdict assume(struct request *r, const struct proxy_pass *target)
+{
+    record(r, "upstream", "%" STR_FMT "%" STR_FMT " (assumed to answer 200)",
+           STR_ARG(target->scheme), STR_ARG(target->host));
+    return request_answer(r, 200, STR("text/plain"), STR(""));
+}
+
+struct proxy_ctx {
+    struct proxy_run *run;
+};
+
+enum verdict proxy_run_request(struct request *r)
+{
+    struct proxy_ctx *ctx = request_ctx(r, proxy_index, sizeof(*ctx));
+    const struct proxy_pass *target;
+    int status;
+
+    if (ctx->run == NULL) {
+        target = proxy_url_target(r, PROXY_CONF(r)->pass, &status);
+        if (target == NULL)
+            return request_fail(r, status, "upstream.unresolved");
+        if (r->ops->dry)
+            return assume(r, target);
+        ctx->run = begin(r, target);
+    }
+    go(ctx->run);
+    return verdict_of(ctx->run);
+}

@@ -1,0 +1,105 @@
+/*
+ * worker/proxy/proxy_run.h - one request on its way to an origin and back: the machine, and what
+ * its parts share.
+ *
+ * The request goes out (proxy_send) while the answer comes in (a codec, then the relay): either may
+ * end first. The codec knows the protocol towards the origin; all else exists once.
+ */
+#pragma once
+
+#include "common/buf.h"
+#include "worker/codec/h1_chunk.h"
+#include "worker/codec/h1_head.h"
+#include "worker/http/request.h"
+#include "worker/proxy/proxy.h"
+#include "worker/proxy/proxy_relay.h"
+
+enum run_state {
+    RUN_BODY,   /* the client's body is being read */
+    RUN_DIAL,   /* on the way to a peer */
+    RUN_TALK,   /* the request goes out, the head of the answer is awaited */
+    RUN_ANSWER, /* the head is in: the relay passes the body on */
+    RUN_FAIL,   /* status says what is answered */
+    RUN_LEAVE,  /* the request goes on elsewhere (X-Accel-Redirect) */
+    RUN_STATES
+};
+
+enum head_result { HEAD_MORE, HEAD_DONE, HEAD_BAD, HEAD_TOO_BIG };
+enum decode_result { DECODE_MORE, DECODE_END, DECODE_BAD };
+
+struct proxy_run;
+
+/* A protocol spoken to origins. */
+struct proxy_codec {
+    const char *name;
+    /* Prints the request's head into run->head; sets run->send_length. */
+    void (*write_head)(struct proxy_run *run);
+    /* A new try: forgets what came. */
+    void (*reset)(struct proxy_run *run);
+    /* Looks at what came so far (run->relay.in from pos on); consumes the head when HEAD_DONE. */
+    enum head_result (*read_head)(struct proxy_run *run);
+    /* Takes body bytes from the front of b and adds the payload's slices to out. */
+    enum decode_result (*decode)(struct proxy_run *run, struct buf *b, struct chain *out);
+    /* At the end of the stream: is the body complete? */
+    bool (*may_end)(const struct proxy_run *run);
+};
+
+extern const struct proxy_codec proxy_h1;
+
+struct proxy_run {
+    struct request *r;
+    const struct proxy_conf *conf;
+    const struct proxy_codec *codec;
+    const struct proxy_pass *target;
+    enum run_state state;
+    bool running, begun, ended;
+    struct post post;
+
+    /* The way there. */
+    struct dial dial;
+    struct exchange *x;           /* dial.exchange while it is ours */
+    bool again;                   /* a dead idle connection was replaced once */
+
+    /* The request. */
+    struct buf head;              /* as sent; kept for the next try */
+    struct str uri;               /* as sent */
+    int64_t send_length;          /* of the body; -1: unknown, in chunks */
+    bool head_only;               /* the method sent is HEAD */
+    bool upgrade_asked, close_asked;
+    bool streaming;               /* the body cannot be sent twice */
+    struct chain out;
+    struct source *body;          /* NULL: none, or all pulled */
+    bool sent_any, sent_all, send_broken;
+    struct chunk_line {
+        char text[H1_CHUNK_HEAD_MAX + 2];
+    } chunk;
+
+    /* The answer. */
+    uint16_t status;              /* RUN_FAIL: what to say */
+    const char *why;
+    struct relay relay;
+    int64_t left;                 /* of the body, by length */
+    uint8_t body_kind;            /* enum h1_body */
+    bool reuse;                   /* the protocol allows another request on the exchange */
+    struct str redirect;          /* X-Accel-Redirect */
+    uint32_t interims;            /* heads of 1xx skipped */
+    struct http_fields *trailers; /* of a chunked answer */
+    struct h1_chunk chunks;
+    struct h1_head answer;        /* last: large */
+};
+
+/* The content handler: passes the request to the location's target. */
+enum verdict proxy_run_request(struct request *r);
+
+/* proxy_send.c: writes what can be written now. RC_OK: all is out. */
+void proxy_send_begin(struct proxy_run *run);
+enum rc proxy_send(struct proxy_run *run);
+void proxy_send_end(struct proxy_run *run);
+
+/* proxy_response.c: from the origin's head to r->out. */
+void proxy_response_fill(struct proxy_run *run);
+/* The value of a field of the answer; STR_NONE when ignored or absent. */
+struct str proxy_response_control(const struct proxy_run *run, enum field_id id, int64_t ignored);
+
+/* What a log line says of the phase that the exchange is in. */
+void proxy_run_doing(struct proxy_run *run, const char *doing);

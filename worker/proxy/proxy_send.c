@@ -1,0 +1,112 @@
+/*
+ * worker/proxy/proxy_send.c - the request on its way to the origin: head and body in one write.
+ */
+#include "worker/http/body.h"
+#include "worker/proxy/proxy_run.h"
+
+#define PULL_BYTES (128 * 1024)
+#define AT_ONCE    (2 << 20) /* most that goes out before others have a turn */
+
+static void take_body(struct proxy_run *run)
+{
+    struct request *r = run->r;
+
+    if (run->conf->set_body != NULL) {
+        struct str text = scope_eval(&r->scope, run->conf->set_body);
+
+        run->body = text.len > 0 ? source_memory(request_pool(r), text) : NULL;
+    } else if (!run->conf->pass_body || run->send_length == 0) {
+        run->body = NULL;
+    } else {
+        run->body = run->streaming ? body_stream(r) : body_source(r);
+    }
+}
+
+void proxy_send_begin(struct proxy_run *run)
+{
+    run->sent_any = run->sent_all = run->send_broken = false;
+    chain_clear(&run->out);
+    chain_add(&run->out, run->head.pos, buf_used(&run->head));
+    take_body(run);
+}
+
+void proxy_send_end(struct proxy_run *run)
+{
+    source_close(run->body);
+    run->body = NULL;
+    chain_clear(&run->out);
+}
+
+static void add_chunk(struct proxy_run *run, struct chain *data)
+{
+    char *end = h1_chunk_head(run->chunk.text, data->bytes);
+
+    chain_add(&run->out, run->chunk.text, (size_t)(end - run->chunk.text));
+    chain_move(&run->out, data);
+    chain_add(&run->out, H1_CHUNK_END, 2);
+}
+
+/* More of the body into run->out, all of which has been written but the head. */
+static enum pull pull_body(struct proxy_run *run)
+{
+    struct chain more;
+    enum pull result;
+
+    chain_init(&more);
+    run->body->waiter = &run->post;
+    result = source_pull(run->body, &more, PULL_BYTES);
+    if (run->send_length >= 0)
+        chain_move(&run->out, &more);
+    else if (more.bytes > 0)
+        add_chunk(run, &more);
+    if (result == PULL_END && run->send_length < 0)
+        chain_add(&run->out, H1_CHUNK_LAST, sizeof(H1_CHUNK_LAST) - 1);
+    chain_fini(&more);
+    return result;
+}
+
+static enum rc write_out(struct proxy_run *run)
+{
+    uint64_t before = run->x->conn.sent;
+    enum rc rc = conn_send(&run->x->conn, &run->out, AT_ONCE);
+
+    run->sent_any |= run->x->conn.sent > before;
+    if (rc == RC_OK && !chain_empty(&run->out)) {
+        post_turn_end(&run->post);
+        return RC_AGAIN;
+    }
+    return rc;
+}
+
+enum rc proxy_send(struct proxy_run *run)
+{
+    bool head_waits = !run->sent_any && run->body != NULL;
+    enum pull pulled = PULL_MORE;
+    enum rc rc = RC_OK;
+
+    if (!run->x->conn.ev.writable && !chain_empty(&run->out))
+        return RC_AGAIN;
+    for (;;) {
+        if (run->body != NULL && (head_waits || chain_empty(&run->out)))
+            pulled = pull_body(run);
+        head_waits = false;
+        if (pulled == PULL_ERROR)
+            return RC_ERROR;
+        if (pulled == PULL_END && run->body != NULL) {
+            source_close(run->body);
+            run->body = NULL;
+        }
+        if (!chain_empty(&run->out))
+            rc = write_out(run);
+        if (rc != RC_OK) {
+            run->send_broken = rc == RC_ERROR;
+            return rc;
+        }
+        if (run->body == NULL)
+            break;
+        if (pulled == PULL_WAIT)
+            return RC_AGAIN;
+    }
+    run->sent_all = true;
+    return RC_OK;
+}

@@ -1,0 +1,152 @@
+/*
+ * worker/proxy/proxy_url.c - from the text of a proxy_pass to a group of origins and a path.
+ */
+#include "worker/proxy/proxy_url.h"
+
+#include "common/generation.h"
+#include "worker/http/http_block.h"
+
+#define HTTP_PORT 80
+
+const char *proxy_url_split(struct pool *pool, struct str text, struct proxy_url *out)
+{
+    ssize_t slash;
+    const char *why;
+    int port;
+
+    *out = (struct proxy_url){.scheme = STR("http://")};
+    if (str_starts_nocase(text, STR("https://")))
+        return "https protocol requires SSL support";
+    if (!str_starts_nocase(text, out->scheme))
+        return "invalid URL prefix";
+    text = str_from(text, out->scheme.len);
+    if (str_starts_nocase(text, STR("unix:"))) {
+        slash = str_find(str_from(text, 5), ':');
+        out->host_port = slash < 0 ? text : (struct str){text.data, (size_t)slash + 5};
+        out->uri = slash < 0 ? STR("") : str_from(text, (size_t)slash + 6);
+        out->host = STR("localhost");
+        out->port = STR("");
+        return out->host_port.len > 5 ? NULL : "no path in the unix domain socket";
+    }
+    slash = str_find(text, '/');
+    if (slash < 0)
+        slash = str_find(text, '?');
+    out->host_port = slash < 0 ? text : (struct str){text.data, (size_t)slash};
+    out->uri = slash < 0 ? STR("") : str_from(text, (size_t)slash);
+    if (out->uri.len > 0 && out->uri.data[0] == '?')
+        out->uri = pool_printf(pool, "/%" STR_FMT, STR_ARG(out->uri));
+    if (!addr_split(out->host_port, &out->host, &port, &why))
+        return why;
+    if (out->host.len == 0)
+        return "no host";
+    if (port >= 0 && port != HTTP_PORT) {
+        out->host = out->host_port;
+        out->port = pool_printf(pool, "%d", port);
+    } else {
+        out->port = STR("80");
+        if (port >= 0)
+            out->host = (struct str){out->host_port.data, (size_t)str_rfind(out->host_port, ':')};
+        else
+            out->host = out->host_port;
+    }
+    return NULL;
+}
+
+static void fill_pass(struct pool *pool, struct proxy_pass *pass, const struct proxy_url *url)
+{
+    pass->scheme = url->scheme;
+    pass->host = url->host;
+    pass->port = url->port;
+    pass->uri = url->uri;
+    pass->base = pool_printf(pool, "%" STR_FMT "%" STR_FMT "%" STR_FMT, STR_ARG(url->scheme),
+                             STR_ARG(str_starts(url->host_port, STR("unix:")) ? url->host_port
+                                                                            : url->host),
+                             STR_ARG(url->uri.len > 0 ? url->uri : STR("/")));
+}
+
+/* At load -------------------------------------------------------------------------------------- */
+
+static bool uri_is_allowed(struct conf_call *call, const struct location *location)
+{
+    if (location->kind != LOCATION_REGEX && location->kind != LOCATION_NAMED &&
+        call->scope->kind == IN_LOCATION)
+        return true;
+    conf_fail_arg(call, 0, "\"proxy_pass\" cannot have URI part in location given by regular "
+                           "expression, or inside named location, or inside \"if\" statement, or "
+                           "inside \"limit_except\" block");
+    return conf_hint(call, "leave out what follows host and port, or change the uri with rewrite");
+}
+
+static bool load_constant(struct conf_call *call, struct proxy_pass *pass)
+{
+    struct proxy_url url;
+    const char *why = proxy_url_split(call->pool, conf_arg(call, 0), &url);
+
+    if (why != NULL)
+        return conf_fail_arg(call, 0, "%s in \"%" STR_FMT "\"", why, STR_ARG(conf_arg(call, 0)));
+    if (url.uri.len > 0 && !uri_is_allowed(call, pass->location))
+        return false;
+    fill_pass(call->pool, pass, &url);
+    pass->group = upstream_group_for(call, url.host_port, HTTP_PORT, &why);
+    return pass->group != NULL || conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why,
+                                                STR_ARG(url.host_port));
+}
+
+bool proxy_url_load(struct conf_call *call)
+{
+    struct proxy_conf *conf = call->conf;
+    struct proxy_pass *pass = pool_zalloc(call->pool, sizeof(*pass));
+    const char *why;
+
+    pass->location = call->scope->owner;
+    conf->pass = pass;
+    if (!template_has_vars(conf_arg(call, 0)))
+        return load_constant(call, pass);
+    pass->url = template_compile(call->pool, &call->gen->http_vars, conf_arg(call, 0), &why);
+    return pass->url != NULL || conf_fail_arg(call, 0, "%s", why);
+}
+
+/* For a request -------------------------------------------------------------------------------- */
+
+/* A group of the configuration by its name, else a literal address. NULL: a name to look up. */
+static struct upstream_group *find_group(struct request *r, const struct proxy_url *url)
+{
+    struct upstream_group *group = upstream_named(url->host_port);
+    struct addr addr;
+    const char *why;
+
+    if (group != NULL)
+        return group;
+    if (!addr_parse(&addr, url->host_port, HTTP_PORT, &why))
+        return NULL;
+    return upstream_group_of(request_pool(r), url->host_port, &addr);
+}
+
+const struct proxy_pass *proxy_url_target(struct request *r, const struct proxy_pass *pass,
+                                          int *status)
+{
+    struct str text;
+    struct proxy_pass *target;
+    struct proxy_url url;
+    const char *why;
+
+    if (likely(pass->url == NULL))
+        return pass;
+    text = scope_eval(&r->scope, pass->url);
+    why = proxy_url_split(request_pool(r), text, &url);
+    if (why != NULL) {
+        log_error(&r->log, LOG_ERROR, 0, "%s in \"%" STR_FMT "\"", why, STR_ARG(text));
+        *status = 500;
+        return NULL;
+    }
+    target = pool_zalloc(request_pool(r), sizeof(*target));
+    fill_pass(request_pool(r), target, &url);
+    target->location = pass->location;
+    target->url = pass->url;
+    target->group = find_group(r, &url);
+    if (target->group != NULL)
+        return target;
+    log_error(&r->log, LOG_ERROR, 0, "no resolver defined to resolve %" STR_FMT, STR_ARG(url.host));
+    *status = 502;
+    return NULL;
+}
