@@ -75,7 +75,8 @@ sub supports ($class, $conf) { return $class->test_config($conf)->{exit} == 0 }
 # Starting ----------------------------------------------------------------------------------------
 
 # OPTIONS: main => text at the top level, events => text in events {}, files => { path => content },
-# log_level, args => [more of the command line], env => { }, binary => PATH, daemon => 1.
+# log_level, args => [more of the command line], env => { }, binary => PATH, daemon => 1, sockets =>
+# [listening sockets to hand over as systemd does].
 sub start ($class, $conf, %option) {
     my $self = $class->prepare($conf, %option);
     $self->up;
@@ -212,7 +213,18 @@ sub launch ($self) {
     open STDIN, '<', '/dev/null';
     open STDOUT, '>>', "$self->{dir}/stdout";
     open STDERR, '>>', "$self->{dir}/stderr";
+    pass_on(@{ $self->{sockets} }) if $self->{sockets};
     exec { $self->{binary} } $self->command or POSIX::_exit(127);
+}
+
+# Listening sockets as a service manager hands them over: descriptors from 3 on.
+sub pass_on (@sockets) {
+    POSIX::dup2(fileno $sockets[$_], 100 + $_) for 0 .. $#sockets;
+    for my $n (0 .. $#sockets) {
+        POSIX::dup2(100 + $n, 3 + $n);
+        POSIX::close(100 + $n);
+    }
+    @ENV{qw(LISTEN_FDS LISTEN_PID)} = (scalar @sockets, $$);
 }
 
 sub pid_in_file ($self) {
