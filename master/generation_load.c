@@ -4,6 +4,7 @@
 #include "master/generation_load.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -194,4 +195,5 @@ void generation_destroy(struct generation *gen)
     zone_keep_close(gen);
     log_files_close(gen);
     pool_destroy(gen->pool);
+    malloc_trim(0); /* it may have been most of what we had */
 }
