@@ -5,7 +5,6 @@ use Differential;
 my $conf = <<'CONF';
     types { text/html html htm; text/plain txt; image/gif gif; application/x-long.type+x lng; text/css CSS; }
     default_type application/octet-stream;
-    charset_types text/plain;
     server {
         listen %PORT%;
         root %DIR%/html;

@@ -123,8 +123,10 @@ sub hold ($self, $path) {
 }
 
 sub go     ($self, $name, $times = 1) { $self->ask(go => $name, $times); return $self }
-sub refuse ($self) { $self->ask('refuse'); return $self }       # connections are refused from now
-sub accept ($self) { $self->ask('accept'); return $self }       # and welcome again
+
+# The origin is gone: its connections end and new ones are refused; accept() brings it back.
+sub refuse ($self) { $self->ask('refuse'); return $self }
+sub accept ($self) { $self->ask('accept'); return $self }
 
 # All requests whose head arrived, in order; forget() empties the list and the counts.
 sub requests    ($self) { return map { bless $_, 'Origin::Request' } $self->ask('requests') }

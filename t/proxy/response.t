@@ -90,7 +90,6 @@ my $site = Site->start(<<'CONF');
         location /off/ { proxy_buffering off; proxy_pass http://%ORIGIN%; }
         location /up/ { proxy_request_buffering off; client_max_body_size 0; proxy_pass http://%ORIGIN%; }
         location /temp/ { proxy_max_temp_file_size 100m; proxy_pass http://%ORIGIN%; }
-        location /rate/ { proxy_limit_rate 100k; proxy_pass http://%ORIGIN%; }
     }
 CONF
 my $origin = $site->origin;

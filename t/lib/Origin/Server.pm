@@ -104,6 +104,7 @@ sub do_go ($self, $name, $times) {
 sub do_refuse ($self) {
     close $self->{listener} if $self->{listener};
     $self->{listener} = undef;
+    $self->drop($_) for values %{ $self->{conns} };
     return;
 }
 
