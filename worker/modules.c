@@ -5,6 +5,7 @@
  * filters, the first being the nearest to the content.
  */
 #include "common/core_conf.h"
+#include "worker/filter/limit_rate.h"
 #include "worker/handler/static_file.h"
 #include "worker/h1/h1_conn.h"
 #include "worker/http/http_block.h"
@@ -31,16 +32,4 @@ const struct module *const modules[] = {
     &server_rewrite_module,
     &rewrite_module,
     &static_file_module,
-    &upstream_module,
-    &upstream_vars_module,
-    &proxy_module,
-    &log_phase_module,
-    &http_block_module, /* last to finish loading: it builds what others have added to */
-    &h1_module,
-    NULL,
-};
-
-const struct role *const roles[] = {
-    &worker_role,
-    NULL,
-};
+    &limit_rate_module, /* the last filter: it counts what the client gets */

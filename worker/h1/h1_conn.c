@@ -22,7 +22,7 @@
 #include "worker/net/accept.h"
 #include "worker/net/proxy_protocol.h"
 
-#define PULL_BYTES  (256 * 1024)  /* of body pulled at once */
+#define PULL_BYTES  (1 << 30)     /* of body at once: memory is bounded by its source */
 #define TURN_BYTES  (2 << 20)     /* most that one connection sends before others have a turn */
 #define DRAIN_IDLE_MS 2000        /* an idle connection's last wait while a successor serves */
 #define PROXY_HEADER_MAX 4096

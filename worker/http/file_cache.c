@@ -253,13 +253,11 @@ static enum pull pull(struct source *source, struct chain *out, size_t max)
         return PULL_END;
     if (s->file->content == NULL && !(s->direct && source->file_ok))
         return read_piece(s, out, max);
-    if (s->file->content != NULL) {
-        n = MIN((size_t)s->left, max);
+    n = MIN((size_t)s->left, max);
+    if (s->file->content != NULL)
         chain_add(out, s->file->content + s->offset, n);
-    } else { /* a range costs nothing to name, however long */
-        n = (size_t)s->left;
+    else
         chain_add_file(out, s->file->fd, s->offset, n);
-    }
     s->offset += (int64_t)n;
     s->left -= (int64_t)n;
     return s->left == 0 ? PULL_END : PULL_MORE;
