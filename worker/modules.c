@@ -32,4 +32,17 @@ const struct module *const modules[] = {
     &server_rewrite_module,
     &rewrite_module,
     &static_file_module,
+    &upstream_module,
+    &upstream_vars_module,
+    &proxy_module,
     &limit_rate_module, /* the last filter: it counts what the client gets */
+    &log_phase_module,
+    &http_block_module, /* last to finish loading: it builds what others have added to */
+    &h1_module,
+    NULL,
+};
+
+const struct role *const roles[] = {
+    &worker_role,
+    NULL,
+};
