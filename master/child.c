@@ -159,12 +159,15 @@ static void log_stillbirth(const struct child_proc *c)
                   (int)c->pid);
 }
 
-/* One that served and was killed from outside did not die of itself. */
+/* That was done to it: it says nothing of the configuration. */
+static bool was_killed(const struct child_proc *c)
+{
+    return WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGKILL;
+}
+
 static bool died_at_once(const struct child_proc *c)
 {
-    bool killed = c->ready && WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGKILL;
-
-    return clock_mono_ms - c->born_ms < QUICK_MS && !killed;
+    return clock_mono_ms - c->born_ms < QUICK_MS && !(c->ready && was_killed(c));
 }
 
 /* What follows a death that nobody asked for. */
@@ -172,7 +175,7 @@ static int after_death(struct child_proc *c)
 {
     if (c->want != WANT_RUN)
         return GONE;
-    if (c->crew->on_trial) {
+    if (c->crew->on_trial && !c->ready && !was_killed(c)) {
         log_stillbirth(c);
         c->stillborn = true;
         return GONE;

@@ -16,6 +16,7 @@ static bool is_booked_in(const struct booking *b, const struct zone *z)
 static void give_back(void *arg, struct booking *b)
 {
     const struct worker *w = arg;
+    uint32_t *count, nowhere = b->n;
 
     for (const struct zone_spec *spec = w->gen->zones; spec != NULL; spec = spec->next) {
         struct zone *z = spec->zone;
@@ -23,7 +24,8 @@ static void give_back(void *arg, struct booking *b)
         if (!is_booked_in(b, z))
             continue;
         zone_lock(z);
-        booking_release(z, b, z->kind->booked(z, b));
+        count = z->kind->booked(z, b);
+        booking_release(z, b, count != NULL ? count : &nowhere);
         zone_unlock(z);
         return;
     }

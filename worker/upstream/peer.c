@@ -61,12 +61,22 @@ static bool init_zone(struct zone *z)
     return true;
 }
 
-static void recount(struct zone *z, const struct booking *b)
+/* The count of connections that a booking is part of; NULL if it is none of ours. */
+static uint32_t *booked(struct zone *z, const struct booking *b)
 {
     uint64_t table = z->header->root;
 
     if (b->kind == BOOKING_PEER && b->key > table && b->key + sizeof(uint32_t) <= z->bytes)
-        *(uint32_t *)zone_ptr(z, b->key) += b->n;
+        return zone_ptr(z, b->key);
+    return NULL;
+}
+
+static void recount(struct zone *z, const struct booking *b)
+{
+    uint32_t *count = booked(z, b);
+
+    if (count != NULL)
+        *count += b->n;
 }
 
 static bool repair_zone(struct zone *z)
@@ -83,6 +93,7 @@ static bool repair_zone(struct zone *z)
 
 const struct zone_kind peer_zone_kind = {
     .name = "upstream", .layout_version = 1, .init = init_zone, .repair = repair_zone,
+    .booked = booked,
 };
 
 /* Attaching ------------------------------------------------------------------------------------ */
