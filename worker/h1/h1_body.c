@@ -6,6 +6,7 @@
  * its end; what a chunked one is read past belongs to the next request.
  */
 #include "worker/h1/h1_conn.h"
+#include "worker/http/body.h"
 #include "worker/http/http_core.h"
 
 #define BODY_READ (32 * 1024)
@@ -148,6 +149,8 @@ static void on_body_timeout(struct timer *timer)
 
     log_error(&s->r.log, LOG_INFO, 110, "client timed out while reading the request body");
     s->body_bad = true;
+    if (s->r.body != NULL)
+        s->r.body->status = 408;
     s->owner->keep = false;
     s->owner->timed_out = true;
     source_wake(&s->body);

@@ -65,8 +65,10 @@ static char *framing_lines(char *p, struct h1_conn *c)
         p = fmt_uint(p, (uint64_t)out->length);
         return FMT_LIT(p, "\r\n");
     }
+    if (r->header_only)
+        return p;
     if (r->version >= 11 && HTTP_CORE(r)->chunked) {
-        s->chunk_out = !r->header_only;
+        s->chunk_out = true;
         return FMT_LIT(p, "Transfer-Encoding: chunked\r\n");
     }
     c->keep = false;

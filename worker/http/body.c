@@ -53,10 +53,12 @@ enum rc body_check_limit(struct request *r)
     return RC_ERROR;
 }
 
+/* The wire may have said already what the answer is (408). */
 static enum rc fail(struct request_body *body, uint16_t status)
 {
     body->failed = true;
-    body->status = status;
+    if (body->status == 0)
+        body->status = status;
     if (body->spool != NULL)
         spool_fail(body->spool);
     return RC_ERROR;
