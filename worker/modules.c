@@ -6,6 +6,10 @@
  */
 #include "common/core_conf.h"
 #include "worker/filter/limit_rate.h"
+#include "worker/filter/not_modified.h"
+#include "worker/filter/range.h"
+#include "worker/handler/autoindex.h"
+#include "worker/handler/index.h"
 #include "worker/handler/static_file.h"
 #include "worker/h1/h1_conn.h"
 #include "worker/http/http_block.h"
@@ -31,11 +35,17 @@ const struct module *const modules[] = {
     &split_clients_module,
     &server_rewrite_module,
     &rewrite_module,
+    &index_module,
+    &autoindex_module,
     &static_file_module,
     &upstream_module,
     &upstream_vars_module,
     &proxy_module,
+
+    &not_modified_module,
+    &range_module,
     &limit_rate_module, /* the last filter: it counts what the client gets */
+
     &log_phase_module,
     &http_block_module, /* last to finish loading: it builds what others have added to */
     &h1_module,

@@ -100,7 +100,10 @@ push @requests, ['GET /before/a.txt', 'If-Modified-Since' => $earlier],
     ['HEAD /a.txt', 'If-None-Match' => $etag], ['GET /none', 'If-None-Match' => '*'],
     { what => 'POST /a.txt', body => 'x', fields => ['If-None-Match' => $etag] };
 
-differential_ok($conf, \@requests, files => \%files);
+# nginx closes after a 412, for reasons of its own.
+my @refused = grep { ref eq 'ARRAY' && "@$_" =~ /If-(?:Unmodified-Since|Match)/ } @requests;
+differential_ok($conf, \@requests, files => \%files,
+    allow => { map { join(' ', @$_) . ': persists' => 'a 412 is no reason to close' } @refused });
 
 # What only one side can show --------------------------------------------------------------------------
 

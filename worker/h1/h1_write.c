@@ -66,7 +66,7 @@ static char *framing_lines(char *p, struct h1_conn *c)
         return FMT_LIT(p, "\r\n");
     }
     if (r->header_only)
-        return p;
+        return p; /* there is no end to show */
     if (r->version >= 11 && HTTP_CORE(r)->chunked) {
         s->chunk_out = true;
         return FMT_LIT(p, "Transfer-Encoding: chunked\r\n");

@@ -61,10 +61,10 @@ static enum verdict serve(struct request *r)
     struct cached_file *file;
     struct str path;
 
-    if (r->uri.data[r->uri.len - 1] == '/')
-        return GO_ON;
     if (r->method != METHOD_GET && r->method != METHOD_HEAD && r->method != METHOD_POST)
         return request_fail(r, 405, "request.method");
+    if (r->uri.data[r->uri.len - 1] == '/')
+        return GO_ON;
     path = file_path(r, 0);
     if (memchr(path.data, '\0', path.len) != NULL)
         return request_fail(r, 404, "file.missing");

@@ -220,7 +220,7 @@ struct cached_file *file_cache_open(struct str path)
 struct file_source {
     struct source source;
     struct cached_file *file;
-    int64_t offset, left;
+    int64_t offset, left, begin;
     bool direct;
     struct buf buf;         /* when not sent directly */
 };
@@ -271,7 +271,16 @@ static void close_file(struct source *source)
     file_cache_drop(s->file);
 }
 
-static const struct source_ops file_ops = {.name = "file", .pull = pull, .close = close_file};
+static void window(struct source *source, int64_t first, int64_t len)
+{
+    struct file_source *s = CONTAINER(source, struct file_source, source);
+
+    s->offset = s->begin + first;
+    s->left = len;
+}
+
+static const struct source_ops file_ops = {.name = "file", .pull = pull, .close = close_file,
+                                           .window = window};
 
 struct source *file_cache_source(struct pool *pool, struct cached_file *file, int64_t offset,
                                  int64_t len, bool direct)
@@ -280,7 +289,7 @@ struct source *file_cache_source(struct pool *pool, struct cached_file *file, in
 
     s->source = (struct source){.ops = &file_ops, .length = len, .file_ok = true};
     s->file = file;
-    s->offset = offset;
+    s->offset = s->begin = offset;
     s->left = len;
     s->direct = direct;
     return &s->source;

@@ -72,7 +72,20 @@ static void complete_location(struct request *r)
                                         STR_ARG(r->out.location));
 }
 
-void output_finish(struct request *r)
+/* False when one made an error of it. */
+static bool run_filters(struct request *r)
+{
+    bool is_error = r->out.is_error_page;
+
+    for (uint32_t i = 0; i < filter_count; i++) {
+        filters[i](r);
+        if (r->out.is_error_page != is_error)
+            return false;
+    }
+    return true;
+}
+
+bool output_finish(struct request *r)
 {
     if (r->out.is_error_page && r->out.body == NULL && r->out.status >= 300)
         error_page_standard(r);
@@ -82,8 +95,8 @@ void output_finish(struct request *r)
         r->out.status = r->error_status;
     if (r->out.location.len > 0)
         complete_location(r);
-    for (uint32_t i = 0; i < filter_count; i++)
-        filters[i](r);
+    if (!run_filters(r))
+        return false;
     if (!may_be_dated(r->out.status))
         r->out.has_last_modified = false;
     if (r->out.status == 304) {
@@ -94,4 +107,5 @@ void output_finish(struct request *r)
         r->out.type = STR("");
         r->out.has_last_modified = false;
     }
+    return true;
 }

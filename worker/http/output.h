@@ -9,8 +9,9 @@
 void output_collect(void);
 
 /* Standard page where an error has no body, forced status, absolute Location, then the filters in
-   order. Afterwards r->out is what the wire sends. */
-void output_finish(struct request *r);
+   order. Afterwards r->out is what the wire sends. False when a filter refused the request (an
+   answer of its own by request_fail): that error is to be answered instead. */
+bool output_finish(struct request *r);
 
 /* Whether a response of this status to this request has a body at all (RFC 9110, 6.4.1). */
 static inline bool output_has_body(const struct request *r)

@@ -11,6 +11,7 @@
 
 #include "worker/http/body.h"
 #include "worker/http/error_page.h"
+#include "worker/http/file_path.h"
 #include "worker/http/http_core.h"
 #include "worker/http/output.h"
 #include "worker/http/server.h"
@@ -192,7 +193,14 @@ static enum next run_content(struct request *r)
     next = run_list(r);
     if (next != NEXT_PHASE)
         return next;
-    request_fail(r, r->uri.data[r->uri.len - 1] == '/' ? 403 : 404, "content.none");
+    if (r->uri.data[r->uri.len - 1] == '/') {
+        log_error(&r->log, LOG_ERROR, 0, "directory index of \"%" STR_FMT "\" is forbidden",
+                  STR_ARG(file_path(r, 0)));
+        request_fail(r, 403, "content.none");
+    } else {
+        log_error(&r->log, LOG_ERROR, 0, "no handler found");
+        request_fail(r, 404, "content.none");
+    }
     return ANSWER;
 }
 
@@ -214,20 +222,8 @@ static enum next step(struct request *r)
     }
 }
 
-/* An error's page, ours or configured; then the filters and the wire. True: the engine goes on. */
-static bool answer_again(struct request *r)
-{
-    enum verdict verdict = GO_ON;
-
-    if (r->out.is_error_page && r->out.status >= 300)
-        verdict = error_page_apply(r);
-    if (verdict == REROUTE)
-        return true;
-    phase_answer(r);
-    return false;
-}
-
-void phase_answer(struct request *r)
+/* False when a filter made an error of it, which is to be answered now. */
+static bool try_answer(struct request *r)
 {
     int status = r->out.status;
 
@@ -235,8 +231,28 @@ void phase_answer(struct request *r)
     if (r->out.is_error_page && (status == 408 || status == 444 || status == 499))
         r->close_silently = true; /* nobody waits for an answer, or none is to be given */
     record(r, "answer", "%d", status);
-    output_finish(r);
+    if (!output_finish(r)) {
+        r->answered = false;
+        return false;
+    }
     r->ops->respond(r);
+    return true;
+}
+
+void phase_answer(struct request *r)
+{
+    while (!try_answer(r))
+        continue;
+}
+
+/* An error's page, ours or configured; then the filters and the wire. True: the engine goes on. */
+static bool answer_again(struct request *r)
+{
+    do {
+        if (r->out.is_error_page && r->out.status >= 300 && error_page_apply(r) == REROUTE)
+            return true;
+    } while (!try_answer(r));
+    return false;
 }
 
 void phase_run(struct post *post)

@@ -29,7 +29,7 @@ void source_wake(struct source *s)
 
 struct memory_source {
     struct source source;
-    struct str rest;
+    struct str rest, all;
 };
 
 static enum pull memory_pull(struct source *s, struct chain *out, size_t max)
@@ -47,14 +47,23 @@ static void nothing_to_close(struct source *s)
 {
 }
 
-static const struct source_ops memory_ops = {"memory", memory_pull, nothing_to_close};
+static void memory_window(struct source *s, int64_t first, int64_t len)
+{
+    struct memory_source *m = CONTAINER(s, struct memory_source, source);
+
+    m->rest = (struct str){m->all.data + first, (size_t)len};
+    s->length = len;
+}
+
+static const struct source_ops memory_ops = {"memory", memory_pull, nothing_to_close,
+                                             memory_window};
 
 struct source *source_memory(struct pool *pool, struct str text)
 {
     struct memory_source *m = pool_zalloc(pool, sizeof(*m));
 
     m->source = (struct source){.ops = &memory_ops, .length = (int64_t)text.len, .file_ok = true};
-    m->rest = text;
+    m->rest = m->all = text;
     return &m->source;
 }
 
@@ -63,7 +72,7 @@ struct source *source_memory(struct pool *pool, struct str text)
 struct file_source {
     struct source source; /* its length is what is left */
     int fd;
-    int64_t offset;
+    int64_t offset, begin;
     struct buf buf;
 };
 
@@ -114,7 +123,15 @@ static void file_close(struct source *s)
     buf_give(&CONTAINER(s, struct file_source, source)->buf);
 }
 
-static const struct source_ops file_ops = {"file", file_pull, file_close};
+static void file_window(struct source *s, int64_t first, int64_t len)
+{
+    struct file_source *f = CONTAINER(s, struct file_source, source);
+
+    f->offset = f->begin + first;
+    s->length = len;
+}
+
+static const struct source_ops file_ops = {"file", file_pull, file_close, file_window};
 
 struct source *source_file(struct pool *pool, int fd, int64_t offset, int64_t len)
 {
@@ -122,7 +139,7 @@ struct source *source_file(struct pool *pool, int fd, int64_t offset, int64_t le
 
     f->source = (struct source){.ops = &file_ops, .length = len, .file_ok = true};
     f->fd = fd;
-    f->offset = offset;
+    f->offset = f->begin = offset;
     return &f->source;
 }
 
@@ -133,7 +150,7 @@ static enum pull empty_pull(struct source *s, struct chain *out, size_t max)
     return PULL_END;
 }
 
-static const struct source_ops empty_ops = {"empty", empty_pull, nothing_to_close};
+static const struct source_ops empty_ops = {"empty", empty_pull, nothing_to_close, NULL};
 
 /* One for all: readers may set its waiter, it never wakes anybody. */
 struct source *source_empty(void)

@@ -26,6 +26,9 @@ struct source_ops {
     enum pull (*pull)(struct source *s, struct chain *out, size_t max);
     /* The reader is done or gives up; sources below are closed too. Called exactly once. */
     void (*close)(struct source *s);
+    /* Optional, for what can be read anywhere: from now on it gives only the `len` bytes that are
+       `first` bytes behind where it began, then its end. May be called again, for any part. */
+    void (*window)(struct source *s, int64_t first, int64_t len);
 };
 
 struct source {

@@ -64,6 +64,36 @@ static void a_file_is_given_as_pieces_or_read(struct pool *pool)
     close(fd);
 }
 
+/* Any part, in any order, also behind the end of what was read. */
+static void a_window_is_read_alone(struct pool *pool)
+{
+    int fd = memfd_create("test", MFD_CLOEXEC);
+    struct source *sources[] = {source_memory(pool, STR("0123456789")),
+                                source_file(pool, fd, 1, 10)};
+    struct chain c;
+
+    kit_write(fd, "-0123456789-");
+    chain_init(&c);
+    for (size_t i = 0; i < COUNT(sources); i++) {
+        struct source *s = sources[i];
+
+        s->file_ok = false;
+        s->ops->window(s, 4, 3);
+        is_int(source_pull(s, &c, 100), PULL_END, "a part from the middle");
+        is_slice(text_of(&c), "456", "and no more");
+        s->ops->window(s, 0, 2);
+        is_int(source_pull(s, &c, 1), PULL_MORE, "one before it");
+        is_slice(text_of(&c), "0", "from its beginning");
+        is_int(source_pull(s, &c, 100), PULL_END, "in two steps");
+        is_slice(text_of(&c), "1", "to its end");
+        s->ops->window(s, 9, 1);
+        is_int(source_pull(s, &c, 100), PULL_END, "and the last byte");
+        is_slice(text_of(&c), "9", "is there");
+        source_close(s);
+    }
+    close(fd);
+}
+
 static void nothing_ends_at_once(void)
 {
     struct chain c;
@@ -81,6 +111,7 @@ int main(void)
     kit_start();
     memory_is_given_in_parts(pool);
     a_file_is_given_as_pieces_or_read(pool);
+    a_window_is_read_alone(pool);
     nothing_ends_at_once();
     pool_destroy(pool);
     loop_fini(&kit_loop);
