@@ -49,7 +49,7 @@ $site->get('/parts');
 is lines('parts.log'), "GET /parts end\n", 'a format in parts';
 $site->get('/inner');
 $site->get('/short');
-like lines('short.log', 3), qr/GET \/short 200\n\z/, 'an internal redirect logs';
+like lines('short.log', 4), qr{GET /short-page 404\nGET /short 200\n\z}, 'an internal redirect logs where it ends';
 $site->raw("BAD\r\n\r\n");
 like lines('access.log', 2), qr{"BAD" 400 \d+ "-" "-"\n\z}, 'a bad request is logged as it came';
 $site->get('/p/x');
