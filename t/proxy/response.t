@@ -122,7 +122,9 @@ for my $at ('', '/off') {
     like $client->read_until(qr/\r\n\r\n/), qr/ 200 /, "$at/fill: the head";
     my ($was, $same) = (-1, 0);
     wait_until {
-        my ($now) = sort { $b <=> $a } map { $_->{written} } values %{ $origin->traffic };
+        my $traffic = $origin->traffic;
+        my ($newest) = sort { $b <=> $a } keys %$traffic;
+        my $now = $traffic->{$newest}{written};
         $same = $now == $was ? $same + 1 : 0;
         $was  = $now;
         $same > 10;

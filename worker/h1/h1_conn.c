@@ -426,7 +426,7 @@ static enum pull pull_body(struct h1_conn *c)
             chain_move(&s->out, &more);
     }
     if (result == PULL_END && s->chunk_out)
-        chain_add(&s->out, H1_CHUNK_LAST, sizeof(H1_CHUNK_LAST) - 1);
+        h1_write_last(c);
     if (result == PULL_END && s->left_out > 0)
         result = PULL_ERROR;
     s->body_ended = result == PULL_END;

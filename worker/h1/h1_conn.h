@@ -86,3 +86,5 @@ void h1_body_end(struct h1_conn *c);
 
 /* h1_write.c: prints the response's head into stream->head and adds it to stream->out. */
 void h1_write_head(struct h1_conn *c);
+/* The end of a body in chunks, with its trailer fields. */
+void h1_write_last(struct h1_conn *c);

@@ -175,3 +175,22 @@ void h1_write_head(struct h1_conn *c)
     r->head_sent = (uint64_t)(p - s->head.start);
     chain_add(&s->out, s->head.start, (size_t)(p - s->head.start));
 }
+
+void h1_write_last(struct h1_conn *c)
+{
+    struct h1_stream *s = c->stream;
+    const struct http_fields *trailers = s->r.out.trailers;
+
+    if (trailers == NULL || trailers->count == 0) {
+        chain_add(&s->out, H1_CHUNK_LAST, sizeof(H1_CHUNK_LAST) - 1);
+        return;
+    }
+    chain_add(&s->out, H1_CHUNK_ZERO, sizeof(H1_CHUNK_ZERO) - 1);
+    EACH_FIELD (f, trailers) {
+        chain_add(&s->out, f->name.data, f->name.len);
+        chain_add(&s->out, ": ", 2);
+        chain_add(&s->out, f->value.data, f->value.len);
+        chain_add(&s->out, "\r\n", 2);
+    }
+    chain_add(&s->out, "\r\n", 2);
+}

@@ -102,11 +102,12 @@ struct proxy_conf {
     const struct array *hidden_of[2];
     struct name_set *hidden;
     int64_t ignore;               /* IGNORE_... */
-    bool intercept_errors;
+    bool intercept_errors, pass_trailers;
 
     bool buffering, request_buffering;
     int64_t buffer_bytes;
     struct buf_count buffers;
+    int64_t limit_rate;           /* bytes per second; 0: none */
     int64_t busy_bytes, max_temp_bytes, temp_write_bytes;
     struct temp_path *temp;
 

@@ -140,7 +140,7 @@ static int64_t length_to_send(struct proxy_run *run)
     if (!run->conf->pass_body || (r != r->main && (r->body == NULL || !r->body->complete)))
         return -1;
     if (run->streaming)
-        return r->content_length;
+        return run->early_whole ? (int64_t)run->early.bytes : r->content_length;
     return r->body != NULL ? body_length(r) : r->content_length;
 }
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "common/clock.h"
 #include "worker/net/spool.h"
 #include "worker/proxy/proxy_run.h"
 
@@ -23,7 +24,7 @@ struct relay_block {
     struct buf b;              /* this struct lies at its start */
 };
 
-enum fill { FILL_DATA, FILL_WAIT, FILL_FULL, FILL_END, FILL_LOST };
+enum fill { FILL_DATA, FILL_WAIT, FILL_FULL, FILL_HELD, FILL_END, FILL_LOST };
 
 static struct proxy_run *run_of(struct relay *y)
 {
@@ -201,16 +202,38 @@ static enum fill stream_ended(struct proxy_run *run)
     return lost(run, 0, "prematurely closed connection");
 }
 
+/* proxy_limit_rate: what may be read now; 0: wait, the timer is set. */
+static size_t allowance(struct proxy_run *run)
+{
+    int64_t rate = run->conf->limit_rate;
+    int64_t for_ms = clock_mono_ms - run->dial.try->head_ms + 1000;
+    int64_t left = rate * for_ms / 1000 - run->dial.try->bytes_received;
+
+    if (rate == 0)
+        return SIZE_MAX;
+    if (left > 0)
+        return (size_t)left;
+    timer_set(&run->x->conn.timer, -left * 1000 / rate + 1);
+    return 0;
+}
+
 /* One read, decoded into the chain. */
 static enum fill fill(struct proxy_run *run, struct buf *b, struct chain *into)
 {
+    size_t allowed;
     ssize_t n;
 
     if (b == NULL)
         return FILL_FULL;
     if (!run->x->conn.ev.readable)
         return FILL_WAIT;
-    n = conn_recv(&run->x->conn, b->last, buf_room(b));
+    allowed = allowance(run);
+    run->relay.held = allowed == 0;
+    if (run->relay.held)
+        return FILL_HELD;
+    n = conn_recv(&run->x->conn, b->last, MIN(buf_room(b), allowed));
+    if (n > 0 && (size_t)n == allowed)
+        run->x->conn.ev.readable = true; /* there may be more than was allowed */
     if (n == CONN_AGAIN)
         return FILL_WAIT;
     if (n == CONN_EOF)
@@ -352,6 +375,10 @@ static void on_timer(struct proxy_run *run)
     struct relay *y = &run->relay;
 
     run->x->timed_out = false;
+    if (y->held) {
+        y->held = false;
+        return;
+    }
     if (y->stalled) {
         begin_spill(run);
         return;
@@ -372,13 +399,13 @@ void relay_news(struct proxy_run *run)
     if (run->x == NULL || !y->open)
         return;
     if (y->waiting) {
-        if (run->x->conn.ev.readable) {
+        if (run->x->conn.ev.readable && !y->held) {
             y->waiting = false;
             source_wake(&y->source);
         }
         return;
     }
-    if (y->buffering)
+    if (y->buffering && !y->held)
         read_ahead(run);
 }
 
@@ -407,10 +434,11 @@ static enum pull pull_direct(struct proxy_run *run)
 
     while (filled == FILL_DATA && chain_empty(&y->ready))
         filled = fill(run, room_for_more(run), &y->ready);
-    if (filled != FILL_WAIT)
+    if (filled != FILL_WAIT && filled != FILL_HELD)
         return PULL_MORE;
     y->waiting = true;
-    await_bytes(run);
+    if (filled == FILL_WAIT)
+        await_bytes(run);
     return PULL_WAIT;
 }
 

@@ -27,6 +27,7 @@ struct relay {
     bool buffering;
     bool waiting;               /* the reader waits for news: no reading ahead */
     bool stalled;               /* memory is full; the timer decides about a file */
+    bool held;                  /* proxy_limit_rate: the timer says when reading goes on */
     bool spilling;
     struct buf in;              /* the head, and the first of the body */
     char *in_base;              /* where its body part begins */

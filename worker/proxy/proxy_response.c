@@ -19,7 +19,6 @@ static bool is_framing(uint8_t id)
     case FIELD_CONTENT_LENGTH:
     case FIELD_TRANSFER_ENCODING:
     case FIELD_KEEP_ALIVE:
-    case FIELD_STATUS:
     case FIELD_TRAILER:
         return true;
     default:
@@ -110,6 +109,8 @@ void proxy_response_fill(struct proxy_run *run)
             out->keep_head = true;
         take_field(run, f);
     }
+    if (run->conf->pass_trailers)
+        out->trailers = run->trailers;
     out->length = body_length_of(run);
     if (run->body_kind == H1_BODY_NONE)
         return;

@@ -66,6 +66,7 @@ static void destroy(void *arg)
     let_go(run);
     relay_fini(run);
     chain_fini(&run->out);
+    chain_fini(&run->early);
     buf_give(&run->head);
     run_give(run);
 }
@@ -136,10 +137,9 @@ static bool is_idempotent(const struct request *r)
 /* May the request be sent once more, as far as it and its body are concerned? */
 static bool may_repeat(const struct proxy_run *run)
 {
-    if (!run->sent_any)
-        return true;
-    return !run->streaming &&
-           (is_idempotent(run->r) || (run->conf->next & NEXT_NON_IDEMPOTENT) != 0);
+    if (run->streaming)
+        return false;
+    return !run->sent_any || (is_idempotent(run->r) || (run->conf->next & NEXT_NON_IDEMPOTENT) != 0);
 }
 
 static bool may_go_on(const struct proxy_run *run, int64_t cause)
@@ -156,14 +156,14 @@ static enum run_state try_next(struct proxy_run *run, enum dial_fault fault, boo
     run->x = NULL;
     proxy_run_doing(run, "connecting to upstream");
     dial_next(&run->dial, fault, counts);
-    return dialled(run);
+    return RUN_DIAL;
 }
 
 /* An idle connection that its origin was about to close: not the origin's failure. */
 static bool was_stale(const struct proxy_run *run)
 {
     return run->dial.reused && !run->again && run->dial.try->bytes_received == 0 &&
-           (!run->sent_any || (is_idempotent(run->r) && !run->streaming));
+           !run->streaming && (!run->sent_any || is_idempotent(run->r));
 }
 
 /* The try failed before an answer. */
@@ -178,7 +178,7 @@ static enum run_state try_failed(struct proxy_run *run, int64_t cause, int statu
         proxy_send_end(run);
         run->x = NULL;
         dial_again(d);
-        return dialled(run);
+        return RUN_DIAL;
     }
     if (may_go_on(run, cause))
         return try_next(run, fault, true);
@@ -205,7 +205,10 @@ static enum run_state read_body(struct proxy_run *run)
     struct request *r = run->r;
 
     run->streaming = wants_stream(run);
-    if (run->streaming || r != r->main)
+    if (run->streaming)
+        return proxy_send_peek(run) == RC_OK ? RUN_DIAL
+                                             : fail(run, r->body->status, "request.body");
+    if (r != r->main)
         return RUN_DIAL;
     switch (body_read_all(r)) {
     case RC_OK:
@@ -613,6 +616,7 @@ static struct proxy_run *begin(struct request *r, const struct proxy_pass *targe
     run->state = RUN_BODY;
     run->post.run = on_post;
     chain_init(&run->out);
+    chain_init(&run->early);
     relay_init(run);
     pool_on_destroy(request_pool(r), destroy, run);
     summary->run = run;

@@ -69,6 +69,8 @@ struct proxy_run {
     bool streaming;               /* the body cannot be sent twice */
     struct chain out;
     struct source *body;          /* NULL: none, or all pulled */
+    struct chain early;           /* of a streamed body: what was here before the head was made */
+    bool early_whole;             /* and that is all of it */
     bool sent_any, sent_all, send_broken;
     struct chunk_line {
         char text[H1_CHUNK_HEAD_MAX + 2];
@@ -92,6 +94,9 @@ struct proxy_run {
 enum verdict proxy_run_request(struct request *r);
 
 /* proxy_send.c: writes what can be written now. RC_OK: all is out. */
+/* A streamed body's first bytes, before the head is made: its length may be known by then.
+   RC_ERROR: the client's body is broken. */
+enum rc proxy_send_peek(struct proxy_run *run);
 void proxy_send_begin(struct proxy_run *run);
 enum rc proxy_send(struct proxy_run *run);
 void proxy_send_end(struct proxy_run *run);

@@ -7,6 +7,17 @@
 #define PULL_BYTES (128 * 1024)
 #define AT_ONCE    (2 << 20) /* most that goes out before others have a turn */
 
+enum rc proxy_send_peek(struct proxy_run *run)
+{
+    enum pull pulled;
+
+    run->body = body_stream(run->r);
+    run->body->waiter = &run->post;
+    pulled = source_pull(run->body, &run->early, PULL_BYTES);
+    run->early_whole = pulled == PULL_END;
+    return pulled == PULL_ERROR ? RC_ERROR : RC_OK;
+}
+
 static void take_body(struct proxy_run *run)
 {
     struct request *r = run->r;
@@ -18,23 +29,8 @@ static void take_body(struct proxy_run *run)
     } else if (!run->conf->pass_body || run->send_length == 0) {
         run->body = NULL;
     } else {
-        run->body = run->streaming ? body_stream(r) : body_source(r);
+        run->body = body_source(r);
     }
-}
-
-void proxy_send_begin(struct proxy_run *run)
-{
-    run->sent_any = run->sent_all = run->send_broken = false;
-    chain_clear(&run->out);
-    chain_add(&run->out, run->head.pos, buf_used(&run->head));
-    take_body(run);
-}
-
-void proxy_send_end(struct proxy_run *run)
-{
-    source_close(run->body);
-    run->body = NULL;
-    chain_clear(&run->out);
 }
 
 static void add_chunk(struct proxy_run *run, struct chain *data)
@@ -44,6 +40,37 @@ static void add_chunk(struct proxy_run *run, struct chain *data)
     chain_add(&run->out, run->chunk.text, (size_t)(end - run->chunk.text));
     chain_move(&run->out, data);
     chain_add(&run->out, H1_CHUNK_END, 2);
+}
+
+static void add_early(struct proxy_run *run)
+{
+    if (run->send_length >= 0)
+        chain_move(&run->out, &run->early);
+    else if (run->early.bytes > 0)
+        add_chunk(run, &run->early);
+    if (!run->early_whole)
+        return;
+    source_close(run->body);
+    run->body = NULL;
+}
+
+void proxy_send_begin(struct proxy_run *run)
+{
+    run->sent_any = run->sent_all = run->send_broken = false;
+    chain_clear(&run->out);
+    chain_add(&run->out, run->head.pos, buf_used(&run->head));
+    if (run->streaming)
+        add_early(run);
+    else
+        take_body(run);
+}
+
+void proxy_send_end(struct proxy_run *run)
+{
+    chain_clear(&run->early);
+    source_close(run->body);
+    run->body = NULL;
+    chain_clear(&run->out);
 }
 
 /* More of the body into run->out, all of which has been written but the head. */
@@ -80,7 +107,7 @@ static enum rc write_out(struct proxy_run *run)
 
 enum rc proxy_send(struct proxy_run *run)
 {
-    bool head_waits = !run->sent_any && run->body != NULL;
+    bool head_waits = !run->sent_any && run->body != NULL && !run->streaming;
     enum pull pulled = PULL_MORE;
     enum rc rc = RC_OK;
 
