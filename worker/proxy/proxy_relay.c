@@ -153,10 +153,6 @@ static enum fill release(struct proxy_run *run, enum relay_state state, enum pee
     proxy_send_end(run);
     run->x = NULL;
     dial_end(&run->dial, result, keep);
-    if (y->spool != NULL && state == RELAY_WHOLE)
-        spool_finish(y->spool);
-    else if (y->spool != NULL)
-        spool_fail(y->spool);
     return state == RELAY_WHOLE ? FILL_END : FILL_LOST;
 }
 
@@ -316,6 +312,15 @@ static void end_spill(struct relay *y)
     y->spool = NULL;
 }
 
+/* The origin is done: so is the spool, once it has all. */
+static void settle_spool(struct relay *y)
+{
+    if (y->spool != NULL && y->state == RELAY_WHOLE)
+        spool_finish(y->spool);
+    else if (y->spool != NULL && y->state == RELAY_BROKEN)
+        spool_fail(y->spool);
+}
+
 /* One read that goes to the file. */
 static enum fill spill(struct proxy_run *run)
 {
@@ -331,8 +336,7 @@ static enum fill spill(struct proxy_run *run)
     filled = fill(run, &scratch, &more);
     if (more.bytes > 0 && spool_add_chain(y->spool, &more) == RC_ERROR && run->x != NULL)
         filled = lost(run, 0, "response could not be buffered");
-    if (filled == FILL_END)
-        spool_finish(y->spool);
+    settle_spool(y);
     chain_fini(&more);
     buf_give(&scratch);
     return filled;
@@ -386,6 +390,7 @@ static void on_timer(struct proxy_run *run)
     if (!y->waiting && !y->buffering)
         return; /* the client's turn */
     lost(run, ETIMEDOUT, "timed out");
+    settle_spool(y);
     if (y->waiting)
         source_wake(&y->source);
 }

@@ -139,7 +139,8 @@ static bool may_repeat(const struct proxy_run *run)
 {
     if (run->streaming)
         return false;
-    return !run->sent_any || (is_idempotent(run->r) || (run->conf->next & NEXT_NON_IDEMPOTENT) != 0);
+    return !run->sent_any || is_idempotent(run->r) ||
+           (run->conf->next & NEXT_NON_IDEMPOTENT) != 0;
 }
 
 static bool may_go_on(const struct proxy_run *run, int64_t cause)
