@@ -19,6 +19,11 @@ bool master_has_old(const struct master *m)
     return m->inherited.from_master && getppid() == m->parent;
 }
 
+bool master_owns_files(const struct master *m)
+{
+    return m->upgrade.pid == 0 && !master_has_old(m);
+}
+
 bool master_move_pidfile(struct master *m, const char *path)
 {
     if (m->pid_path != NULL && strcmp(m->pid_path, path) == 0)
@@ -97,7 +102,7 @@ void master_leave(struct master *m)
     if (m->upgrade.pid != 0)
         notify_main_pid(m->upgrade.pid);
     remove_pidfile(m);
-    listener_close(m->gen, NULL, m->upgrade.pid == 0 && !master_has_old(m));
+    listener_close(m->gen, NULL, master_owns_files(m));
     log_set_process(NULL); /* the sinks go with the generation */
     generation_destroy(m->gen);
     m->gen = NULL;

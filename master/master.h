@@ -67,6 +67,9 @@ struct master {
 /* Whether our predecessor in a binary upgrade still runs. */
 bool master_has_old(const struct master *m);
 
+/* Whether the files of unix sockets go with us: not while another master has them too. */
+bool master_owns_files(const struct master *m);
+
 /* The path is that of the configuration that serves. False after an [emerg] line. */
 bool master_move_pidfile(struct master *m, const char *path);
 

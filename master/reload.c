@@ -133,7 +133,7 @@ static void retire(struct master *m, struct crew *old, struct generation *old_ge
     for (struct crew *crew = old; crew != NULL; crew = crew->older)
         crew_want(crew, WANT_DRAIN, true);
     if (old_gen != NULL)
-        listener_close(old_gen, m->gen, true);
+        listener_close(old_gen, m->gen, master_owns_files(m));
 }
 
 static void say_we_serve(struct master *m)
@@ -192,7 +192,10 @@ static void give_up(void *about)
     struct master *m = about;
     struct reload *r = &m->reload;
 
-    listener_close(r->gen, m->will == WILL_SERVE ? m->gen : NULL, true);
+    if (m->will == WILL_SERVE && !r->first)
+        listener_close(r->gen, m->gen, true); /* only what it had made itself */
+    else
+        listener_close(r->gen, NULL, master_owns_files(m));
     if (r->crew != NULL)
         crew_want(r->crew, WANT_QUIT, false);
     if (r->first)

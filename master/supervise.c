@@ -45,7 +45,7 @@ static void leave(struct master *m, enum will will)
     want_all(m, m->will == WILL_LEAVE ? WANT_DRAIN : WANT_QUIT);
     /* Nobody is to wait in a queue that nobody serves. */
     if (m->gen != NULL)
-        listener_close(m->gen, m->reload.gen, m->upgrade.pid == 0 && !master_has_old(m));
+        listener_close(m->gen, m->reload.gen, master_owns_files(m));
 }
 
 static void hang_up(struct master *m, const struct signalfd_siginfo *info)

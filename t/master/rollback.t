@@ -123,6 +123,8 @@ subtest 'from nginx' => sub {
     chmod 0755, $binary;
     $site->{binary} = $binary;
     my $old = $site->up->master_pid;
+    # nginx ignores the signal until whoever started it is gone.
+    wait_until { Procs::status_field($old, 'PPid') == $$ } 'the starter to end';
     unlink $binary;
     symlink Site::binary(), $binary or die;
     my $new = change($site);
