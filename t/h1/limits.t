@@ -96,8 +96,9 @@ wait_until { !$client->write(shift @drops // 'x') || $client->pending =~ / 408 /
 cmp_ok scalar(@drops), '>', 0, 'a dripping head is cut off';
 wait_until { (grep { / 408 / } $site->access_log) == 3 } 'three lines with 408 in the access log';
 
+my $mark = $site->log_mark;
 $client = $site->connect({ port => 3, rcvbuf => 8192 })->send('GET /big');
-wait_until { $site->error_log =~ /client timed out|timed out/ } 'the timeout of a client that does not read';
+$site->wait_for_log(qr/timed out/, since => $mark);
 my $end = '';
 wait_until {
     my $bytes = $client->read_some(1, 1 << 20);
@@ -105,9 +106,9 @@ wait_until {
     $end;
 } 'its connection to end';
 is $end, 'eof', 'send_timeout closes';
+$mark = $site->log_mark;
 $client = $site->connect({ port => 4, rcvbuf => 8192 })->send('GET /big');
-my $mark = $site->log_mark;
-$site->wait_for_log(qr/timed out/, since => 0);
+$site->wait_for_log(qr/timed out/, since => $mark);
 $end = '';
 wait_until {
     my $bytes = eval { $client->read_some(0.2, 1024) };

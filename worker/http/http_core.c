@@ -105,11 +105,13 @@ static bool set_keepalive_timeout(struct conf_call *call)
 {
     struct http_core_conf *conf = call->conf;
 
-    if (!conf_ms(conf_arg(call, 0), &conf->keepalive_timeout_ms))
-        return conf_fail_arg(call, 0, "invalid value \"%" STR_FMT "\"", STR_ARG(conf_arg(call, 0)));
     conf->keepalive_header_s = 0;
+    if (!conf_ms(conf_arg(call, 0), &conf->keepalive_timeout_ms))
+        return conf_fail_arg(call, 0, "invalid value \"%" STR_FMT "\" in \"keepalive_timeout\"",
+                             STR_ARG(conf_arg(call, 0)));
     if (call->count > 1 && !conf_sec(conf_arg(call, 1), &conf->keepalive_header_s))
-        return conf_fail_arg(call, 1, "invalid value \"%" STR_FMT "\"", STR_ARG(conf_arg(call, 1)));
+        return conf_fail_arg(call, 1, "invalid value \"%" STR_FMT "\" in \"keepalive_timeout\"",
+                             STR_ARG(conf_arg(call, 1)));
     return true;
 }
 

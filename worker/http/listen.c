@@ -157,7 +157,8 @@ bool listen_load(struct conf_call *call, struct http_conf *http, struct http_ser
 
     server->has_listen = true;
     if (!addr_parse(&w->fixed, conf_arg(call, 0), 80, &why)) {
-        w->address = addr_list_add(call->gen, call->node, conf_arg(call, 0), 80, &why);
+        if (strcmp(why, "host is a name") == 0)
+            w->address = addr_list_add(call->gen, call->node, conf_arg(call, 0), 80, &why);
         if (w->address == NULL)
             return conf_fail_arg(call, 0, "%s in \"%" STR_FMT "\" of the \"listen\" directive", why,
                                  STR_ARG(conf_arg(call, 0)));
