@@ -22,6 +22,7 @@
 #include "worker/heir.h"
 #include "worker/net/accept.h"
 #include "worker/net/conn.h"
+#include "worker/net/conn_count.h"
 
 #define BATCH       512             /* events taken per turn */
 #define TRIM_MS     10000           /* after work, recycled memory above these goes back */
@@ -242,6 +243,7 @@ static enum rc start(const struct child *child)
         return RC_ERROR;
     if (self.slots != NULL && child->row != SLOTS_NONE)
         heir_enter(&self, child->row);
+    conn_count_init(self.slots);
     if (start_modules(child) != RC_OK)
         return RC_ERROR;
     return accept_start(self.gen, self.slot);
@@ -253,6 +255,7 @@ static void serve(void)
 
     for (drain_run(&self); !self.loop.stop; drain_run(&self)) {
         loop_turn(&self.loop, -1);
+        conn_count_publish();
         if (self.loop.batch_count > 0 && !timer_is_set(&trim) && drain->state == DRAIN_SERVE)
             timer_set(&trim, TRIM_MS);
     }

@@ -163,6 +163,14 @@ static bool is_disabled(const struct http_core_conf *conf, const struct request 
            str_search(agent, STR("Chrome/")) < 0;
 }
 
+/* Its head is here: from now on it is counted as being served. */
+static void count_as_writing(struct h1_conn *c)
+{
+    conn_stats.reading -= !c->sending;
+    conn_stats.writing += !c->sending;
+    c->sending = true;
+}
+
 /* May this connection carry another request after this one? */
 static bool may_keep(const struct h1_conn *c, const struct h1_head *in)
 {
@@ -228,6 +236,7 @@ static enum h1_state head_done(struct h1_conn *c)
     } else {
         s->body_done = true;
     }
+    count_as_writing(c);
     request_start(r);
     return H1_RUN;
 }
@@ -455,9 +464,7 @@ static void start_response(struct h1_conn *c)
     }
     if (c->keep && HTTP_CORE(r)->tcp_nodelay)
         conn_nodelay(&c->conn);
-    conn_stats.writing++;
-    conn_stats.reading--;
-    c->sending = true;
+    count_as_writing(c);
 }
 
 static void end_request(struct h1_conn *c)

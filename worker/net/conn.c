@@ -127,6 +127,7 @@ static void link_in(struct conn *c)
         all->prev = c;
     all = c;
     conn_stats.open++;
+    conn_stats.clients += c->listen != NULL;
 }
 
 static void unlink_conn(struct conn *c)
@@ -141,6 +142,7 @@ static void unlink_conn(struct conn *c)
         c->next->prev = c->prev;
     c->next = c->prev = NULL;
     conn_stats.open--;
+    conn_stats.clients -= c->listen != NULL;
 }
 
 enum rc conn_open(struct conn *c, int fd, const struct conn_io *io, const struct conn_owner *owner,

@@ -65,7 +65,7 @@ static_assert(sizeof(struct conn) <= 216, "an idle connection is small");
 
 /* Prepares the members (the fd is open, non-blocking, and connected or connecting), links it in,
    registers it in the loop. The log starts as the process's, with conn_next_number(). What else is
-   in *c is left alone: set `listen` and `peer` before or after. RC_ERROR: the fd is still the
+   in *c is left alone: set `listen` before, `peer` before or after. RC_ERROR: the fd is still the
    caller's. */
 enum rc conn_open(struct conn *c, int fd, const struct conn_io *io,
                   const struct conn_owner *owner, void (*on_event)(struct event *ev));
@@ -119,7 +119,8 @@ uint32_t conn_next_number(void);
 /* Counters of this worker (stub_status and the limit worker_connections). */
 struct conn_stats {
     uint64_t accepted, handled, requests;
-    uint32_t open, reading, writing, waiting;
+    uint32_t open, clients;         /* all connections; those of clients */
+    uint32_t reading, writing;      /* requests whose head arrives; that are served */
     uint32_t limit;                 /* worker_connections */
 };
 extern struct conn_stats conn_stats;
