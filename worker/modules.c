@@ -5,15 +5,20 @@
  * filters, the first being the nearest to the content.
  */
 #include "common/core_conf.h"
+#include "worker/access/auth_basic.h"
+#include "worker/access/auth_request.h"
+#include "worker/handler/empty_gif.h"
 #include "worker/filter/limit_rate.h"
 #include "worker/filter/not_modified.h"
 #include "worker/filter/range.h"
 #include "worker/handler/autoindex.h"
 #include "worker/handler/index.h"
 #include "worker/handler/static_file.h"
+#include "worker/handler/stub_status.h"
 #include "worker/h1/h1_conn.h"
 #include "worker/http/http_block.h"
 #include "worker/http/http_core.h"
+#include "worker/http/limit_except.h"
 #include "worker/http/log_phase.h"
 #include "worker/http/request_vars.h"
 #include "worker/http/rewrite.h"
@@ -35,6 +40,11 @@ const struct module *const modules[] = {
     &split_clients_module,
     &server_rewrite_module,
     &rewrite_module,
+    &limit_except_module,
+    &auth_basic_module,
+    &auth_request_module,
+    &stub_status_module,
+    &empty_gif_module,
     &index_module,
     &autoindex_module,
     &static_file_module,

@@ -87,6 +87,16 @@ static bool set_internal(struct conf_call *call)
     return true;
 }
 
+/* An `if` or limit_except without a content handler of its own keeps that of the location around. */
+static void inherit_handler(struct location *location)
+{
+    location->internal = location->parent->internal;
+    if (location->handler == NULL) {
+        location->handler = location->parent->handler;
+        location->handler_conf = location->parent->handler_conf;
+    }
+}
+
 /* A scope's plain directives are in: its owner learns where they are. */
 static bool scope_done(struct conf_call *call)
 {
@@ -102,7 +112,11 @@ static bool scope_done(struct conf_call *call)
         if (!server->has_listen)
             listen_default(call->gen, call->gen->http, server);
     } else if (scope->kind != IN_UPSTREAM && scope->owner != NULL) {
-        ((struct location *)scope->owner)->scope = scope;
+        struct location *location = scope->owner;
+
+        location->scope = scope;
+        if (location->kind == LOCATION_IF && location->parent != NULL)
+            inherit_handler(location);
     }
     return true;
 }

@@ -304,6 +304,9 @@ static const struct directive directives[] = {
     {.name = "satisfy", .where = IN_WEB, .args = "all|any", .value = VALUE_ENUM,
      .words = satisfy_words, .field = F(satisfy), .initial = "all",
      .doc = "Whether all access rules must let a request in, or any one of them."},
+    {.name = "auth_delay", .where = IN_WEB, .args = "time", .value = VALUE_MS,
+     .field = F(auth_delay_ms), .initial = "0s",
+     .doc = "How long a request without the right password waits for its 401."},
     {.name = "server_tokens", .where = IN_WEB, .args = "on|off|build|string",
      .apply = set_server_tokens, .initial = "on",
      .doc = "What the Server field and error pages say: name with version, name alone, or a text "

@@ -30,6 +30,8 @@ struct location {
     bool auto_redirect;           /* a request for the name less its final '/' gets a 301 to it:
                                      set by proxy_pass and its kin */
     struct http_server *server;
+    struct location *except;      /* limit_except: what holds for all methods but these; or NULL */
+    uint32_t except_methods;      /* METHOD_BIT ... */
     struct rewrite_step *steps;   /* rewrite, return, set, if ..., in order of writing */
     struct location *next;
     const struct conf_node *node;

@@ -140,13 +140,58 @@ static enum next post_rewrite(struct request *r)
     return SAME_PHASE;
 }
 
-/* A refusal under `satisfy any` is only remembered: another rule may yet let the request in. */
+/* auth_delay: a 401 waits, so that guessing passwords takes time. */
+struct delay {
+    struct timer timer;
+    struct request *request;
+};
+
+static void on_delay(struct timer *timer)
+{
+    request_resume(CONTAINER(timer, struct delay, timer)->request);
+}
+
+static void cancel_delay(void *arg)
+{
+    timer_cancel(&((struct delay *)arg)->timer);
+}
+
+static enum next refuse(struct request *r)
+{
+    int64_t ms = HTTP_CORE(r)->auth_delay_ms;
+    struct delay *delay;
+
+    if (r->out.status != 401 || ms == 0 || r->ops->dry)
+        return ANSWER;
+    log_error(&r->log, LOG_INFO, 0, "delaying unauthorized request");
+    delay = pool_zalloc(request_pool(r), sizeof(*delay));
+    delay->timer.on_timer = on_delay;
+    delay->request = r;
+    pool_on_destroy(request_pool(r), cancel_delay, delay);
+    timer_set(&delay->timer, ms);
+    r->access_delayed = true;
+    return PAUSE;
+}
+
+/* A refusal under `satisfy any` is only remembered: another rule may yet let the request in. Of
+   several, one that asks for a password counts. */
 static enum next forgive(struct request *r)
 {
-    r->access_status = r->out.status;
+    if (r->access_status != 401)
+        r->access_status = r->out.status;
     r->out.status = 0;
     r->out.is_error_page = false;
     return NEXT_HANDLER;
+}
+
+/* Another rule let the request in: what those before asked for is not said. */
+static void forget_refusal(struct request *r)
+{
+    r->access_status = 0;
+    EACH_FIELD (f, r->out.fields) {
+        if (f->id == FIELD_WWW_AUTHENTICATE)
+            f->flags |= FIELD_DELETED;
+    }
 }
 
 static enum next run_access(struct request *r)
@@ -154,29 +199,37 @@ static enum next run_access(struct request *r)
     bool any = HTTP_CORE(r)->satisfy != 0;
     enum verdict verdict;
 
+    if (r->access_delayed) {
+        r->access_delayed = false;
+        return ANSWER;
+    }
     if (r != r->main || r->handler_at >= phases[PHASE_ACCESS].count)
         return NEXT_PHASE;
     verdict = phases[PHASE_ACCESS].handlers[r->handler_at](r);
     if (verdict == ALLOW && any) {
-        r->access_status = 0;
+        forget_refusal(r);
         r->handler_at = 0;
         r->phase = PHASE_PRECONTENT;
         return SAME_PHASE;
     }
     if (verdict == ANSWERED && any && (r->out.status == 401 || r->out.status == 403))
         return forgive(r);
-    return to_next(r, verdict);
+    return verdict == ANSWERED ? refuse(r) : to_next(r, verdict);
 }
 
 static enum next post_access(struct request *r)
 {
+    if (r->access_delayed) {
+        r->access_delayed = false;
+        return ANSWER;
+    }
     if (r->access_status == 0 || r != r->main)
         return NEXT_PHASE;
     if (r->access_status == 403)
         log_error(&r->log, LOG_ERROR, 0, "access forbidden by rule");
     request_fail(r, r->access_status, "access.denied");
     r->access_status = 0;
-    return ANSWER;
+    return refuse(r);
 }
 
 static enum next run_content(struct request *r)

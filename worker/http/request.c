@@ -137,6 +137,9 @@ void request_enter(struct request *r, struct location *location)
     const struct core_conf *before = outer == NULL ? NULL : outer[core_module_index];
     const struct core_conf *core;
 
+    if (unlikely(location->except != NULL) &&
+        !(location->except_methods & METHOD_BIT(r->method)))
+        location = location->except;
     r->location = location;
     r->scope.conf = location->scope->conf;
     core = r->scope.conf[core_module_index];

@@ -109,7 +109,7 @@ struct request {
     bool running, answered;
     bool in_error_page;         /* no further error_page applies (recursive_error_pages off) */
     bool uri_changed;           /* set by rewrite: find the location again */
-    bool access_allowed;
+    bool access_delayed;        /* auth_delay: the refusal is ready and waits */
     uint16_t access_status;     /* the refusal that `satisfy any` may yet forgive */
     uint16_t handler_at;        /* in the phase's list */
     uint16_t error_status;      /* what an error page stands for; 0 otherwise */

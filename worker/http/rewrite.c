@@ -174,21 +174,6 @@ static bool open_if(struct conf_call *call)
     return true;
 }
 
-/* A block without a content handler of its own keeps that of the location around it. */
-static bool scope_done(struct conf_call *call)
-{
-    struct location *location = call->scope->owner;
-
-    if ((call->scope->kind & (IN_LOCATION_IF | IN_LIMIT_EXCEPT)) == 0 || location->parent == NULL)
-        return true;
-    location->internal = location->parent->internal;
-    if (location->handler == NULL) {
-        location->handler = location->parent->handler;
-        location->handler_conf = location->parent->handler_conf;
-    }
-    return true;
-}
-
 #define IN_CODE (IN_SERVER | IN_LOCATION | IN_SERVER_IF | IN_LOCATION_IF)
 #define F(member) FIELD(struct rewrite_conf, member)
 
@@ -370,7 +355,6 @@ const struct module rewrite_module = {
     .doc = "Changing requests before they are served: rewrite, return, set, if.",
     .family = FAMILY_HTTP,
     .directives = TABLE(directives), .conf_size = sizeof(struct rewrite_conf),
-    .scope_done = scope_done,
     .phase = PHASE_REWRITE, .handler = run_location, .index = &rewrite_index,
 };
 

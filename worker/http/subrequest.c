@@ -6,6 +6,7 @@
  * the head is ready the parent is told, and pulls the body if it wants it.
  */
 #include "common/clock.h"
+#include "worker/http/http_core.h"
 #include "worker/http/phase.h"
 #include "worker/http/server.h"
 #include "worker/http/wire.h"
@@ -47,6 +48,16 @@ static void cancel_post(void *arg)
     post_cancel(arg);
 }
 
+/* Variables are those of the whole request: $request_id is the same for a subrequest, and what it
+   sets is there for its parent. Only uncacheable ones differ. */
+static struct var_value *shared_values(struct request *r)
+{
+    if (r->scope.values == NULL)
+        r->scope.values = pool_zalloc(request_pool(r),
+                                      r->scope.vars->vars.count * sizeof(*r->scope.values));
+    return r->scope.values;
+}
+
 struct request *request_sub(struct request *r, struct str uri, struct str args, bool header_only,
                             void (*done)(struct request *sub, void *arg), void *arg)
 {
@@ -66,7 +77,7 @@ struct request *request_sub(struct request *r, struct str uri, struct str args, 
     sub->post = (struct post){.run = r->post.run};
     sub->log.about = sub;
     sub->scope.log = &sub->log;
-    sub->scope.values = NULL;
+    sub->scope.values = shared_values(r);
     sub->scope.captures = NULL;
     sub->ctx = NULL;
     sub->recorder = r->recorder;
@@ -94,6 +105,8 @@ struct request *request_sub(struct request *r, struct str uri, struct str args, 
 
 void request_sub_end(struct request *sub)
 {
+    if (HTTP_CORE(sub)->log_subrequest)
+        sub->ops->log(sub);
     source_close(sub->out.body);
     sub->out.body = NULL;
 }
