@@ -7,15 +7,16 @@
 #include "common/core_conf.h"
 #include "worker/access/auth_basic.h"
 #include "worker/access/auth_request.h"
-#include "worker/handler/empty_gif.h"
+#include "worker/filter/headers.h"
 #include "worker/filter/limit_rate.h"
 #include "worker/filter/not_modified.h"
 #include "worker/filter/range.h"
+#include "worker/h1/h1_conn.h"
 #include "worker/handler/autoindex.h"
+#include "worker/handler/empty_gif.h"
 #include "worker/handler/index.h"
 #include "worker/handler/static_file.h"
 #include "worker/handler/stub_status.h"
-#include "worker/h1/h1_conn.h"
 #include "worker/http/http_block.h"
 #include "worker/http/http_core.h"
 #include "worker/http/limit_except.h"
@@ -53,7 +54,9 @@ const struct module *const modules[] = {
     &proxy_module,
 
     &not_modified_module,
+    &headers_module,
     &range_module,
+    &trailers_module,
     &limit_rate_module, /* the last filter: it counts what the client gets */
 
     &log_phase_module,

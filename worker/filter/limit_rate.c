@@ -118,7 +118,7 @@ static void limit(struct request *r)
     r->out.body = &s->source;
 }
 
-/* $limit_rate ------------------------------------------------------------------------------------ */
+/* $limit_rate --------------------------------------------------------------------------------- */
 
 static void get_rate(struct scope *scope, struct var_value *out, uintptr_t data)
 {
