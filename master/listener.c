@@ -2,7 +2,7 @@
  * master/listener.c - from listen specs to sockets.
  *
  * With reuseport there is a socket for each worker slot. All of them stay over a reload, even one
- * to fewer workers: a connection queued in one of them would be lost with it.
+ * to fewer workers or to no reuseport: a connection queued in one of them would be lost with it.
  */
 #include "master/listener.h"
 
@@ -85,14 +85,19 @@ static const struct listen_spec *find_same(const struct generation *gen,
 static void make_room(struct generation *gen, struct listen_spec *spec,
                       const struct listen_spec *old, const struct inheritance *inherited)
 {
-    if (!spec->reuseport || spec->slot_fds != NULL)
+    uint32_t kept = 0;
+
+    if (spec->slot_fds != NULL)
         return;
-    spec->slot_count = MAX(gen->slots, 1u);
     if (old != NULL && old->slot_fds != NULL)
-        spec->slot_count = MAX(spec->slot_count, old->slot_count);
+        kept = old->slot_count;
     if (old == NULL && inherited != NULL)
-        spec->slot_count = MAX(spec->slot_count,
-                               inherit_count(inherited, &spec->addr, spec->kind));
+        kept = inherit_count(inherited, &spec->addr, spec->kind);
+    /* One socket cannot take over what is queued in several. */
+    spec->reuseport = spec->reuseport || kept > 1;
+    if (!spec->reuseport)
+        return;
+    spec->slot_count = MAX(MAX(gen->slots, 1u), kept);
     spec->slot_fds = pool_alloc(gen->pool, spec->slot_count * sizeof(int));
     for (uint32_t i = 0; i < spec->slot_count; i++)
         spec->slot_fds[i] = -1;
@@ -105,6 +110,49 @@ static int find_kept(const struct listen_spec *spec, const struct listen_spec *o
     if (old != NULL)
         return i < fd_count(old) ? fd_at(old, i) : -1;
     return inherited != NULL ? inherit_take(inherited, &spec->addr, spec->kind) : -1;
+}
+
+/* A wildcard in place of addresses of before --------------------------------------------------- */
+
+static struct listen_spec *find_any(const struct generation *gen, const struct listen_spec *spec)
+{
+    for (struct listen_spec *s = gen->listens; s != NULL; s = s->next)
+        if (s->kind == spec->kind && addr_eq(&s->addr, &spec->addr))
+            return s;
+    return NULL;
+}
+
+/* The same servers as at the wildcard, at one of its addresses. */
+static void add_beside(struct generation *gen, struct listen_spec *wildcard,
+                       const struct listen_spec *old)
+{
+    struct listen_spec *spec = pool_alloc(gen->pool, sizeof(*spec));
+
+    *spec = *wildcard;
+    spec->addr = old->addr;
+    spec->text = pool_str(gen->pool, old->text);
+    spec->reuseport = old->slot_fds != NULL;
+    wildcard->next = spec;
+}
+
+/* Connections queue in the socket that was there first: it goes on beside the wildcard, for to
+   close it would be to reset them. */
+static void keep_replaced(struct generation *gen, const struct generation *before)
+{
+    if (before == NULL)
+        return;
+    for (const struct listen_spec *old = before->listens; old != NULL; old = old->next) {
+        struct listen_spec *wildcard = find_wildcard(gen, old), *spec = find_any(gen, old);
+
+        if (old->merged || wildcard == NULL || wildcard->merged || !is_ip(&old->addr))
+            continue;
+        if (spec == NULL)
+            add_beside(gen, wildcard, old);
+        else if (spec->merged) {
+            spec->merged = false;
+            spec->through = NULL;
+        }
+    }
 }
 
 /* Opening -------------------------------------------------------------------------------------- */
@@ -271,6 +319,7 @@ enum rc listener_open(struct generation *gen, const struct generation *before,
 {
     enum rc rc, all = RC_OK;
 
+    keep_replaced(gen, before);
     for (struct listen_spec *s = gen->listens; s != NULL; s = s->next) {
         if (s->merged)
             continue;

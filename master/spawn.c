@@ -183,11 +183,11 @@ NORETURN static void become(struct child_proc *c, int channel)
     log_set_process(core_conf(gen)->error_log);
     close_siblings(c);
     close_others(c);
-    proctitle_set("%s: %s", m->identity->name, c->role->name);
     if (!spawn_settle(gen, c->slot))
         exit(EXIT_FATAL);
     zone_keep_in_child();
     shm_forget_fd(&m->slots.shm);
+    proctitle_set("%s: %s", m->identity->name, c->role->name); /* it is what it says */
     exit(c->role->run(&self));
 }
 

@@ -78,6 +78,15 @@ like body(), qr/by \d+/, 'serves';
 is reload($one, '')->{exit}, 0, 'and without';
 is body(), 'one', 'serves';
 
+# One socket for each worker, and then another number of workers
+for my $workers (4, 1, 3) {
+    $site->write_config(conf('server { listen 127.0.0.1:%PORT2% reuseport; location / { return 200 many; } }')
+        =~ s/worker_processes 2/worker_processes $workers/r);
+    is $site->run(@options, '-s', 'reload')->{exit}, 0, "$workers workers with reuseport";
+    is scalar(grep { $_ eq 'many' } map { body(2) } 1 .. 30), 30, 'serve every connection';
+}
+is reload($one)->{exit}, 0, 'and back';
+
 # An idle connection is not closed under a client that is about to use it
 my $idle = $site->connect;
 is $idle->get('/')->body, 'one', 'a connection that will be kept';

@@ -197,13 +197,22 @@ static void on_readable(struct event *ev)
 
 /* Starting and stopping ------------------------------------------------------------------------ */
 
-static int spec_fd(const struct listen_spec *spec, uint32_t slot)
+static uint32_t fd_count(const struct listen_spec *spec)
 {
     if (spec->kind != LISTEN_TCP || spec->through != NULL)
-        return -1;
-    if (spec->slot_fds != NULL)
-        return slot < spec->slot_count ? spec->slot_fds[slot] : -1;
-    return spec->fd;
+        return 0;
+    return spec->slot_fds != NULL ? spec->slot_count : 1;
+}
+
+static int fd_at(const struct listen_spec *spec, uint32_t i)
+{
+    return spec->slot_fds != NULL ? spec->slot_fds[i] : spec->fd;
+}
+
+/* With more sockets than workers, a worker has several. */
+static bool is_ours(const struct listen_spec *spec, uint32_t i, uint32_t slot)
+{
+    return spec->slot_fds == NULL || i % MAX(here.gen->slots, 1u) == slot;
 }
 
 static bool is_shared(const struct listen_spec *spec)
@@ -214,12 +223,12 @@ static bool is_shared(const struct listen_spec *spec)
     return false;
 }
 
-static uint32_t count_listeners(uint32_t slot)
+static uint32_t count_sockets(void)
 {
     uint32_t count = 0;
 
     for (const struct listen_spec *s = here.gen->listens; s != NULL; s = s->next)
-        count += spec_fd(s, slot) >= 0;
+        count += fd_count(s);
     return count;
 }
 
@@ -240,21 +249,31 @@ static enum rc listen_on(const struct listen_spec *spec, int fd)
     return RC_OK;
 }
 
+/* Other workers' sockets would live on in us when nobody else wants them any more. */
+static enum rc start_spec(const struct listen_spec *spec, uint32_t slot)
+{
+    for (uint32_t i = 0; i < fd_count(spec); i++) {
+        int fd = fd_at(spec, i);
+
+        if (fd < 0)
+            continue;
+        if (!is_ours(spec, i, slot))
+            close(fd);
+        else if (listen_on(spec, fd) != RC_OK)
+            return RC_ERROR;
+    }
+    return RC_OK;
+}
+
 enum rc accept_start(const struct generation *gen, uint32_t slot)
 {
-    uint32_t count;
-
     here.gen = gen;
     here.retry.on_timer = on_retry;
     here.resume.run = run_resume;
-    count = count_listeners(slot);
-    here.listeners = pool_malloc(MAX(count, 1) * sizeof(*here.listeners));
-    for (const struct listen_spec *s = gen->listens; s != NULL; s = s->next) {
-        int fd = spec_fd(s, slot);
-
-        if (fd >= 0 && listen_on(s, fd) != RC_OK)
+    here.listeners = pool_malloc(MAX(count_sockets(), 1u) * sizeof(*here.listeners));
+    for (const struct listen_spec *s = gen->listens; s != NULL; s = s->next)
+        if (start_spec(s, slot) != RC_OK)
             return RC_ERROR;
-    }
     return RC_OK;
 }
 

@@ -156,25 +156,35 @@ static void gives_up_without_a_trace(void)
 
 static void changes_between_wildcard_and_address(void)
 {
-    int port = free_port();
+    int port = free_port(), fd;
     struct generation *a = make_generation(1), *b = make_generation(1), *c = make_generation(1);
+    struct generation *d = make_generation(1);
+    struct listen_spec *add_merged = add(d, at("127.0.0.1", port));
     struct listen_spec *all = add(a, at("*", port)), *one = add(b, at("127.0.0.1", port));
     struct listen_spec *back = add(c, at("*", port));
 
     listener_merge(a);
     listener_merge(b);
     listener_merge(c);
+    add(d, at("*", port));
+    listener_merge(d);
     ok(listener_open(a, NULL, NULL) == RC_OK, "a wildcard");
     ok(listener_open(b, a, NULL) == RC_OK, "becomes one address");
     ok(all->fd >= 0 && one->fd != all->fd, "both listen for a while");
     listener_close(a, b, true);
     ok(can_connect(&one->addr), "then the new one alone");
+    fd = one->fd;
     ok(listener_open(c, b, NULL) == RC_OK && back->fd >= 0, "and the other way round");
     listener_close(b, c, true);
-    ok(can_connect(&one->addr), "the wildcard serves that address again");
+    ok(can_connect(&one->addr) && is_open(fd), "what is queued at the address is not lost");
+    ok(back->next != NULL && back->next->fd == fd, "its socket goes on beside the wildcard");
+    ok(listener_open(d, c, NULL) == RC_OK, "and over further reloads");
+    listener_close(c, d, true);
+    ok(is_open(fd) && !add_merged->merged && add_merged->fd == fd, "also when it is named again");
     pool_destroy(a->pool);
     pool_destroy(b->pool);
-    end(c);
+    pool_destroy(c->pool);
+    end(d);
 }
 
 static void has_a_socket_for_each_worker(void)
@@ -200,7 +210,7 @@ static void has_a_socket_for_each_worker(void)
     ok(is_open(third) && fewer->slot_fds[2] == third, "with what is queued there");
     ok(listener_open(c, b, NULL) == RC_OK, "without reuseport");
     listener_close(b, c, true);
-    ok(plain->fd == first && !is_open(third), "the first one stays");
+    ok(plain->fd == first && plain->slot_fds[2] == third, "they stay all the same");
     pool_destroy(a->pool);
     pool_destroy(b->pool);
     end(c);
