@@ -393,15 +393,6 @@ static enum h1_state step_run(struct h1_conn *c)
     return H1_RUN;
 }
 
-static bool has_file(const struct chain *out)
-{
-    for (uint32_t i = 0; i < out->count; i++) {
-        if (out->pieces[out->first + i].kind == PIECE_FILE)
-            return true;
-    }
-    return false;
-}
-
 static void add_chunk(struct h1_stream *s, struct chain *data)
 {
     char *end = h1_chunk_head(s->chunk_line, data->bytes);
@@ -462,6 +453,7 @@ static void start_response(struct h1_conn *c)
         if (s->chunk_out && output_has_body(r))
             chain_add(&s->out, H1_CHUNK_LAST, sizeof(H1_CHUNK_LAST) - 1);
     }
+    c->conn.share_packets = HTTP_CORE(r)->tcp_nopush;
     if (c->keep && HTTP_CORE(r)->tcp_nodelay)
         conn_nodelay(&c->conn);
     count_as_writing(c);
@@ -483,19 +475,11 @@ static void end_request(struct h1_conn *c)
     c->stream = NULL;
 }
 
-/* Held packets go out when the response ends; a small answer needs none of this. */
-static void set_cork(struct h1_conn *c, bool on)
-{
-    if (on ? HTTP_CORE(&c->stream->r)->tcp_nopush && has_file(&c->stream->out) : c->conn.cork_set)
-        conn_cork(&c->conn, on);
-}
-
 /* After the last byte of a response: what becomes of the connection? */
 static enum h1_state response_sent(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
 
-    set_cork(c, false);
     if (s->r.out.upgraded && s->take != NULL)
         return H1_TUNNEL;
     if (!s->body_done && !s->body_bad)
@@ -518,7 +502,6 @@ static enum rc flush(struct h1_conn *c)
 
     if (before == 0)
         return RC_OK;
-    set_cork(c, true);
     rc = conn_send(&c->conn, &s->out, MIN(most, TURN_BYTES));
     c->sent += before - s->out.bytes;
     c->progress |= s->out.bytes < before;

@@ -238,7 +238,7 @@ static const struct directive directives[] = {
 
     {.name = "tcp_nopush", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,
      .field = F(tcp_nopush), .initial = "off",
-     .doc = "With sendfile: send the head and the file's beginning in full packets."},
+     .doc = "Send the head and the beginning of a file in full packets."},
     {.name = "tcp_nodelay", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,
      .field = F(tcp_nodelay), .initial = "on", .doc = "Send small packets without delay."},
     {.name = "chunked_transfer_encoding", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,

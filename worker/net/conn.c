@@ -337,14 +337,6 @@ void conn_nodelay(struct conn *c)
     set_tcp_option(c, TCP_NODELAY, "TCP_NODELAY", 1);
 }
 
-void conn_cork(struct conn *c, bool on)
-{
-    if (c->cork_set == on)
-        return;
-    c->cork_set = on;
-    set_tcp_option(c, TCP_CORK, "TCP_CORK", on);
-}
-
 enum log_level conn_log_level(const struct conn *c, int err)
 {
     switch (err) {

@@ -56,7 +56,8 @@ struct conn {
         struct sockaddr_in in;
         struct sockaddr_in6 in6;    /* 28 bytes; family AF_UNIX has no more than its family */
     } peer;
-    bool nodelay_set, cork_set;
+    bool nodelay_set;
+    bool share_packets;             /* a file may share its first packet with the head before it */
     bool from_proxy;                /* peer was taken from a PROXY header or realip */
     bool debug;                     /* debug_connection names the peer: log everything */
 };
@@ -112,7 +113,6 @@ static inline enum rc conn_send(struct conn *c, struct chain *out, size_t max)
 
 /* Set once, remembered; no system call when already so. */
 void conn_nodelay(struct conn *c);
-void conn_cork(struct conn *c, bool on);
 
 uint32_t conn_next_number(void);
 

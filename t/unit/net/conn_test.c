@@ -277,8 +277,6 @@ static void knows_its_addresses(void)
     conn_peer(&toy->conn, &got);
     ok(addr_eq(&got, &peer), "its peer is kept");
     conn_nodelay(&toy->conn);
-    conn_cork(&toy->conn, true);
-    conn_cork(&toy->conn, false);
     conn_reset(&toy->conn);
     conn_collect(toy, sizeof(*toy));
     is_int(read(fd, &got, 1), -1, "a reset reaches the peer");
