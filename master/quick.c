@@ -188,6 +188,10 @@ static const char *proxy_text(const struct options *o, struct pool *pool)
                       STR_ARG(t.host), STR_ARG(t.path)).data;
     return pool_printf(pool,
                        "%" STR_FMT "\n%s"
+                       "    map $http_upgrade $connection_upgrade {\n"
+                       "        default upgrade;\n"
+                       "        \"\"      \"\";\n"
+                       "    }\n\n"
                        "    server {\n"
                        "        listen %s;\n\n"
                        "        location / {\n"
@@ -195,6 +199,8 @@ static const char *proxy_text(const struct options *o, struct pool *pool)
                        "            proxy_set_header Host $http_host;\n"
                        "            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
                        "            proxy_set_header X-Forwarded-Proto $scheme;\n"
+                       "            proxy_set_header Upgrade $http_upgrade;\n"
+                       "            proxy_set_header Connection $connection_upgrade;\n"
                        "        }\n    }\n}\n",
                        STR_ARG(head(pool)), upstream, listen, url).data;
 }
