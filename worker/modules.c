@@ -5,6 +5,7 @@
  * filters, the first being the nearest to the content.
  */
 #include "common/core_conf.h"
+#include "worker/access/access.h"
 #include "worker/access/auth_basic.h"
 #include "worker/access/auth_request.h"
 #include "worker/filter/headers.h"
@@ -23,6 +24,7 @@
 #include "worker/http/log_phase.h"
 #include "worker/http/request_vars.h"
 #include "worker/http/rewrite.h"
+#include "worker/http/try_files.h"
 #include "worker/proxy/proxy.h"
 #include "worker/proxy/upstream_vars.h"
 #include "worker/upstream/group.h"
@@ -42,10 +44,12 @@ const struct module *const modules[] = {
     &server_rewrite_module,
     &rewrite_module,
     &limit_except_module,
+    &access_module,
     &auth_basic_module,
     &auth_request_module,
     &stub_status_module,
     &empty_gif_module,
+    &try_files_module,
     &index_module,
     &autoindex_module,
     &static_file_module,

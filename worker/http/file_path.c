@@ -20,7 +20,7 @@ struct str file_path_of(struct request *r, struct str uri, size_t room)
     char *path, *p;
 
     if (conf->alias_len == ALIAS_REGEX)
-        rest = STR("");
+        rest = r->uri_behind_alias ? uri : STR("");
     else if (conf->alias_len > 0)
         rest = str_from(uri, MIN((size_t)conf->alias_len, uri.len));
     path = pool_bytes(request_pool(r), root.len + rest.len + room + 1);

@@ -120,6 +120,7 @@ static void finish(struct request *r)
 
 void request_done(struct request *r)
 {
+    r->complete = !r->send_failed;
     finish(r);
 }
 
@@ -203,6 +204,7 @@ static void restart(struct request *r, enum phase phase)
     reset_answer(r);
     r->internal = true;
     r->uri_raw_ok = false;
+    r->uri_behind_alias = false;
     r->handler_at = 0;
     r->phase = (uint8_t)phase;
     r->uri_changed = r->rewritten_inside = false;

@@ -70,6 +70,7 @@ struct request {
     bool keep_alive;            /* the client wants it and may have it */
     bool header_only;           /* HEAD: head as for GET, no body */
     bool has_host;
+    bool uri_behind_alias;      /* in a regex location with `alias`: try_files found `uri` there */
     bool uri_raw_ok;            /* `target` still stands for `uri`: it was not rewritten */
     bool rewritten_inside;      /* `rewrite ... break` made `uri`: the location's name is no part */
     bool uri_quoted;            /* the client wrote codes: a URI built from `uri` is escaped */
@@ -119,6 +120,7 @@ struct request {
     uint64_t body_sent;         /* bytes of body written so far ($body_bytes_sent) */
     uint64_t head_sent;         /* bytes of head */
     bool send_failed;           /* the client went away or timed out */
+    bool complete;              /* all of the response was sent */
 
     void **ctx;                 /* ctx[module index], NULL until request_ctx is called */
     size_t (*describe_upstream)(const struct request *r, char *out, size_t room); /* for the log */

@@ -397,9 +397,7 @@ static void get_time_local(struct scope *scope, struct var_value *out, uintptr_t
 
 static void get_completion(struct scope *scope, struct var_value *out, uintptr_t data)
 {
-    struct request *r = request_of(scope);
-
-    var_found(out, r->answered && !r->send_failed && r->out.status != 0 ? STR("OK") : STR(""));
+    var_found(out, request_of(scope)->complete ? STR("OK") : STR(""));
 }
 
 static void get_request_id(struct scope *scope, struct var_value *out, uintptr_t data)
@@ -508,8 +506,8 @@ static const struct var_def variables[] = {
     {.name = "arg_", .get = get_arg, .flags = VAR_NO_CACHE | VAR_PREFIX},
     {.name = "http_", .get = get_http, .flags = VAR_PREFIX},
     {.name = "cookie_", .get = get_cookie, .flags = VAR_PREFIX},
-    {.name = "sent_http_", .get = get_sent_http, .flags = VAR_PREFIX | VAR_NO_CACHE},
-    {.name = "sent_trailer_", .get = get_sent_trailer, .flags = VAR_PREFIX | VAR_NO_CACHE},
+    {.name = "sent_http_", .get = get_sent_http, .flags = VAR_PREFIX},
+    {.name = "sent_trailer_", .get = get_sent_trailer, .flags = VAR_PREFIX},
     {.name = "http_host", .get = get_field, .data = FIELD_HOST},
     {.name = "http_user_agent", .get = get_field, .data = FIELD_USER_AGENT},
     {.name = "http_referer", .get = get_field, .data = FIELD_REFERER},
