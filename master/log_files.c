@@ -22,12 +22,25 @@ static void make_default_directory(const char *path)
         dir_make_above(path, 0755);
 }
 
+/* What we were given may not be open to us by name: a socket of the journal's, a pipe of another
+   user's. */
+static int open_standard(const char *path)
+{
+    if (strcmp(path, "/dev/stdout") == 0)
+        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (strcmp(path, "/dev/stderr") == 0)
+        return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return -1;
+}
+
 static int open_file(const char *path)
 {
     int fd;
 
     make_default_directory(path);
     fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    if (fd < 0 && (errno == ENXIO || errno == EACCES))
+        fd = open_standard(path);
     if (fd < 0)
         log_error(&process_log, LOG_EMERG, errno, "open() \"%s\" failed", path);
     return fd;
