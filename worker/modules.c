@@ -8,6 +8,7 @@
 #include "worker/access/access.h"
 #include "worker/access/auth_basic.h"
 #include "worker/access/auth_request.h"
+#include "worker/access/realip.h"
 #include "worker/filter/headers.h"
 #include "worker/filter/limit_rate.h"
 #include "worker/filter/not_modified.h"
@@ -30,6 +31,7 @@
 #include "worker/upstream/group.h"
 #include "worker/vars/geo.h"
 #include "worker/vars/map.h"
+#include "worker/vars/proxy_vars.h"
 #include "worker/vars/split_clients.h"
 #include "worker/worker.h"
 
@@ -38,12 +40,15 @@ const struct module *const modules[] = {
 
     &http_core_module,
     &http_variables_module,
+    &proxy_vars_module,
+    &realip_module, /* the first to look at a request: others ask for its client */
     &map_module,
     &geo_module,
     &split_clients_module,
     &server_rewrite_module,
     &rewrite_module,
     &limit_except_module,
+    &realip_late_module,
     &access_module,
     &auth_basic_module,
     &auth_request_module,

@@ -268,6 +268,7 @@ static enum h1_state step_proxy(struct h1_conn *c)
         break;
     }
     c->in.pos += header.bytes;
+    conn_set_proxy(&c->conn, &header);
     return H1_WAIT;
 }
 

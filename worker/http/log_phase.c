@@ -40,9 +40,8 @@ static char *print_remote_addr(struct scope *scope, char *out)
 {
     struct addr peer;
 
-    if (scope->conn == NULL)
+    if (!scope_client(scope, &peer))
         return FMT_LIT(out, "-");
-    conn_peer(scope->conn, &peer);
     return out + addr_print_host(&peer, out, LOG_OWN_BYTES);
 }
 

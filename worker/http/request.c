@@ -27,6 +27,7 @@ static size_t describe(const void *about, char *out, size_t room)
     const struct request *r = about;
     struct str host = fields_value(r->fields, FIELD_HOST);
     struct str referrer = fields_value(r->fields, FIELD_REFERER);
+    struct addr client;
     size_t used = 0;
 
 #define APPEND(...)                                                                                \
@@ -34,12 +35,10 @@ static size_t describe(const void *about, char *out, size_t room)
         int n = snprintf(out + used, room - used, __VA_ARGS__);                                    \
         used = n < 0 ? used : MIN(used + (size_t)n, room);                                         \
     } while (0)
-    if (r->scope.conn != NULL) {
+    if (scope_client(&r->scope, &client)) {
         char text[ADDR_TEXT];
-        struct addr peer;
 
-        conn_peer(r->scope.conn, &peer);
-        APPEND(", client: %.*s", (int)addr_print_host(&peer, text, sizeof(text)), text);
+        APPEND(", client: %.*s", (int)addr_print_host(&client, text, sizeof(text)), text);
     }
     if (r->server != NULL)
         APPEND(", server: %" STR_FMT, STR_ARG(r->server->first_name));

@@ -234,24 +234,25 @@ static void get_hostname(struct scope *scope, struct var_value *out, uintptr_t d
 /* The four halves of the connection's two addresses. */
 enum { PEER_HOST, PEER_PORT, LOCAL_HOST, LOCAL_PORT };
 
+static bool find_addr(struct scope *scope, uintptr_t which, struct addr *addr)
+{
+    if (which == PEER_HOST || which == PEER_PORT)
+        return scope_client(scope, addr);
+    return scope->conn != NULL && conn_local(scope->conn, addr) == RC_OK;
+}
+
 static void get_addr(struct scope *scope, struct var_value *out, uintptr_t which)
 {
     struct request *r = request_of(scope);
     struct addr addr;
     char *text;
 
-    if (scope->conn == NULL) {
-        var_missing(out);
-        return;
-    }
-    if (which == PEER_HOST || which == PEER_PORT)
-        conn_peer(scope->conn, &addr);
-    else if (conn_local(scope->conn, &addr) != RC_OK) {
+    if (!find_addr(scope, which, &addr)) {
         var_missing(out);
         return;
     }
     if (which == PEER_PORT || which == LOCAL_PORT) {
-        if (addr.sa.sa_family == AF_UNIX)
+        if (addr_port(&addr) == 0)
             var_found(out, STR(""));
         else
             found_number(r, out, (uint64_t)addr_port(&addr));
@@ -263,14 +264,18 @@ static void get_addr(struct scope *scope, struct var_value *out, uintptr_t which
 
 static void get_binary_addr(struct scope *scope, struct var_value *out, uintptr_t data)
 {
-    struct conn *c = scope->conn;
+    const uint8_t *bytes;
+    struct addr client;
+    char *copy;
+    size_t len;
 
-    if (c == NULL || c->peer.sa.sa_family == AF_UNIX)
+    if (!scope_client(scope, &client) || (len = addr_bytes(&client, &bytes)) == 0) {
         var_found(out, STR(""));
-    else if (c->peer.sa.sa_family == AF_INET6)
-        var_found(out, (struct str){(char *)&c->peer.in6.sin6_addr, 16});
-    else
-        var_found(out, (struct str){(char *)&c->peer.in.sin_addr, 4});
+        return;
+    }
+    copy = pool_bytes(scope->pool, len);
+    memcpy(copy, bytes, len);
+    var_found(out, (struct str){copy, len});
 }
 
 static void get_scheme(struct scope *scope, struct var_value *out, uintptr_t data)

@@ -17,6 +17,7 @@
 #include "common/listen_spec.h"
 #include "common/poison.h"
 #include "worker/net/accept.h"
+#include "worker/net/proxy_protocol.h"
 
 #define STEP       32    /* sizes are rounded up to a multiple */
 #define LARGEST    4096  /* above: malloc and free */
@@ -163,11 +164,20 @@ enum rc conn_open(struct conn *c, int fd, const struct conn_io *io, const struct
     return RC_OK;
 }
 
-static void forget_local(struct conn *c)
+/* What few connections need to remember. */
+struct conn_more {
+    size_t bytes;               /* of all this */
+    bool has_local, has_proxy;
+    struct addr local;
+    struct proxy_header proxy;
+    char tlvs[];
+};
+
+static void forget_more(struct conn *c)
 {
-    if (c->local != NULL)
-        give(c->local, sizeof(*c->local));
-    c->local = NULL;
+    if (c->more != NULL)
+        give(c->more, c->more->bytes);
+    c->more = NULL;
 }
 
 void conn_close(struct conn *c)
@@ -182,7 +192,7 @@ void conn_close(struct conn *c)
     if (c->pool != NULL)
         pool_destroy(c->pool);
     c->pool = NULL;
-    forget_local(c);
+    forget_more(c);
     unlink_conn(c);
     accept_resume();
 }
@@ -224,18 +234,27 @@ void conn_cut_all(void)
 
 /* Addresses ------------------------------------------------------------------------------------ */
 
+static struct conn_more *need_more(struct conn *c, size_t tlv_bytes)
+{
+    size_t bytes = sizeof(*c->more) + tlv_bytes;
+
+    if (c->more == NULL) {
+        c->more = conn_alloc(bytes);
+        c->more->bytes = bytes;
+    }
+    return c->more;
+}
+
 static enum rc ask_local(struct conn *c)
 {
-    struct addr *local = take((sizeof(*local) + STEP - 1) / STEP);
+    struct addr *local = &need_more(c, 0)->local;
 
-    memset(local, 0, sizeof(*local));
     local->len = sizeof(local->any);
     if (getsockname(c->ev.fd, &local->sa, &local->len) == 0) {
-        c->local = local;
+        c->more->has_local = true;
         return RC_OK;
     }
     log_error(&c->log, LOG_CRIT, errno, "getsockname() failed");
-    give(local, sizeof(*local));
     return RC_ERROR;
 }
 
@@ -245,10 +264,30 @@ enum rc conn_local(struct conn *c, struct addr *out)
         *out = c->listen->addr;
         return RC_OK;
     }
-    if (c->local == NULL && ask_local(c) != RC_OK)
+    if ((c->more == NULL || !c->more->has_local) && ask_local(c) != RC_OK)
         return RC_ERROR;
-    *out = *c->local;
+    *out = c->more->local;
     return RC_OK;
+}
+
+void conn_set_proxy(struct conn *c, const struct proxy_header *header)
+{
+    struct conn_more *more;
+
+    must(c->more == NULL);
+    if (!header->has_addrs)
+        return;
+    more = need_more(c, header->tlvs.len);
+    more->proxy = *header;
+    if (header->tlvs.len > 0)
+        memcpy(more->tlvs, header->tlvs.data, header->tlvs.len);
+    more->proxy.tlvs.data = more->tlvs;
+    more->has_proxy = true;
+}
+
+const struct proxy_header *conn_proxy(const struct conn *c)
+{
+    return c->more != NULL && c->more->has_proxy ? &c->more->proxy : NULL;
 }
 
 static socklen_t peer_bytes(sa_family_t family)

@@ -48,7 +48,7 @@ struct conn {
     void *tls;
     struct pool *pool;              /* NULL until conn_pool() is first called */
     const struct listen_spec *listen; /* NULL for connections we opened */
-    struct addr *local;             /* NULL until asked of the kernel; recycled memory */
+    struct conn_more *more;         /* NULL until something of it is needed; recycled memory */
     struct log log;
     uint64_t sent;                  /* bytes written */
     union {
@@ -58,7 +58,6 @@ struct conn {
     } peer;
     bool nodelay_set;
     bool share_packets;             /* a file may share its first packet with the head before it */
-    bool from_proxy;                /* peer was taken from a PROXY header or realip */
     bool debug;                     /* debug_connection names the peer: log everything */
 };
 
@@ -92,6 +91,12 @@ struct pool *conn_pool(struct conn *c);
 enum rc conn_local(struct conn *c, struct addr *out);
 void conn_peer(const struct conn *c, struct addr *out);
 void conn_set_peer(struct conn *c, const struct addr *from);
+
+/* What the PROXY header said that came first, kept with its extensions; NULL: none came, or it
+   named no addresses. Set at most once. */
+struct proxy_header;
+void conn_set_proxy(struct conn *c, const struct proxy_header *header);
+const struct proxy_header *conn_proxy(const struct conn *c);
 
 /* The peers (struct cidr) about whose connections everything is logged; NULL: none. */
 struct array;

@@ -3,12 +3,23 @@
  */
 #include "worker/net/scope.h"
 
+#include "common/addr.h"
+
 #define DEEPEST 100 /* variables that read variables: map, set, geo ... */
 #define PARTS   16  /* a longer template takes its scratch from the pool */
 
 static unsigned depth; /* of reads within reads; evaluation never waits, so one count will do */
 
 static const struct var_value missing = {.state = VAR_NOT_FOUND, .data = ""};
+
+bool scope_client(const struct scope *s, struct addr *out)
+{
+    if (s->client != NULL)
+        *out = *s->client;
+    else if (s->conn != NULL)
+        conn_peer(s->conn, out);
+    return s->client != NULL || s->conn != NULL;
+}
 
 static struct var *find_var(const struct scope *s, uint32_t index)
 {

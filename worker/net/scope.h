@@ -10,6 +10,7 @@
 
 struct scope {
     struct conn *conn;              /* NULL in a dry run */
+    const struct addr *client;      /* who it comes from in truth (realip); NULL: the conn's peer */
     struct pool *pool;
     struct log *log;
     void **conf;                    /* conf[module index] of where it is now */
@@ -21,6 +22,9 @@ struct scope {
     const size_t *captures;
     uint32_t capture_count;         /* pairs, the whole match included */
 };
+
+/* The client's address. False in a dry run that names none. */
+bool scope_client(const struct scope *s, struct addr *out);
 
 /* The value by index: computed at first read and kept, unless uncacheable. Never NULL. */
 const struct var_value *scope_var(struct scope *s, uint32_t index);

@@ -214,10 +214,8 @@ static void get_forwarded_for(struct scope *scope, struct var_value *out, uintpt
         p = fmt_str(p, f->value);
         p = FMT_LIT(p, ", ");
     }
-    if (scope->conn != NULL) {
-        conn_peer(scope->conn, &peer);
+    if (scope_client(scope, &peer))
         p += addr_print_host(&peer, p, ADDR_TEXT);
-    }
     var_found(out, str_range(text, p));
 }
 

@@ -247,10 +247,8 @@ static bool find_address(struct scope *scope, const struct geo *geo, struct addr
     if (geo->address != NO_VARIABLE) {
         if (!addr_parse_ip(addr, var_str(scope_var(scope, geo->address))))
             return false;
-    } else if (scope->conn == NULL) {
+    } else if (!scope_client(scope, addr)) {
         return false;
-    } else {
-        conn_peer(scope->conn, addr);
     }
     if (geo->has_proxies)
         forwarded_addr(&geo->proxies, var_str(scope_var(scope, geo->forwarded)), geo->recursive,
