@@ -53,14 +53,18 @@ differential_ok($proxied, [map { { raw => $_ } }
     "$v2\x21\x21\0\x24" . ("\x20\x01\x0d\xb8" . "\0" x 11 . "\7") . ("\x20\x01\x0d\xb8" . "\0" x 11 . "\1") . "\x12\x67\x01\xbb$get",
     "PROXY NONSENSE\r\n$get"], allow_log => [qr/broken header/]);
 
-my $site = Site->start(<<'CONF');
+my $site = Site->start(<<'CONF', files => { 'html/guarded/f' => "in\n" });
     log_format who '$remote_addr $realip_remote_addr';
     access_log %DIR%/who.log who;
     server { listen %PORT%; set_real_ip_from 127.0.0.1; set_real_ip_from unix:; listen unix:%DIR%/real.sock;
-             return 200 "$remote_addr $realip_remote_addr $realip_remote_port|\n"; }
+             root %DIR%/html; location /guarded/ { deny 192.0.2.0/24; allow 198.51.100.1; deny all; }
+             location = / { return 200 "$remote_addr $realip_remote_addr $realip_remote_port|\n"; } }
     server { listen %PORT2% proxy_protocol; return 200 "$proxy_protocol_addr|$proxy_protocol_tlv_alpn|$proxy_protocol_tlv_0xee\n"; }
 CONF
 like $site->get('/', 'X-Real-IP' => '192.0.2.1')->body, qr/\A192\.0\.2\.1 127\.0\.0\.1 \d+\|\n\z/, 'both addresses';
+is $site->get('/guarded/f', 'X-Real-IP' => '192.0.2.1')->status, 403, 'rules of access are about that address';
+is $site->get('/guarded/f', 'X-Real-IP' => '198.51.100.1')->status, 200, 'whatever they say';
+is $site->get('/guarded/f')->status, 403, 'not about the proxy';
 my $client = $site->connect;
 like $client->get('/', 'X-Real-IP' => '192.0.2.1')->body, qr/\A192\.0\.2\.1 /, 'the first request of a connection';
 like $client->get('/', 'X-Real-IP' => '192.0.2.2')->body, qr/\A192\.0\.2\.2 /, 'each of its requests has its own';

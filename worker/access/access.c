@@ -37,12 +37,11 @@ static bool set_deny(struct conf_call *call)
 static enum verdict check(struct request *r)
 {
     const struct access_conf *conf = REQUEST_CONF(r, access_index, struct access_conf);
-    struct addr peer;
+    struct addr client;
 
-    if (conf->rules == NULL || r->scope.conn == NULL)
+    if (conf->rules == NULL || !scope_client(&r->scope, &client))
         return GO_ON;
-    conn_peer(r->scope.conn, &peer);
-    switch (allow_deny_ask(conf->rules, &peer)) {
+    switch (allow_deny_ask(conf->rules, &client)) {
     case ALLOW_UNDECIDED:
         break;
     case ALLOW_YES:
