@@ -5,26 +5,28 @@
  * body's own: the head's slices must stay where they are. A body of known length is never read past
  * its end; what a chunked one is read past belongs to the next request.
  */
+#include <errno.h>
+
 #include "worker/h1/h1_conn.h"
 #include "worker/http/body.h"
 #include "worker/http/http_core.h"
 
 #define BODY_READ (32 * 1024)
-
-static const char continue_line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+#define TURN_SKIP (2 << 20)   /* read and dropped before others have a turn */
 
 static struct h1_conn *owner_of(struct source *source)
 {
     return CONTAINER(source, struct h1_stream, body)->owner;
 }
 
+/* Where the next request would begin is not known any more. */
 static enum pull fail(struct h1_conn *c, const char *what)
 {
     struct h1_stream *s = c->stream;
 
     if (what != NULL)
         log_error(&s->r.log, LOG_INFO, 0, "client %s", what);
-    s->body_bad = true;
+    s->body_bad = c->unread = true;
     c->keep = false;
     return PULL_ERROR;
 }
@@ -47,10 +49,13 @@ static enum pull take_length(struct h1_conn *c, struct buf *b, struct chain *out
     return s->body_done ? PULL_END : PULL_MORE;
 }
 
-static enum pull take_chunked(struct h1_conn *c, struct buf *b, struct chain *out)
+/* At most `max` bytes of it, so that no more payload can come out. */
+static enum pull take_chunked(struct h1_conn *c, struct buf *b, struct chain *out, size_t max)
 {
     struct h1_stream *s = c->stream;
-    struct str in = buf_str(b), data;
+    struct str in = {b->pos, MIN(buf_used(b), max)}, data;
+    const char *end = in.data + in.len;
+    size_t before = out->bytes;
 
     for (;;) {
         switch (h1_chunk_next(&s->chunk, &in, &data)) {
@@ -58,10 +63,10 @@ static enum pull take_chunked(struct h1_conn *c, struct buf *b, struct chain *ou
             chain_add(out, data.data, data.len);
             continue;
         case H1_CHUNK_MORE:
-            b->pos = b->last;
-            return chain_empty(out) ? PULL_WAIT : PULL_MORE;
+            b->pos += end - b->pos;
+            return out->bytes == before ? PULL_WAIT : PULL_MORE;
         case H1_CHUNK_DONE:
-            b->pos = b->last - in.len;
+            b->pos += end - b->pos - (ssize_t)in.len;
             s->body_done = true;
             return PULL_END;
         case H1_CHUNK_BAD:
@@ -97,15 +102,10 @@ static enum pull read_more(struct h1_conn *c)
 static void send_continue(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
-    struct chain line;
 
     s->continue_sent = true;
-    if (!s->in.expect_continue || buf_used(input(c)) > 0)
-        return;
-    chain_init(&line);
-    chain_add(&line, continue_line, sizeof(continue_line) - 1);
-    conn_send(&c->conn, &line, line.bytes);
-    chain_fini(&line);
+    if (s->in.expect_continue && buf_used(input(c)) == 0 && !s->begun)
+        h1_send_early(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
 static enum pull pull(struct source *source, struct chain *out, size_t max)
@@ -123,7 +123,7 @@ static enum pull pull(struct source *source, struct chain *out, size_t max)
     for (;;) {
         if (buf_used(input(c)) == 0 && (result = read_more(c)) != PULL_MORE)
             break;
-        result = s->in.chunked ? take_chunked(c, input(c), out)
+        result = s->in.chunked ? take_chunked(c, input(c), out, max)
                                : take_length(c, input(c), out, max);
         if (result != PULL_WAIT)
             break;
@@ -147,7 +147,9 @@ static void on_body_timeout(struct timer *timer)
 {
     struct h1_stream *s = CONTAINER(timer, struct h1_stream, body_timer);
 
-    log_error(&s->r.log, LOG_INFO, 110, "client timed out while reading the request body");
+    if (s->body.waiter == NULL) /* its reader has lost interest */
+        return;
+    log_error(&s->r.log, LOG_INFO, ETIMEDOUT, "client timed out while reading the request body");
     s->body_bad = true;
     if (s->r.body != NULL)
         s->r.body->status = 408;
@@ -186,15 +188,20 @@ enum rc h1_body_skip(struct h1_conn *c)
 {
     struct chain dropped;
     enum pull result;
+    size_t bytes = 0;
 
     c->stream->continue_sent = true;
+    c->stream->body.waiter = NULL;
     chain_init(&dropped);
     do {
         result = pull(&c->stream->body, &dropped, SIZE_MAX);
+        bytes += dropped.bytes;
         chain_clear(&dropped);
-    } while (result == PULL_MORE);
+    } while (result == PULL_MORE && bytes < TURN_SKIP);
     chain_fini(&dropped);
-    return result == PULL_END ? RC_OK : result == PULL_WAIT ? RC_AGAIN : RC_ERROR;
+    if (result == PULL_MORE)
+        post_turn_end(&c->conn.post);
+    return result == PULL_END ? RC_OK : result == PULL_ERROR ? RC_ERROR : RC_AGAIN;
 }
 
 void h1_body_end(struct h1_conn *c)

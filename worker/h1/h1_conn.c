@@ -6,14 +6,17 @@
  */
 #include "worker/h1/h1_conn.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/core_conf.h"
+#include "common/fmt.h"
 #include "common/generation.h"
 #include "common/role.h"
 #include "worker/codec/uri.h"
 #include "worker/http/body.h"
+#include "worker/http/error_page.h"
 #include "worker/http/http_core.h"
 #include "worker/http/output.h"
 #include "worker/http/phase.h"
@@ -22,9 +25,11 @@
 #include "worker/net/accept.h"
 #include "worker/net/proxy_protocol.h"
 
-#define PULL_BYTES  (1 << 30)     /* of body at once: memory is bounded by its source */
-#define TURN_BYTES  (2 << 20)     /* most that one connection sends before others have a turn */
-#define DRAIN_IDLE_MS 2000        /* an idle connection's last wait while a successor serves */
+#define PULL_BYTES       (1 << 30) /* of body at once: memory is bounded by its source */
+#define TURN_BYTES       (2 << 20) /* most that one connection sends before others have a turn */
+#define TURN_REQUESTS    64        /* most that it begins (pipelining) */
+#define TURN_READS       32        /* most that it reads and drops */
+#define DRAIN_IDLE_MS    2000      /* an idle connection's last wait while a successor serves */
 #define PROXY_HEADER_MAX 4096
 
 /* Streams: recycled, for their heads are large ------------------------------------------------- */
@@ -43,7 +48,9 @@ static struct h1_stream *stream_take(struct h1_conn *c)
         chain_init(&s->out);
     }
     s->owner = c;
-    s->body_ended = false;
+    s->begun = s->body_ended = s->chunk_out = false;
+    s->fresh_head = s->head_left = 0;
+    s->left_out = -1;
     s->take = NULL;
     s->tunnel = NULL;
     s->tunnel_over = false;
@@ -192,8 +199,7 @@ static void choose_server(struct h1_conn *c)
         r->host = in->host_has_upper ? lower_host(r, in->host) : in->host;
     r->host_port = in->port;
     r->server = server_names_find(r, c->address, r->host);
-    r->location = &r->server->base;
-    r->scope.conf = r->server->scope->conf;
+    request_enter(r, &r->server->base);
     c->conf = HTTP_CORE(r);
 }
 
@@ -269,7 +275,24 @@ static enum h1_state step_proxy(struct h1_conn *c)
     }
     c->in.pos += header.bytes;
     conn_set_proxy(&c->conn, &header);
+    if (buf_used(&c->in) == 0)
+        buf_give(&c->in);
     return H1_WAIT;
+}
+
+/* A client that pipelines without end lets others have their turn. */
+static bool had_its_turn(struct h1_conn *c)
+{
+    if (c->turn != loop->turn) {
+        c->turn = loop->turn;
+        c->turn_requests = 0;
+    }
+    if (c->turn_requests == TURN_REQUESTS) {
+        post_turn_end(&c->conn.post);
+        return true;
+    }
+    c->turn_requests++;
+    return false;
 }
 
 /* Bytes of the next request may be here already (pipelining). */
@@ -277,6 +300,8 @@ static enum h1_state step_wait(struct h1_conn *c)
 {
     ssize_t n;
 
+    if ((buf_used(&c->in) > 0 || c->conn.ev.readable) && had_its_turn(c))
+        return H1_WAIT;
     if (buf_used(&c->in) > 0) {
         if (buf_room(&c->in) == 0)
             buf_compact(&c->in);
@@ -383,7 +408,10 @@ static enum h1_state step_run(struct h1_conn *c)
 
     if (c->responding)
         return H1_SEND;
-    if (r->client_gone != NULL && (c->conn.ev.hangup || c->conn.ev.failed)) {
+    if (!chain_empty(&c->stream->out) && c->conn.ev.writable)
+        conn_send(&c->conn, &c->stream->out, c->stream->out.bytes);
+    if (r->client_gone != NULL &&
+        (c->conn.ev.failed || (c->conn.ev.hangup && c->stream->body_done))) {
         void (*gone)(struct request *, void *) = r->client_gone;
 
         r->client_gone = NULL;
@@ -419,7 +447,6 @@ static enum pull pull_body(struct h1_conn *c)
         else
             s->left_out -= (int64_t)more.bytes;
     }
-    s->r.body_sent += more.bytes;
     if (more.bytes > 0 && result != PULL_ERROR) {
         if (s->chunk_out)
             add_chunk(s, &more);
@@ -441,13 +468,16 @@ static void start_response(struct h1_conn *c)
     struct request *r = &s->r;
 
     c->responding = false;
-    c->keep = r->keep_alive && !c->draining;
+    s->begun = true;
+    c->keep = r->keep_alive && !c->draining && !s->body_bad;
     r->log.doing = "sending to client";
-    if (r->version > 9)
+    if (r->version > 9) {
         h1_write_head(c);
-    else
+    } else {
         c->keep = false;
-    s->fresh_head = s->out.bytes;
+        s->left_out = r->out.length;
+    }
+    s->fresh_head = s->head_left = s->out.bytes;
     if (!output_has_body(r) || r->out.body == NULL) {
         s->body_ended = true;
         s->left_out = 0;
@@ -483,14 +513,28 @@ static enum h1_state response_sent(struct h1_conn *c)
 
     if (s->r.out.upgraded && s->take != NULL)
         return H1_TUNNEL;
-    if (!s->body_done && !s->body_bad)
+    if (!s->body_done && !s->body_bad) {
+        c->linger_until_ms = clock_mono_ms + c->conf->lingering_time_ms;
         return c->keep ? H1_SKIP : H1_LINGER;
+    }
     if (!c->keep)
         return c->unread || buf_used(&c->in) > 0 || c->conf->lingering == 2 ? H1_LINGER : H1_CLOSED;
     end_request(c);
     if (buf_used(&c->in) == 0)
         buf_give(&c->in);
     return H1_WAIT;
+}
+
+static void count_sent(struct h1_conn *c, size_t bytes)
+{
+    struct h1_stream *s = c->stream;
+    size_t head = MIN(bytes, s->head_left);
+
+    s->head_left -= head;
+    s->r.head_sent += head;
+    s->r.body_sent += bytes - head;
+    c->sent += bytes;
+    c->progress |= bytes > 0;
 }
 
 /* Writes what is there. RC_OK: all of it is out. */
@@ -504,8 +548,7 @@ static enum rc flush(struct h1_conn *c)
     if (before == 0)
         return RC_OK;
     rc = conn_send(&c->conn, &s->out, MIN(most, TURN_BYTES));
-    c->sent += before - s->out.bytes;
-    c->progress |= s->out.bytes < before;
+    count_sent(c, before - s->out.bytes);
     return rc;
 }
 
@@ -519,6 +562,8 @@ static enum h1_state send_failed(struct h1_conn *c)
 static enum h1_state wait_for_source(struct h1_conn *c)
 {
     c->starved = true;
+    if (HTTP_CORE(&c->stream->r)->tcp_nodelay)
+        conn_nodelay(&c->conn);
     return c->conn.ev.failed || (c->conn.ev.hangup && c->stream->r.client_gone != NULL)
                ? send_failed(c)
                : H1_SEND;
@@ -565,7 +610,7 @@ static enum h1_state step_skip(struct h1_conn *c)
             buf_give(&c->in);
         return H1_WAIT;
     case RC_AGAIN:
-        return H1_SKIP;
+        return clock_mono_ms < c->linger_until_ms ? H1_SKIP : H1_CLOSED;
     case RC_ERROR:
         break;
     }
@@ -575,23 +620,26 @@ static enum h1_state step_skip(struct h1_conn *c)
 /* Reads and drops, so that our last bytes are not lost to a RST (RFC 9112, 9.6). */
 static enum h1_state step_linger(struct h1_conn *c)
 {
-    char dropped[4096];
-    ssize_t n;
+    static char dropped[32 * 1024];
+    ssize_t n = CONN_AGAIN;
 
     if (c->stream != NULL) {
-        if (c->conf->lingering == 0) {
+        if (c->conf->lingering == 0)
             return H1_CLOSED;
-        }
         end_request(c);
         buf_give(&c->in);
         c->conn.io->shutdown(&c->conn);
         c->linger_until_ms = clock_mono_ms + c->conf->lingering_time_ms;
         c->conn.ev.readable = true;
     }
-    do
+    for (int i = 0; i < TURN_READS && c->conn.ev.readable; i++) {
         n = conn_recv(&c->conn, dropped, sizeof(dropped));
-    while (n > 0 && clock_mono_ms < c->linger_until_ms);
-    return n == CONN_AGAIN && clock_mono_ms < c->linger_until_ms ? H1_LINGER : H1_CLOSED;
+        if (n == CONN_EOF || n == CONN_ERROR)
+            return H1_CLOSED;
+    }
+    if (c->conn.ev.readable)
+        post_turn_end(&c->conn.post);
+    return clock_mono_ms < c->linger_until_ms ? H1_LINGER : H1_CLOSED;
 }
 
 static enum h1_state step_tunnel(struct h1_conn *c)
@@ -607,7 +655,8 @@ static enum h1_state step_tunnel(struct h1_conn *c)
     return H1_TUNNEL;
 }
 
-static void give_streams_up(struct h1_conn *c)
+/* A response that went out whole is no less complete because the connection ends with it. */
+static void give_stream_up(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
 
@@ -615,17 +664,14 @@ static void give_streams_up(struct h1_conn *c)
         return;
     if (s->r.line.data == NULL)
         show_line(c);
-    if (s->r.uri.data == NULL && s->r.out.status == 0 && s->in.bytes == 0 &&
-        c->state == H1_HEAD && !c->timed_out)
-        s->r.out.status = 400;
-    if (s->r.scope.pool != NULL)
+    if (!s->begun || !s->body_ended || !chain_empty(&s->out))
         request_abort(&s->r);
     end_request(c);
 }
 
 static enum h1_state step_closed(struct h1_conn *c)
 {
-    give_streams_up(c);
+    give_stream_up(c);
     buf_give(&c->in);
     if (c->timed_out && c->conf->reset_timedout)
         conn_reset(&c->conn);
@@ -715,8 +761,8 @@ static void on_timer(struct timer *timer)
     struct h1_conn *c = CONTAINER(timer, struct h1_conn, conn.timer);
 
     c->timed_out = c->state == H1_HEAD || c->state == H1_SEND;
-    if (c->state == H1_HEAD || c->state == H1_SEND)
-        log_error(&c->stream->r.log, LOG_INFO, 110, "client timed out");
+    if (c->timed_out)
+        log_error(&c->stream->r.log, LOG_INFO, ETIMEDOUT, "client timed out");
     if (c->state == H1_HEAD)
         c->stream->r.out.status = 408;
     if (c->state == H1_SEND)
@@ -781,27 +827,39 @@ static void respond(struct request *r)
     post_now(&c->conn.post);
 }
 
+void h1_send_early(struct h1_conn *c, struct str text)
+{
+    struct chain *out = &c->stream->out;
+
+    chain_add(out, text.data, text.len);
+    conn_send(&c->conn, out, out->bytes);
+}
+
+/* The text outlives what it was made of: it may have to wait for the socket. */
 static void interim(struct request *r, int status, const struct http_fields *fields)
 {
     struct h1_conn *c = r->wire_data;
-    struct str text;
-    struct chain out;
+    size_t room = 64;
+    char *text, *p;
 
-    if (r->version < 11)
+    if (r->version < 11 || c->stream->begun)
         return;
-    text = pool_printf(request_pool(r), "HTTP/1.1 %d %s\r\n", status,
-                       status == 103 ? "Early Hints" : "Continue");
-    chain_init(&out);
-    chain_add(&out, text.data, text.len);
+    EACH_FIELD (f, fields)
+        room += f->name.len + f->value.len + 4;
+    text = pool_bytes(request_pool(r), room);
+    p = FMT_LIT(text, "HTTP/1.1 ");
+    p = fmt_uint(p, (uint64_t)status);
+    *p++ = ' ';
+    p = fmt_str(p, error_page_reason(status));
+    p = FMT_LIT(p, "\r\n");
     EACH_FIELD (f, fields) {
-        chain_add(&out, f->name.data, f->name.len);
-        chain_add(&out, ": ", 2);
-        chain_add(&out, f->value.data, f->value.len);
-        chain_add(&out, "\r\n", 2);
+        p = fmt_str(p, f->name);
+        p = FMT_LIT(p, ": ");
+        p = fmt_str(p, f->value);
+        p = FMT_LIT(p, "\r\n");
     }
-    chain_add(&out, "\r\n", 2);
-    conn_send(&c->conn, &out, out.bytes);
-    chain_fini(&out);
+    p = FMT_LIT(p, "\r\n");
+    h1_send_early(c, str_range(text, p));
 }
 
 static void upgrade(struct request *r, take_fn *take)

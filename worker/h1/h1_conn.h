@@ -32,8 +32,10 @@ struct h1_stream {
     struct chain out;          /* the response on its way */
     struct buf head;           /* the response's head, kept over requests */
     bool chunk_out;            /* the body goes out in chunks */
+    bool begun;                /* the response's head is made */
     bool body_ended;           /* the source has no more */
     size_t fresh_head;         /* bytes of a head that waits for the first piece of body */
+    size_t head_left;          /* of the head, not yet written */
     int64_t left_out;          /* bytes of body still owed; -1: unknown */
     char chunk_line[H1_CHUNK_HEAD_MAX + 2];
 
@@ -61,6 +63,8 @@ struct h1_conn {
     const struct http_core_conf *conf; /* of the default server until a request names another */
     int64_t opened_ms, linger_until_ms;
     uint32_t requests;
+    uint32_t turn;             /* loop turn of the last request */
+    uint16_t turn_requests;    /* begun in that turn */
     uint8_t state;             /* enum h1_state */
     bool responding;           /* the engine has answered */
     bool draining, timed_out, running;
@@ -81,6 +85,8 @@ void h1_body_init(struct h1_conn *c);
 /* Reads and drops: RC_OK when all of the body has been read. */
 enum rc h1_body_skip(struct h1_conn *c);
 struct source *h1_body_source(struct request *r);
+/* Something ahead of the response (100, 103): sent now as far as it goes, the rest when it can. */
+void h1_send_early(struct h1_conn *c, struct str text);
 /* Bytes that came behind the body become the connection's next input. */
 void h1_body_end(struct h1_conn *c);
 

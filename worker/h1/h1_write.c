@@ -172,7 +172,6 @@ void h1_write_head(struct h1_conn *c)
     p = other_lines(p, out);
     p = FMT_LIT(p, "\r\n");
     must(p <= s->head.end);
-    r->head_sent = (uint64_t)(p - s->head.start);
     chain_add(&s->out, s->head.start, (size_t)(p - s->head.start));
 }
 

@@ -10,6 +10,7 @@
 #include "worker/net/spool.h"
 
 #define READ_BYTES (64 * 1024)
+#define TURN_BYTES (2 << 20)   /* read for one request before others have a turn */
 
 static void on_news(struct post *post)
 {
@@ -143,8 +144,9 @@ enum rc body_read_all(struct request *r)
 {
     struct request_body *body = r->body;
     enum rc rc = RC_OK;
+    int64_t most;
 
-    if (body == NULL || body->complete)
+    if (body == NULL || body->complete || r != r->main)
         return RC_OK;
     if (body->failed)
         return RC_ERROR;
@@ -152,16 +154,26 @@ enum rc body_read_all(struct request *r)
         body->complete = true;
         return RC_OK;
     }
-    while (rc == RC_OK && !body->complete)
+    most = body->received + TURN_BYTES;
+    while (rc == RC_OK && !body->complete && body->received < most)
         rc = read_some(body);
-    return rc;
+    if (rc != RC_OK || body->complete)
+        return rc;
+    post_turn_end(&body->post);
+    return RC_AGAIN;
+}
+
+/* A subrequest sees its main request's body only when that has been read. */
+static bool is_there(const struct request *r)
+{
+    return r->body != NULL && (r->body->complete || r == r->main);
 }
 
 struct source *body_source(struct request *r)
 {
     struct request_body *body = r->body;
 
-    if (body == NULL)
+    if (!is_there(r))
         return source_empty();
     if (body->spool != NULL)
         return spool_read(body->spool);
@@ -171,7 +183,7 @@ struct source *body_source(struct request *r)
 
 int64_t body_length(const struct request *r)
 {
-    if (r->body == NULL)
+    if (!is_there(r))
         return 0;
     return r->body->complete ? r->body->received : r->content_length;
 }
@@ -212,7 +224,7 @@ struct source *body_stream(struct request *r)
 {
     struct request_body *body = r->body;
 
-    if (body == NULL || body->spool != NULL || body->complete)
+    if (!is_there(r) || body->spool != NULL || body->complete)
         return body_source(r);
     if (body->wire == NULL && (body->wire = r->wire->body(r)) == NULL)
         return source_empty();

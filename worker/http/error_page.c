@@ -6,6 +6,7 @@
 #include "common/conf_value.h"
 #include "common/fmt.h"
 #include "common/generation.h"
+#include "worker/http/body.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
 
@@ -78,6 +79,16 @@ bool error_page_load(struct conf_call *call, struct error_page **pages)
 
 /* At run time ---------------------------------------------------------------------------------- */
 
+/* One that is too large, or broken: the page is made as if there were none. */
+static void drop_failed_body(struct request *r)
+{
+    if (r->body == NULL || !r->body->failed)
+        return;
+    if (r->body->wire != NULL)
+        r->body->wire->waiter = NULL;
+    r->body = NULL;
+}
+
 static enum verdict go_to_page(struct request *r, const struct error_page *page)
 {
     struct str uri = scope_eval(&r->scope, page->uri), args = STR_NONE;
@@ -87,6 +98,7 @@ static enum verdict go_to_page(struct request *r, const struct error_page *page)
     if (page->answer >= 0)
         status = page->answer;
     record(r, "answer", "error_page: \"%" STR_FMT "\"", STR_ARG(uri));
+    drop_failed_body(r);
     if (uri.len > 0 && (uri.data[0] == '/' || uri.data[0] == '@'))
         r->error_status = (uint16_t)status;
     if (uri.len > 0 && uri.data[0] == '@')
@@ -109,14 +121,18 @@ static enum verdict go_to_page(struct request *r, const struct error_page *page)
     return request_redirect_to(r, status, uri);
 }
 
+bool error_page_is_silent(int status)
+{
+    return status == 408 || status == 444 || status == 499;
+}
+
 enum verdict error_page_apply(struct request *r)
 {
     const struct http_core_conf *conf = HTTP_CORE(r);
     int status = r->out.status == 494 ? 400 : r->out.status;
 
-    if (conf->error_pages == NULL || r->out.intercepted || r->uri_changes == 0)
-        return GO_ON;
-    if (r->in_error_page)
+    if (conf->error_pages == NULL || r->out.intercepted || r->in_error_page ||
+        r->uri_changes == 0 || error_page_is_silent(status))
         return GO_ON;
     for (const struct error_page *page = conf->error_pages; page != NULL; page = page->next) {
         if (page->status == status) {

@@ -17,6 +17,9 @@ bool error_page_load(struct conf_call *call, struct error_page **pages);
  */
 enum verdict error_page_apply(struct request *r);
 
+/* Nobody waits for an answer, or none is to be given: the connection is just closed. */
+bool error_page_is_silent(int status);
+
 /* Whether one is configured for that status here. */
 bool error_page_exists(const struct request *r, int status);
 

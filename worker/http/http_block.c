@@ -87,7 +87,7 @@ static bool set_internal(struct conf_call *call)
     return true;
 }
 
-/* An `if` or limit_except without a content handler of its own keeps that of the location around. */
+/* An `if` or limit_except without a content handler of its own has that of its location. */
 static void inherit_handler(struct location *location)
 {
     location->internal = location->parent->internal;

@@ -278,12 +278,9 @@ static enum next step(struct request *r)
 /* False when a filter made an error of it, which is to be answered now. */
 static bool try_answer(struct request *r)
 {
-    int status = r->out.status;
-
     r->answered = true;
-    if (r->out.is_error_page && (status == 408 || status == 444 || status == 499))
-        r->close_silently = true; /* nobody waits for an answer, or none is to be given */
-    record(r, "answer", "%d", status);
+    r->close_silently = r->out.is_error_page && error_page_is_silent(r->out.status);
+    record(r, "answer", "%d", r->out.status);
     if (!output_finish(r)) {
         r->answered = false;
         return false;

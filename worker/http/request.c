@@ -106,13 +106,22 @@ void request_resume(struct request *r)
         post_now(&r->post);
 }
 
+static void close_body(struct request *r)
+{
+    source_close(r->out.body);
+    r->out.body = NULL;
+}
+
 static void finish(struct request *r)
 {
     post_cancel(&r->post);
     r->answered = true;
     r->ops->log(r);
-    source_close(r->out.body);
-    r->out.body = NULL;
+    close_body(r);
+    for (struct request *sub = r->subs; sub != NULL; sub = sub->next_sub) {
+        post_cancel(&sub->post);
+        close_body(sub);
+    }
     pool_destroy(r->scope.pool);
     r->scope.pool = NULL;
 }
@@ -160,6 +169,7 @@ enum verdict request_fail(struct request *r, int status, const char *why)
     reset_answer(r);
     r->out.status = (uint16_t)status;
     r->out.is_error_page = true;
+    r->error_status = 0; /* an error of the error page itself is what counts now */
     if (why != NULL && status >= 400)
         r->fail_reason = why;
     if (status == 400 || status == 413 || status == 414 || (status >= 495 && status <= 497) ||
@@ -227,6 +237,10 @@ enum verdict request_go_to(struct request *r, struct str uri, struct str args)
 {
     if (!spend_change(r))
         return ANSWERED;
+    if (uri.len == 0) {
+        log_error(&r->log, LOG_ERROR, 0, "an internal redirect to an empty URI");
+        return request_fail(r, 500, "redirect.empty");
+    }
     log_debug(&r->log, "internal redirect: \"%" STR_FMT "?%" STR_FMT "\"", STR_ARG(uri),
               STR_ARG(args));
     restart(r, PHASE_SERVER_REWRITE);

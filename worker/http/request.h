@@ -117,7 +117,8 @@ struct request {
     const char *fail_reason;    /* short dotted cause of a 4xx/5xx of our own */
 
     struct response out;
-    uint64_t body_sent;         /* bytes of body written so far ($body_bytes_sent) */
+    uint64_t body_sent;         /* bytes of body, framing included, written so far: for
+                                   $body_bytes_sent */
     uint64_t head_sent;         /* bytes of head */
     bool send_failed;           /* the client went away or timed out */
     bool complete;              /* all of the response was sent */
@@ -132,6 +133,8 @@ struct request {
     bool client_left;           /* log as 499 */
     void (*sub_done)(struct request *sub, void *arg); /* a subrequest's answer is there */
     void *sub_arg;
+    struct request *subs;       /* of a main request: those that it made, newest first */
+    struct request *next_sub;
 };
 
 /* For the wire: an empty request of this connection, with its pool. `fields` and `out_fields` are

@@ -43,11 +43,6 @@ static struct http_fields *new_fields(struct pool *pool)
     return fields;
 }
 
-static void cancel_post(void *arg)
-{
-    post_cancel(arg);
-}
-
 /* Variables are those of the whole request: $request_id is the same for a subrequest, and what it
    sets is there for its parent. Only uncacheable ones differ. */
 static struct var_value *shared_values(struct request *r)
@@ -95,7 +90,9 @@ struct request *request_sub(struct request *r, struct str uri, struct str args, 
     sub->sub_done = done;
     sub->sub_arg = arg;
     request_set_uri(sub, uri, args);
-    pool_on_destroy(pool, cancel_post, &sub->post);
+    sub->subs = NULL;
+    sub->next_sub = r->main->subs;
+    r->main->subs = sub;
     sub->phase = PHASE_SERVER_REWRITE;
     sub->handler_at = 0;
     request_enter(sub, &sub->server->base);
@@ -105,6 +102,7 @@ struct request *request_sub(struct request *r, struct str uri, struct str args, 
 
 void request_sub_end(struct request *sub)
 {
+    post_cancel(&sub->post);
     if (HTTP_CORE(sub)->log_subrequest)
         sub->ops->log(sub);
     source_close(sub->out.body);
