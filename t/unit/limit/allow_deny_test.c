@@ -33,8 +33,9 @@ static enum allow_answer ask(const struct allow_deny *rules, const char *text)
 
 static void the_first_that_fits(void)
 {
-    static const char *const texts[] = {"-10.1.0.0/16", "+10.0.0.0/8", "-192.0.2.1", "+2001:db8::/33",
-                                        "-2001:db8::/32", "+unix:", "-10.1.2.3", NULL};
+    static const char *const texts[] = {"-10.1.0.0/16", "+10.0.0.0/8", "-192.0.2.1",
+                                        "+2001:db8::/33", "-2001:db8::/32", "+unix:",
+                                        "-10.1.2.3", NULL};
     const struct allow_deny *rules = rules_of(texts);
 
     is_int(ask(rules, "10.1.2.3"), ALLOW_NO, "inside the first");
