@@ -69,7 +69,7 @@ my @uris = qw(
     /query/x?y=z /exact /exact?q=1 /re/a%20b/c?d /re/x//y /var/abc /var/a%20b /var/abc?q=1 /varargs/a?b=c
     /varargs/a /varuri/a%20b?c /named/x /named-uri/x /unix/x /unix-uri/x /host/x /httphost/x /typical/x
     /empty/ /override/?x=1 /body/?x=1 /nobody/ /noheaders/ /method/x /unbuffered/x /old/x /outer/inherits/
-    /outer/own/ /redirected?to=x /to-named?a=b
+    /outer/own/ /redirected?to=x /to-named?a=b /to-named/caf%C3%A9%20x/%2e%2e/y
 );
 my @fields = ('User-Agent' => 'test', Accept => '*/*', 'Accept-Encoding' => 'gzip', Cookie => 'a=b', 'X-A' => 'a',
     'x-lower' => 'l', 'X-Twice' => '1', 'X-Twice' => '2', 'X-Under_score' => 'u', 'X-Empty' => '', 'X.Dot' => 'd',

@@ -212,7 +212,6 @@ static void restart(struct request *r, enum phase phase)
 {
     reset_answer(r);
     r->internal = true;
-    r->uri_raw_ok = false;
     r->uri_behind_alias = false;
     r->handler_at = 0;
     r->phase = (uint8_t)phase;
