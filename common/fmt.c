@@ -8,8 +8,21 @@ static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                             "50515253545556575859606162636465666768697071727374"
                             "75767778798081828384858687888990919293949596979899";
 
-/* Writes n so that its last digit is before `end`; returns where its first digit is. */
-static char *digits_before(char *end, uint64_t n)
+/* How many digits n has: 1233/4096 is just above log 2. */
+static int digit_count(uint64_t n)
+{
+    static const uint64_t powers[] = {0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
+                                      1000000000, 10000000000, 100000000000, 1000000000000,
+                                      10000000000000, 100000000000000, 1000000000000000,
+                                      10000000000000000, 100000000000000000, 1000000000000000000,
+                                      10000000000000000000u};
+    int at_least = (64 - __builtin_clzll(n | 1)) * 1233 >> 12;
+
+    return at_least + (n >= powers[at_least]);
+}
+
+/* Writes n so that its last digit is before `end`. */
+static void digits_before(char *end, uint64_t n)
 {
     while (n >= 100) {
         end -= 2;
@@ -17,22 +30,17 @@ static char *digits_before(char *end, uint64_t n)
         n /= 100;
     }
     if (n >= 10)
-        return memcpy(end - 2, pairs + n * 2, 2);
-    *--end = (char)('0' + n);
-    return end;
+        memcpy(end - 2, pairs + n * 2, 2);
+    else
+        end[-1] = (char)('0' + n);
 }
 
 char *fmt_uint(char *out, uint64_t n)
 {
-    char text[20];
-    char *first;
+    char *end = out + digit_count(n);
 
-    if (n < 10) {
-        *out = (char)('0' + n);
-        return out + 1;
-    }
-    first = digits_before(text + sizeof(text), n);
-    return fmt_str(out, str_range(first, text + sizeof(text)));
+    digits_before(end, n);
+    return end;
 }
 
 char *fmt_hex(char *out, uint64_t n)
@@ -46,10 +54,10 @@ char *fmt_hex(char *out, uint64_t n)
 
 char *fmt_pad(char *out, uint64_t n, int width)
 {
-    char text[20];
-    char *first = digits_before(text + sizeof(text), n);
+    int have = digit_count(n);
 
-    for (int have = (int)(text + sizeof(text) - first); have < width; have++)
+    for (; have < width; width--)
         *out++ = '0';
-    return fmt_str(out, str_range(first, text + sizeof(text)));
+    digits_before(out + have, n);
+    return out + have;
 }

@@ -75,14 +75,31 @@ static int64_t clip(int64_t seconds)
     return MIN(MAX(seconds, 0), LATEST_S);
 }
 
-char *http_date_print(char *out, int64_t seconds)
+static void print(char *out, int64_t seconds)
 {
-    struct date d = date_of(clip(seconds));
+    struct date d = date_of(seconds);
 
     out = print_day(out, &d, ' ');
     out = fmt_pad(out, (uint64_t)d.year, 4);
     *out++ = ' ';
-    return print_time(out, &d);
+    print_time(out, &d);
+}
+
+/* The same few files are asked for over and over: their dates are remembered. */
+char *http_date_print(char *out, int64_t seconds)
+{
+    static struct {
+        int64_t seconds;
+        char text[HTTP_DATE_BYTES + 1]; /* "" in one not used yet */
+    } recent[64], *r;
+
+    seconds = clip(seconds);
+    r = &recent[(uint64_t)seconds * 0x9e3779b97f4a7c15u >> 58];
+    if (unlikely(r->seconds != seconds || r->text[0] == '\0')) {
+        r->seconds = seconds;
+        print(r->text, seconds);
+    }
+    return (char *)memcpy(out, r->text, HTTP_DATE_BYTES) + HTTP_DATE_BYTES;
 }
 
 char *http_date_print_cookie(char *out, int64_t seconds)

@@ -7,7 +7,8 @@
 
 #define HTTP_DATE_BYTES 29 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 
-/* Seconds since 1970 in that form; years 1970 to 9999, others are clipped. Returns the end. */
+/* Seconds since 1970 in that form; years 1970 to 9999, others are clipped. Returns the end. For
+   one thread of a process. */
 char *http_date_print(char *out, int64_t seconds);
 
 /* The form cookies use: "Sun, 06-Nov-94 08:49:37 GMT", four-digit years after 2037. At most

@@ -36,10 +36,32 @@ static struct request *request_of(struct scope *scope)
     return CONTAINER(scope, struct request, scope);
 }
 
+static char *print_octet(char *out, unsigned n)
+{
+    if (n >= 100)
+        *out++ = (char)('0' + n / 100);
+    if (n >= 10)
+        *out++ = (char)('0' + n / 10 % 10);
+    *out++ = (char)('0' + n % 10);
+    return out;
+}
+
+static char *print_v4(char *out, const uint8_t *octets)
+{
+    for (int i = 0; i < 3; i++) {
+        out = print_octet(out, octets[i]);
+        *out++ = '.';
+    }
+    return print_octet(out, octets[3]);
+}
+
 static char *print_remote_addr(struct scope *scope, char *out)
 {
+    const struct conn *c = scope->conn;
     struct addr peer;
 
+    if (likely(scope->client == NULL && c != NULL && c->peer.sa.sa_family == AF_INET))
+        return print_v4(out, (const uint8_t *)&c->peer.in.sin_addr);
     if (!scope_client(scope, &peer))
         return FMT_LIT(out, "-");
     return out + addr_print_host(&peer, out, LOG_OWN_BYTES);
@@ -78,7 +100,11 @@ static char *print_status(struct scope *scope, char *out)
     const struct request *r = request_of(scope);
     int status = r->error_status != 0 ? r->error_status : r->out.status;
 
-    return fmt_pad(out, (uint64_t)(status == 0 && r->version == 9 ? 9 : status), 3);
+    status = status == 0 && r->version == 9 ? 9 : status;
+    out[0] = (char)('0' + status / 100 % 10);
+    out[1] = (char)('0' + status / 10 % 10);
+    out[2] = (char)('0' + status % 10);
+    return out + 3;
 }
 
 static char *print_bytes_sent(struct scope *scope, char *out)
@@ -103,18 +129,54 @@ static char *print_connection_requests(struct scope *scope, char *out)
     return fmt_uint(out, request_of(scope)->conn_requests);
 }
 
+static bool text_request(struct scope *scope, struct str *text)
+{
+    *text = request_of(scope)->line;
+    return true;
+}
+
+static bool text_request_uri(struct scope *scope, struct str *text)
+{
+    *text = request_of(scope)->target;
+    return true;
+}
+
+static bool text_referer(struct scope *scope, struct str *text)
+{
+    *text = fields_value(request_of(scope)->fields, FIELD_REFERER);
+    return true;
+}
+
+static bool text_user_agent(struct scope *scope, struct str *text)
+{
+    *text = fields_value(request_of(scope)->fields, FIELD_USER_AGENT);
+    return true;
+}
+
+/* Worth decoding only where there is something to decode. */
+static bool text_remote_user(struct scope *scope, struct str *text)
+{
+    *text = STR_NONE;
+    return !fields_has(request_of(scope)->fields, FIELD_AUTHORIZATION);
+}
+
 static const struct log_own own[] = {
-    {"remote_addr", print_remote_addr},
-    {"time_local", print_time_local},
-    {"time_iso8601", print_time_iso},
-    {"msec", print_msec},
-    {"request_time", print_request_time},
-    {"status", print_status},
-    {"bytes_sent", print_bytes_sent},
-    {"body_bytes_sent", print_body_bytes_sent},
-    {"connection", print_connection},
-    {"connection_requests", print_connection_requests},
-    {NULL, NULL},
+    {"remote_addr", print_remote_addr, NULL},
+    {"time_local", print_time_local, NULL},
+    {"time_iso8601", print_time_iso, NULL},
+    {"msec", print_msec, NULL},
+    {"request_time", print_request_time, NULL},
+    {"status", print_status, NULL},
+    {"bytes_sent", print_bytes_sent, NULL},
+    {"body_bytes_sent", print_body_bytes_sent, NULL},
+    {"connection", print_connection, NULL},
+    {"connection_requests", print_connection_requests, NULL},
+    {"request", NULL, text_request},
+    {"request_uri", NULL, text_request_uri},
+    {"http_referer", NULL, text_referer},
+    {"http_user_agent", NULL, text_user_agent},
+    {"remote_user", NULL, text_remote_user},
+    {NULL, NULL, NULL},
 };
 
 /* Configuration ------------------------------------------------------------------------------- */

@@ -82,9 +82,15 @@ static enum next to_next(struct request *r, enum verdict verdict)
 
 static enum next run_list(struct request *r)
 {
-    if (r->handler_at >= phases[r->phase].count)
-        return NEXT_PHASE;
-    return to_next(r, phases[r->phase].handlers[r->handler_at](r));
+    uint8_t phase = r->phase;
+
+    for (; r->handler_at < phases[phase].count; r->handler_at++) {
+        enum verdict verdict = phases[phase].handlers[r->handler_at](r);
+
+        if (verdict != GO_ON && verdict != ALLOW)
+            return to_next(r, verdict);
+    }
+    return NEXT_PHASE;
 }
 
 static enum next location_is_set(struct request *r)

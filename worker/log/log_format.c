@@ -8,9 +8,12 @@
 struct log_step {
     enum { STEP_TEXT, STEP_OWN, STEP_VALUE } kind;
     uint32_t index;         /* VALUE: the variable's */
-    struct str text;        /* TEXT */
+    struct str text;        /* TEXT: OVERCOPY bytes may be read */
     log_print_fn *print;    /* OWN */
+    log_text_fn *get;       /* VALUE: NULL or asked first */
 };
+
+#define OVERCOPY 16 /* short texts are copied as so many bytes, whatever their length */
 
 struct log_format {
     enum log_escape escape;
@@ -21,27 +24,23 @@ struct log_format {
 
 /* Configuration ------------------------------------------------------------------------------- */
 
-static log_print_fn *find_own(const struct log_own *own, struct str name)
-{
-    for (; own->name != NULL; own++)
-        if (str_eq(str_of(own->name), name))
-            return own->print;
-    return NULL;
-}
-
-static struct log_step step_of(const struct template_part *part, const struct var_table *vars,
-                               const struct log_own *own)
+static struct log_step step_of(struct pool *pool, const struct template_part *part,
+                               const struct var_table *vars, const struct log_own *own)
 {
     const struct var *var;
-    log_print_fn *print;
+    char *padded;
 
-    if (part->kind == PART_TEXT)
-        return (struct log_step){.kind = STEP_TEXT, .text = part->text};
+    if (part->kind == PART_TEXT) {
+        padded = pool_zalloc(pool, part->text.len + OVERCOPY);
+        memcpy(padded, part->text.data, part->text.len);
+        return (struct log_step){.kind = STEP_TEXT, .text = {padded, part->text.len}};
+    }
     var = *(struct var **)array_at(&vars->vars, part->index);
-    print = find_own(own, var->name);
-    if (print != NULL)
-        return (struct log_step){.kind = STEP_OWN, .print = print};
-    return (struct log_step){.kind = STEP_VALUE, .index = part->index};
+    while (own->name != NULL && !str_eq(str_of(own->name), var->name))
+        own++;
+    if (own->print != NULL)
+        return (struct log_step){.kind = STEP_OWN, .print = own->print};
+    return (struct log_step){.kind = STEP_VALUE, .index = part->index, .get = own->text};
 }
 
 static struct str join(struct pool *pool, const struct conf_word *parts, uint32_t count)
@@ -85,9 +84,10 @@ struct log_format *log_format_compile(struct conf_call *call, struct var_table *
             conf_fail_arg(call, first_arg, "captures cannot be used in a log format");
             return NULL;
         }
-        format->steps[i] = step_of(part, vars, own);
+        format->steps[i] = step_of(call->pool, part, vars, own);
         format->fixed_bytes += format->steps[i].kind == STEP_TEXT ? part->text.len : LOG_OWN_BYTES;
     }
+    format->fixed_bytes += OVERCOPY;
     return format;
 }
 
@@ -180,38 +180,56 @@ static void need_room(struct buf *out, size_t bytes)
         buf_grow(out, MAX(size * 2, size + bytes));
 }
 
-static void print_value(const struct log_format *format, struct scope *scope, uint32_t index,
-                        size_t fixed_left, struct buf *out)
+static struct str value_of(const struct log_step *step, struct scope *scope)
 {
-    const struct var_value *value = scope_var(scope, index);
-    struct str text = var_str(value);
+    const struct var_value *value;
+    struct str text;
 
-    if (value->state != VAR_FOUND) {
+    if (step->get != NULL && step->get(scope, &text))
+        return text;
+    value = scope_var(scope, step->index);
+    if (value->state != VAR_FOUND)
+        return STR_NONE;
+    return (struct str){value->data != NULL ? value->data : "", value->len};
+}
+
+static void print_value(const struct log_format *format, struct scope *scope,
+                        const struct log_step *step, struct buf *out)
+{
+    struct str text = value_of(step, scope);
+
+    if (text.data == NULL) {
         if (format->escape == LOG_ESCAPE_DEFAULT)
             *out->last++ = '-';
         return;
     }
-    need_room(out, text.len * 6 + fixed_left);
+    need_room(out, text.len * 6 + format->fixed_bytes);
     out->last = log_format_escape(out->last, text, format->escape);
+}
+
+static inline char *print_text(char *out, struct str text)
+{
+    if (text.len > OVERCOPY)
+        return (char *)memcpy(out, text.data, text.len) + text.len;
+    memcpy(out, text.data, OVERCOPY);
+    return out + text.len;
 }
 
 void log_format_print(const struct log_format *format, struct scope *scope, struct buf *out)
 {
-    size_t fixed_left = format->fixed_bytes;
-
-    need_room(out, fixed_left);
+    need_room(out, format->fixed_bytes);
     for (uint32_t i = 0; i < format->count; i++) {
         const struct log_step *step = &format->steps[i];
 
         switch (step->kind) {
         case STEP_TEXT:
-            out->last = fmt_str(out->last, step->text);
+            out->last = print_text(out->last, step->text);
             break;
         case STEP_OWN:
             out->last = step->print(scope, out->last);
             break;
         case STEP_VALUE:
-            print_value(format, scope, step->index, fixed_left, out);
+            print_value(format, scope, step, out);
             break;
         }
     }

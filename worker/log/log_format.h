@@ -9,13 +9,16 @@
 #include "common/conf_load.h"
 #include "worker/net/scope.h"
 
-/* A variable that its protocol prints itself, without going through its value: numbers and times.
-   Writes at most LOG_OWN_BYTES. */
+/* Variables that their protocol gives by itself, without going through their values: `print` writes
+   numbers and times, at most LOG_OWN_BYTES; `text` gives what is escaped like any value (data NULL:
+   there is none), or false to have the variable asked after all. */
 #define LOG_OWN_BYTES 64
 typedef char *log_print_fn(struct scope *scope, char *out);
+typedef bool log_text_fn(struct scope *scope, struct str *text);
 struct log_own {
     const char *name; /* NULL ends a table */
     log_print_fn *print;
+    log_text_fn *text;
 };
 
 enum log_escape { LOG_ESCAPE_DEFAULT, LOG_ESCAPE_JSON, LOG_ESCAPE_NONE };
