@@ -305,8 +305,8 @@ static void begin_spill(struct proxy_run *run)
 static void end_spill(struct relay *y)
 {
     y->spilling = false;
-    source_close(y->tail);
     spool_forget_writer(y->spool);
+    source_close(y->tail);
     spool_drop(y->spool);
     y->tail = NULL;
     y->spool = NULL;

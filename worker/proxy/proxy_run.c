@@ -62,9 +62,9 @@ static void destroy(void *arg)
 {
     struct proxy_run *run = arg;
 
-    post_cancel(&run->post);
     let_go(run);
     relay_fini(run);
+    post_cancel(&run->post);
     chain_fini(&run->out);
     chain_fini(&run->early);
     buf_give(&run->head);
@@ -434,8 +434,17 @@ static enum run_state talk(struct proxy_run *run)
 
 /* The answer ----------------------------------------------------------------------------------- */
 
+/* The rest of the request goes out while the answer comes in. */
+static void send_more(struct proxy_run *run)
+{
+    if (run->x != NULL && !run->sent_all && !run->send_broken && proxy_send(run) == RC_ERROR)
+        run->send_broken = true;
+}
+
 static enum run_state answer(struct proxy_run *run)
 {
+    if (run->answer.status != 101)
+        send_more(run);
     if (run->relay.open)
         relay_news(run);
     return RUN_ANSWER;
