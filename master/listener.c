@@ -40,11 +40,21 @@ static struct listen_spec *find_wildcard(struct generation *gen, const struct li
     return NULL;
 }
 
+static bool has_wildcard(const struct generation *gen)
+{
+    for (const struct listen_spec *s = gen->listens; s != NULL; s = s->next)
+        if (addr_is_wildcard(&s->addr))
+            return true;
+    return false;
+}
+
 void listener_merge(struct generation *gen)
 {
+    bool any = has_wildcard(gen); /* many addresses and none of them costs nothing */
+
     for (struct listen_spec *s = gen->listens; s != NULL; s = s->next) {
         s->fd = -1;
-        if (!is_ip(&s->addr) || addr_is_wildcard(&s->addr) || s->bind)
+        if (!any || !is_ip(&s->addr) || addr_is_wildcard(&s->addr) || s->bind)
             continue;
         s->through = find_wildcard(gen, s);
         s->merged = s->through != NULL;

@@ -11,13 +11,6 @@
 #include "worker/http/server_names.h"
 #include "worker/net/scope_regex.h"
 
-uint32_t http_block_index;
-
-/* Its one field is `local`, so that every scope has a struct of its own and scope_done sees it. */
-struct http_block_conf {
-    struct conf_scope *scope;
-};
-
 struct http_server *http_block_server(const struct conf_scope *scope)
 {
     while (scope->kind != IN_SERVER)
@@ -39,7 +32,7 @@ static bool open_http(struct conf_call *call)
     if (call->gen->http != NULL)
         return conf_fail(call, "\"http\" directive is duplicate");
     http->last_server = &http->servers;
-    http->last_wish = &http->wishes;
+    http->scope = call->inner;
     call->gen->http = http;
     call->inner_owner = http;
     return true;
@@ -51,9 +44,11 @@ static bool open_server(struct conf_call *call)
     struct http_server *server = pool_zalloc(call->pool, sizeof(*server));
 
     server->names = array_of(struct server_name, call->pool);
-    server->named = array_of(struct location *, call->pool);
+    growing_map_init(&server->named, call->pool);
     server->listens = array_of(struct listen_spec *, call->pool);
     server->node = call->node;
+    server->last_wish = &server->wishes;
+    server->scope = server->base.scope = call->inner;
     server->base.server = server;
     *http->last_server = server;
     http->last_server = &server->next;
@@ -71,9 +66,29 @@ static bool open_location(struct conf_call *call)
     return call->inner_owner != NULL;
 }
 
+struct location *http_block_inside(struct conf_call *call)
+{
+    struct http_conf *http = call->gen->http;
+    struct location *outer = http_block_location(call->scope);
+    struct location *inner = pool_zalloc(call->pool, sizeof(*inner));
+
+    inner->kind = LOCATION_IF;
+    inner->node = call->node;
+    inner->scope = call->inner;
+    inner->parent = outer;
+    inner->server = http_block_server(call->scope);
+    if (outer != NULL) {
+        inner->name = outer->name;
+        inner->next = http->inside;
+        http->inside = inner;
+    }
+    call->inner_owner = inner;
+    return inner;
+}
+
 static bool set_listen(struct conf_call *call)
 {
-    return listen_load(call, call->gen->http, call->scope->owner);
+    return listen_load(call, call->scope->owner);
 }
 
 static bool set_server_name(struct conf_call *call)
@@ -97,30 +112,6 @@ static void inherit_handler(struct location *location)
     }
 }
 
-/* A scope's plain directives are in: its owner learns where they are. */
-static bool scope_done(struct conf_call *call)
-{
-    struct conf_scope *scope = call->scope;
-
-    ((struct http_block_conf *)call->conf)->scope = scope;
-    if (scope->kind == IN_HTTP) {
-        ((struct http_conf *)scope->owner)->scope = scope;
-    } else if (scope->kind == IN_SERVER) {
-        struct http_server *server = scope->owner;
-
-        server->scope = server->base.scope = scope;
-        if (!server->has_listen)
-            listen_default(call->gen, call->gen->http, server);
-    } else if (scope->kind != IN_UPSTREAM && scope->owner != NULL) {
-        struct location *location = scope->owner;
-
-        location->scope = scope;
-        if (location->kind == LOCATION_IF && location->parent != NULL)
-            inherit_handler(location);
-    }
-    return true;
-}
-
 static bool load_done(struct generation *gen)
 {
     struct http_conf *http = gen->http;
@@ -128,6 +119,8 @@ static bool load_done(struct generation *gen)
 
     if (http == NULL)
         return true;
+    for (struct location *l = http->inside; l != NULL; l = l->next)
+        inherit_handler(l);
     good = listen_finish(gen, http);
     for (struct http_server *s = http->servers; s != NULL; s = s->next)
         good &= location_set_build(gen, s->locations);
@@ -146,7 +139,6 @@ static const struct directive directives[] = {
      .repeat = true, .doc = "One virtual server."},
     {.name = "location", .where = IN_SERVER | IN_LOCATION, .args = "[=|~|~*|^~] uri { }",
      .opens = IN_LOCATION, .apply = open_location, .repeat = true,
-     .field = FIELD(struct http_block_conf, scope), .local = true,
      .doc = "What holds for requests whose path begins with (or matches) the given one."},
     {.name = "listen", .where = IN_SERVER,
      .args = "address[:port]|port|unix:path [default_server] [proxy_protocol] [bind] [reuseport] "
@@ -165,8 +157,5 @@ const struct module http_block_module = {
     .doc = "The blocks that give an http configuration its shape.",
     .family = FAMILY_HTTP,
     .directives = TABLE(directives),
-    .conf_size = sizeof(struct http_block_conf),
-    .scope_done = scope_done,
     .load_done = load_done,
-    .index = &http_block_index,
 };

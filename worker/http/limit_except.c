@@ -31,17 +31,10 @@ static bool read_methods(struct conf_call *call, uint32_t *methods)
 static bool open_block(struct conf_call *call)
 {
     struct location *outer = http_block_location(call->scope);
-    struct location *inner = pool_zalloc(call->pool, sizeof(*inner));
 
     if (!read_methods(call, &outer->except_methods))
         return false;
-    inner->kind = LOCATION_IF;
-    inner->node = call->node;
-    inner->parent = outer;
-    inner->server = outer->server;
-    inner->name = outer->name;
-    outer->except = inner;
-    call->inner_owner = inner;
+    outer->except = http_block_inside(call);
     return true;
 }
 

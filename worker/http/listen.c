@@ -137,25 +137,24 @@ static bool read_option(struct conf_call *call, uint32_t i, struct listen_wish *
     return true;
 }
 
-static struct listen_wish *new_wish(struct pool *pool, struct http_conf *http,
-                                    struct http_server *server, const struct conf_node *node)
+static struct listen_wish *new_wish(struct pool *pool, struct http_server *server,
+                                    const struct conf_node *node)
 {
     struct listen_wish *w = pool_zalloc(pool, sizeof(*w));
 
     options_init(&w->options);
     w->server = server;
     w->node = node;
-    *http->last_wish = w;
-    http->last_wish = &w->next;
+    *server->last_wish = w;
+    server->last_wish = &w->next;
     return w;
 }
 
-bool listen_load(struct conf_call *call, struct http_conf *http, struct http_server *server)
+bool listen_load(struct conf_call *call, struct http_server *server)
 {
-    struct listen_wish *w = new_wish(call->pool, http, server, call->node);
+    struct listen_wish *w = new_wish(call->pool, server, call->node);
     const char *why;
 
-    server->has_listen = true;
     if (!addr_parse(&w->fixed, conf_arg(call, 0), 80, &why)) {
         if (strcmp(why, "host is a name") == 0)
             w->address = addr_list_add(call->gen, call->node, conf_arg(call, 0), 80, &why);
@@ -170,9 +169,9 @@ bool listen_load(struct conf_call *call, struct http_conf *http, struct http_ser
     return true;
 }
 
-void listen_default(struct generation *gen, struct http_conf *http, struct http_server *server)
+static void add_default(struct generation *gen, struct http_server *server)
 {
-    struct listen_wish *w = new_wish(gen->pool, http, server, server->node);
+    struct listen_wish *w = new_wish(gen->pool, server, server->node);
     const char *why;
 
     addr_parse(&w->fixed, geteuid() == 0 ? STR("*:80") : STR("*:8000"), 80, &why);
@@ -249,11 +248,13 @@ static bool add_address(struct generation *gen, struct listen_wish *w, const str
     return take_options(gen, a, w) && take_default(gen, a, w);
 }
 
-bool listen_finish(struct generation *gen, struct http_conf *http)
+static bool finish_server(struct generation *gen, struct http_server *server)
 {
     bool good = true;
 
-    for (struct listen_wish *w = http->wishes; w != NULL; w = w->next) {
+    if (server->wishes == NULL)
+        add_default(gen, server);
+    for (struct listen_wish *w = server->wishes; w != NULL; w = w->next) {
         if (w->address == NULL) {
             good &= add_address(gen, w, &w->fixed);
             continue;
@@ -261,5 +262,14 @@ bool listen_finish(struct generation *gen, struct http_conf *http)
         for (uint32_t i = 0; i < w->address->count; i++)
             good &= add_address(gen, w, &w->address->addrs[i]);
     }
+    return good;
+}
+
+bool listen_finish(struct generation *gen, struct http_conf *http)
+{
+    bool good = true;
+
+    for (struct http_server *server = http->servers; server != NULL; server = server->next)
+        good &= finish_server(gen, server);
     return good;
 }

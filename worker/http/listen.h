@@ -22,10 +22,7 @@ struct listen_wish {
 };
 
 /* Applies one `listen`. */
-bool listen_load(struct conf_call *call, struct http_conf *http, struct http_server *server);
+bool listen_load(struct conf_call *call, struct http_server *server);
 
-/* Gives a server without `listen` its default one. */
-void listen_default(struct generation *gen, struct http_conf *http, struct http_server *server);
-
-/* Makes the specs and addresses of all wishes. */
+/* Makes the specs and addresses of all wishes; a server without one gets the default. */
 bool listen_finish(struct generation *gen, struct http_conf *http);

@@ -95,9 +95,11 @@ static void set_add(struct pool *pool, struct location_set **set, struct locatio
 static bool add_named(struct conf_call *call, struct location *location,
                       struct http_server *server)
 {
-    if (location_find_named(server, location->name) != NULL)
+    void **place = growing_map_at(&server->named, location->name);
+
+    if (*place != NULL)
         return conf_fail(call, "duplicate location \"%" STR_FMT "\"", STR_ARG(location->name));
-    *(struct location **)array_push(&server->named) = location;
+    *place = location;
     return true;
 }
 
@@ -109,6 +111,7 @@ struct location *location_add(struct conf_call *call, struct location_set **set,
 
     location->parent = parent;
     location->node = call->node;
+    location->scope = call->inner;
     location->server = server;
     if (!read_name(call, location, &nocase) || !check_nesting(call, location))
         return NULL;
@@ -267,8 +270,10 @@ static bool wants_slash(const struct node *node, struct str rest_of_label)
             return false;
         rest_of_label = child->label;
     }
-    return rest_of_label.len == 1 && rest_of_label.data[0] == '/' && child->prefix != NULL &&
-           child->prefix->auto_redirect;
+    if (rest_of_label.len != 1 || rest_of_label.data[0] != '/')
+        return false;
+    return (child->prefix != NULL && child->prefix->auto_redirect) ||
+           (child->exact != NULL && child->exact->auto_redirect);
 }
 
 static struct walk tree_walk(const struct node *node, struct str uri)
@@ -344,9 +349,5 @@ enum location_result location_find(struct request *r, struct location_set *set,
 
 struct location *location_find_named(const struct http_server *server, struct str name)
 {
-    EACH (struct location *, location, &server->named) {
-        if (str_eq((*location)->name, name))
-            return *location;
-    }
-    return NULL;
+    return growing_map_find(&server->named, name);
 }

@@ -33,7 +33,8 @@ struct location {
     struct location *except;      /* limit_except: what holds for all methods but these; or NULL */
     uint32_t except_methods;      /* METHOD_BIT ... */
     struct rewrite_step *steps;   /* rewrite, return, set, if ..., in order of writing */
-    struct location *next;
+    struct rewrite_step *last_step;
+    struct location *next;        /* in its set; of an IF: in the list of them all */
     const struct conf_node *node;
 };
 

@@ -47,11 +47,10 @@ static struct rewrite_step *add_step(struct conf_call *call, enum step_kind kind
     struct location *owner = call->scope->kind == IN_SERVER
                                  ? &((struct http_server *)call->scope->owner)->base
                                  : call->scope->owner;
-    struct rewrite_step *step = pool_zalloc(call->pool, sizeof(*step)), **end = &owner->steps;
+    struct rewrite_step *step = pool_zalloc(call->pool, sizeof(*step));
 
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = step;
+    *(owner->last_step != NULL ? &owner->last_step->next : &owner->steps) = step;
+    owner->last_step = step;
     step->kind = kind;
     return step;
 }
@@ -156,21 +155,11 @@ static bool set_rewrite(struct conf_call *call)
 static bool open_if(struct conf_call *call)
 {
     struct rewrite_step *step = add_step(call, STEP_IF);
-    struct location *outer = http_block_location(call->scope);
 
     step->condition = condition_load(call);
     if (step->condition == NULL)
         return false;
-    step->inner = pool_zalloc(call->pool, sizeof(*step->inner));
-    step->inner->kind = LOCATION_IF;
-    step->inner->node = call->node;
-    step->inner->parent = outer;
-    step->inner->server = http_block_server(call->scope);
-    if (outer != NULL) {
-        step->inner->name = outer->name;
-        step->inner->inner = outer->inner;
-    }
-    call->inner_owner = step->inner;
+    step->inner = http_block_inside(call);
     return true;
 }
 
@@ -204,7 +193,6 @@ static const struct directive directives[] = {
 
 /* GO_ON: the next step. Others end the program. */
 static enum verdict run_steps(struct request *r, const struct rewrite_step *steps, bool *stopped);
-
 
 static bool is_redirect(int status)
 {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/conf_load.h"
+#include "common/growing_map.h"
 #include "common/listen_spec.h"
 #include "worker/http/location.h"
 
@@ -21,10 +22,10 @@ struct http_server {
     struct array names;           /* struct server_name */
     struct str first_name;        /* $server_name */
     struct location_set *locations;
-    struct array named;           /* struct location * */
+    struct growing_map named;     /* struct location * */
+    struct listen_wish *wishes, **last_wish; /* in order of writing */
     struct array listens;         /* struct listen_spec * */
     struct location base;         /* stands for the server itself where no location matches */
-    bool has_listen;
     const struct conf_node *node;
     struct http_server *next;
 };
@@ -42,6 +43,6 @@ struct http_address {
 
 struct http_conf {
     struct http_server *servers, **last_server; /* in order of writing */
-    struct listen_wish *wishes, **last_wish;
+    struct location *inside;      /* those of `if` and limit_except within locations */
     struct conf_scope *scope;
 };

@@ -17,6 +17,7 @@ struct server_names {
     struct growing_map exact;    /* "example.com" */
     struct growing_map suffix;   /* ".example.com" for *.example.com and .example.com */
     struct growing_map prefix;   /* "mail." for mail.* */
+    size_t suffix_most, prefix_most; /* the longest of their keys: no longer part is looked up */
     struct array regexes;        /* struct server_name * */
 };
 
@@ -96,6 +97,14 @@ static void claim(struct generation *gen, const struct http_address *a, struct g
         *place = name->server;
 }
 
+static void claim_suffix(struct generation *gen, const struct http_address *a,
+                         struct server_names *names, struct str key,
+                         const struct server_name *name)
+{
+    claim(gen, a, &names->suffix, key, name);
+    names->suffix_most = MAX(names->suffix_most, key.len);
+}
+
 static void add_to(struct generation *gen, const struct http_address *a, struct server_names *names,
                    struct server_name *name)
 {
@@ -105,11 +114,12 @@ static void add_to(struct generation *gen, const struct http_address *a, struct 
         *(struct server_name **)array_push(&names->regexes) = name;
     } else if (text.len > 0 && text.data[0] == '.') {
         claim(gen, a, &names->exact, str_from(text, 1), name);
-        claim(gen, a, &names->suffix, text, name);
+        claim_suffix(gen, a, names, text, name);
     } else if (text.len > 0 && text.data[0] == '*') {
-        claim(gen, a, &names->suffix, str_from(text, 1), name);
+        claim_suffix(gen, a, names, str_from(text, 1), name);
     } else if (text.len > 0 && text.data[text.len - 1] == '*') {
         claim(gen, a, &names->prefix, (struct str){text.data, text.len - 1}, name);
+        names->prefix_most = MAX(names->prefix_most, text.len - 1);
     } else {
         claim(gen, a, &names->exact, text, name);
     }
@@ -141,10 +151,11 @@ bool server_names_build(struct generation *gen, struct http_address *address)
 static struct http_server *find_suffix(const struct server_names *names, struct str host)
 {
     struct http_server *server;
+    size_t first = host.len > names->suffix_most ? host.len - names->suffix_most : 1;
 
     if (names->suffix.count == 0)
         return NULL;
-    for (size_t i = 1; i < host.len; i++) {
+    for (size_t i = first; i < host.len; i++) {
         if (host.data[i] == '.' &&
             (server = growing_map_find(&names->suffix, str_from(host, i))) != NULL)
             return server;
@@ -158,7 +169,7 @@ static struct http_server *find_prefix(const struct server_names *names, struct 
 
     if (names->prefix.count == 0)
         return NULL;
-    for (size_t n = host.len; n > 1; n--) {
+    for (size_t n = MIN(host.len, names->prefix_most); n > 1; n--) {
         if (host.data[n - 1] == '.' &&
             (server = growing_map_find(&names->prefix, (struct str){host.data, n})) != NULL)
             return server;
