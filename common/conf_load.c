@@ -448,6 +448,18 @@ static void report_missing_vars(struct load_state *load, struct var_table *vars)
                          "unknown \"%" STR_FMT "\" variable", STR_ARG(var->name));
 }
 
+/* Zones that somebody uses and nobody declares. */
+static void report_missing_zones(struct load_state *load)
+{
+    for (const struct zone_spec *z = load->gen->zones; z != NULL; z = z->next) {
+        if (z->bytes > 0)
+            continue;
+        conf_fault_print(&load->faults, LOG_EMERG, conf_place(z->node),
+                         "zero size shared memory zone \"%" STR_FMT "\"", STR_ARG(z->name));
+        conf_fault_hint(&load->faults, "no directive declares a zone of this name");
+    }
+}
+
 static void finish_modules(struct load_state *load)
 {
     size_t names = load->gen->names.count;
@@ -471,6 +483,7 @@ static void load_tree(struct load_state *load, const struct conf_node *tree)
     addr_list_resolve(gen);
     finish_modules(load);
     if (load->unknown == 0) {
+        report_missing_zones(load);
         report_missing_vars(load, &gen->http_vars);
         report_missing_vars(load, &gen->stream_vars);
     }

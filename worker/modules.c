@@ -8,6 +8,8 @@
 #include "worker/access/access.h"
 #include "worker/access/auth_basic.h"
 #include "worker/access/auth_request.h"
+#include "worker/access/limit_conn.h"
+#include "worker/access/limit_req.h"
 #include "worker/access/realip.h"
 #include "worker/filter/headers.h"
 #include "worker/filter/limit_rate.h"
@@ -49,6 +51,8 @@ const struct module *const modules[] = {
     &rewrite_module,
     &limit_except_module,
     &realip_late_module,
+    &limit_req_module,
+    &limit_conn_module,
     &access_module,
     &auth_basic_module,
     &auth_request_module,

@@ -6,8 +6,8 @@
  */
 #include "worker/access/auth_request.h"
 
-#include "common/generation.h"
 #include "worker/http/phase.h"
+#include "worker/net/scope_conf.h"
 
 static uint32_t auth_request_index;
 
@@ -36,22 +36,16 @@ static bool add_set(struct conf_call *call)
 {
     struct auth_request_conf *conf = call->conf;
     struct assignment *set = pool_zalloc(call->pool, sizeof(*set)), **end = &conf->sets;
-    struct str name = conf_arg(call, 0);
-    struct var *var;
-    const char *why;
+    struct var *var = scope_conf_define(call, 0);
 
-    if (name.len < 2 || name.data[0] != '$')
-        return conf_fail_arg(call, 0, "invalid variable name \"%" STR_FMT "\"", STR_ARG(name));
-    var = var_define(&call->gen->http_vars, str_from(name, 1), VAR_CHANGEABLE);
     if (var == NULL)
-        return conf_fail_arg(call, 0, "the duplicate \"%" STR_FMT "\" variable",
-                             STR_ARG(str_from(name, 1)));
+        return false;
     set->var = var->index;
-    set->value = template_compile(call->pool, &call->gen->http_vars, conf_arg(call, 1), &why);
+    set->value = scope_conf_template(call, call->node, 2);
     while (*end != NULL)
         end = &(*end)->next;
     *end = set;
-    return set->value != NULL || conf_fail_arg(call, 1, "%s", why);
+    return set->value != NULL;
 }
 
 static const struct directive directives[] = {

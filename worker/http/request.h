@@ -107,6 +107,7 @@ struct request {
     uint8_t phase;              /* enum phase */
     uint8_t uri_changes;        /* left: 10 at the start */
     uint8_t subrequests_left;
+    uint8_t limit_req_status, limit_conn_status; /* of the main request; 0: not asked yet */
     bool running, answered;
     bool in_error_page;         /* no further error_page applies (recursive_error_pages off) */
     bool uri_changed;           /* set by rewrite: find the location again */

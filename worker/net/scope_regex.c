@@ -3,14 +3,12 @@
  */
 #include "worker/net/scope_regex.h"
 
-#include "common/generation.h"
+#include "worker/net/scope_conf.h"
 
 struct scope_regex *scope_regex_load(struct conf_call *call, uint32_t arg, struct str pattern,
                                      bool nocase)
 {
-    struct var_table *table = call->scope->kind & (IN_STREAM | IN_STREAM_SERVER)
-                                  ? &call->gen->stream_vars
-                                  : &call->gen->http_vars;
+    struct var_table *table = scope_conf_table(call);
     struct scope_regex *regex = pool_zalloc(call->pool, sizeof(*regex));
     struct regex_error error;
 

@@ -13,7 +13,7 @@
 #include "common/radix.h"
 #include "worker/net/scope.h"
 #include "worker/vars/forwarded.h"
-#include "worker/vars/vars_conf.h"
+#include "worker/net/scope_conf.h"
 
 #define NO_ADDRESS UINT32_MAX /* 255.255.255.255 */
 
@@ -200,7 +200,7 @@ static void get(struct scope *scope, struct var_value *out, uintptr_t data);
 static bool set_geo(struct conf_call *call)
 {
     struct geo *geo = pool_zalloc(call->pool, sizeof(*geo));
-    struct var *var = vars_conf_define(call, call->count - 1);
+    struct var *var = scope_conf_define(call, call->count - 1);
     bool good = var != NULL;
 
     if (!good)
@@ -212,12 +212,12 @@ static bool set_geo(struct conf_call *call)
     geo->networks = radix_create(call->pool);
     geo->range_list = array_of(struct range, call->pool);
     trusted_init(&geo->proxies, call->pool);
-    if (call->count == 2 && !vars_conf_use(call, 0, &geo->address))
+    if (call->count == 2 && !scope_conf_use(call, 0, &geo->address))
         return false;
     for (const struct conf_node *line = call->node->children; line != NULL; line = line->next)
         good &= add_line(call, geo, line);
     if (geo->has_proxies)
-        geo->forwarded = var_use(vars_conf_table(call), STR("http_x_forwarded_for"));
+        geo->forwarded = var_use(scope_conf_table(call), STR("http_x_forwarded_for"));
     trusted_build(&geo->proxies, call->pool);
     if (!good || !build_ranges(call, geo))
         return false;

@@ -8,7 +8,7 @@
 
 #include "worker/net/scope_regex.h"
 #include "worker/vars/host_table.h"
-#include "worker/vars/vars_conf.h"
+#include "worker/net/scope_conf.h"
 
 struct map_conf {
     int64_t ignored_size;
@@ -86,7 +86,7 @@ static bool add_line(struct conf_call *call, struct map *map, struct var *var,
     entry->line = line;
     if (str_starts(line->words[0].text, STR("~")) && !add_regex(call, map, entry))
         return false;
-    entry->value = vars_conf_template(call, line, 1);
+    entry->value = scope_conf_template(call, line, 1);
     if (entry->value == NULL)
         return false;
     if (entry->regex != NULL)
@@ -104,7 +104,7 @@ static void get(struct scope *scope, struct var_value *out, uintptr_t data);
 static bool set_map(struct conf_call *call)
 {
     struct map *map = pool_zalloc(call->pool, sizeof(*map));
-    struct var *var = vars_conf_define(call, 1);
+    struct var *var = scope_conf_define(call, 1);
     const struct entry *twice;
     bool good = var != NULL;
 
@@ -112,7 +112,7 @@ static bool set_map(struct conf_call *call)
         return false;
     var->get = get;
     var->data = (uintptr_t)map;
-    map->key = vars_conf_template(call, call->node, 1);
+    map->key = scope_conf_template(call, call->node, 1);
     host_table_init(&map->texts, call->pool);
     map->regexes = array_of(struct entry *, call->pool);
     for (const struct conf_node *line = call->node->children; line != NULL; line = line->next)

@@ -9,7 +9,7 @@
 #include "common/array.h"
 #include "common/digest.h"
 #include "worker/net/scope.h"
-#include "worker/vars/vars_conf.h"
+#include "worker/net/scope_conf.h"
 
 #define ALL 10000 /* hundredths of a percent */
 
@@ -88,7 +88,7 @@ static void get(struct scope *scope, struct var_value *out, uintptr_t data)
 static bool set_split(struct conf_call *call)
 {
     struct split *split = pool_zalloc(call->pool, sizeof(*split));
-    struct var *var = vars_conf_define(call, 1);
+    struct var *var = scope_conf_define(call, 1);
     bool good = true;
     uint32_t sum = 0;
 
@@ -96,7 +96,7 @@ static bool set_split(struct conf_call *call)
         return false;
     var->get = get;
     var->data = (uintptr_t)split;
-    split->key = vars_conf_template(call, call->node, 1);
+    split->key = scope_conf_template(call, call->node, 1);
     split->parts = array_of(struct part, call->pool);
     for (const struct conf_node *line = call->node->children; line != NULL; line = line->next)
         good &= add_part(call, split, line, &sum);

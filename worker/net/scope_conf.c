@@ -1,11 +1,11 @@
 /*
- * worker/vars/vars_conf.c - variables defined and templates compiled for map, geo and their like.
+ * worker/net/scope_conf.c - variables and templates at load, in the table of http or of stream.
  */
-#include "worker/vars/vars_conf.h"
+#include "worker/net/scope_conf.h"
 
 #include "common/generation.h"
 
-struct var_table *vars_conf_table(const struct conf_call *call)
+struct var_table *scope_conf_table(const struct conf_call *call)
 {
     return call->scope->kind & (IN_STREAM | IN_STREAM_SERVER) ? &call->gen->stream_vars
                                                               : &call->gen->http_vars;
@@ -21,32 +21,32 @@ static bool is_name(struct conf_call *call, uint32_t arg)
     return conf_hint(call, "a variable's name begins with \"$\"");
 }
 
-struct var *vars_conf_define(struct conf_call *call, uint32_t arg)
+struct var *scope_conf_define(struct conf_call *call, uint32_t arg)
 {
     struct str text = conf_arg(call, arg);
     struct var *var;
 
     if (!is_name(call, arg))
         return NULL;
-    var = var_define(vars_conf_table(call), str_from(text, 1), VAR_CHANGEABLE);
+    var = var_define(scope_conf_table(call), str_from(text, 1), VAR_CHANGEABLE);
     if (var == NULL)
         conf_fail_arg(call, arg, "the duplicate \"%" STR_FMT "\" variable",
                       STR_ARG(str_from(text, 1)));
     return var;
 }
 
-bool vars_conf_use(struct conf_call *call, uint32_t arg, uint32_t *index)
+bool scope_conf_use(struct conf_call *call, uint32_t arg, uint32_t *index)
 {
     if (!is_name(call, arg))
         return false;
-    *index = var_use(vars_conf_table(call), str_from(conf_arg(call, arg), 1));
+    *index = var_use(scope_conf_table(call), str_from(conf_arg(call, arg), 1));
     return true;
 }
 
-struct template *vars_conf_template(struct conf_call *call, const struct conf_node *node,
+struct template *scope_conf_template(struct conf_call *call, const struct conf_node *node,
                                     uint32_t word)
 {
-    struct var_table *table = vars_conf_table(call);
+    struct var_table *table = scope_conf_table(call);
     const struct conf_node *before = table->place;
     struct template *t;
     const char *why;

@@ -1,5 +1,5 @@
 /*
- * worker/vars/vars_conf.h - what modules share that define variables from the configuration.
+ * worker/net/scope_conf.h - variables and templates at load, in the table of http or of stream.
  */
 #pragma once
 
@@ -7,14 +7,14 @@
 #include "common/template.h"
 
 /* The table of the family that the scope belongs to: http or stream. */
-struct var_table *vars_conf_table(const struct conf_call *call);
+struct var_table *scope_conf_table(const struct conf_call *call);
 
 /* The variable that argument `arg` ("$name") names, defined here. NULL after conf_fail. */
-struct var *vars_conf_define(struct conf_call *call, uint32_t arg);
+struct var *scope_conf_define(struct conf_call *call, uint32_t arg);
 
 /* The index of the variable that argument `arg` ("$name") names. False after conf_fail. */
-bool vars_conf_use(struct conf_call *call, uint32_t arg, uint32_t *index);
+bool scope_conf_use(struct conf_call *call, uint32_t arg, uint32_t *index);
 
 /* A word of the directive, or of a line in its block, as a template. NULL after conf_fail. */
-struct template *vars_conf_template(struct conf_call *call, const struct conf_node *node,
+struct template *scope_conf_template(struct conf_call *call, const struct conf_node *node,
                                     uint32_t word);
