@@ -283,7 +283,8 @@ static void report_unfound(struct generation *gen, const struct addr_list *list,
 {
     if (list->may_fail)
         return;
-    conf_fail_at(gen, list->node, "host not found in \"%" STR_FMT "\"", STR_ARG(list->text));
+    conf_fail_at(gen, list->node, "host not found in %s\"%" STR_FMT "\"",
+                 list->whose != NULL ? list->whose : "", STR_ARG(list->text));
     if (!l->done)
         conf_fault_hint(&gen->load->faults, "no answer within %d seconds", TIME_LIMIT_MS / 1000);
     else if (l->error != 0 && l->error != EAI_NONAME)

@@ -17,6 +17,7 @@ struct addr_list {
     struct addr *addrs;         /* in getaddrinfo's order; NULL until resolved */
     uint32_t count;
     bool may_fail;              /* then count stays 0 and no fault is reported */
+    const char *whose;          /* "upstream ": goes before the name in that fault, or NULL */
     struct addr *copy_first;    /* where a copy of the first goes too, or NULL */
 };
 

@@ -107,6 +107,7 @@ struct upstream_group *upstream_group_for(struct conf_call *call, struct str tex
     addrs = addr_list_add(call->gen, call->node, text, default_port, why);
     if (addrs == NULL)
         return NULL;
+    addrs->whose = "upstream ";
     group = add_group(call->gen, name, true, call->node);
     group->conf = default_conf(call->scope);
     server = array_push(&group->servers);
@@ -209,6 +210,7 @@ static bool add_server(struct conf_call *call)
     if (server->addrs == NULL)
         return conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why,
                              STR_ARG(server->text));
+    server->addrs->whose = "upstream ";
     group->scope = call->scope;
     group->counted |= server->max_conns > 0;
     return true;
