@@ -89,13 +89,14 @@ static void set_default_paths(const struct options *o, const struct identity *se
 {
     const char *own = own_directory(self);
 
-    default_paths.error_log = below(own, self->error_log);
     default_paths.access_log = below(own, self->access_log);
     default_paths.pid = below(own, self->pid_path);
     default_paths.lock = below(own, self->lock_path);
     /* With a prefix of its own a server keeps to that. */
     default_paths.temp = o->prefix != NULL ? NULL : own[0] != '\0' ? own : self->temp;
-    if (o->error_log != NULL)
+    if (o->error_log == NULL)
+        default_paths.error_log = below(own, self->error_log);
+    else
         default_paths.error_log = strcmp(o->error_log, "stderr") == 0
                                       ? "stderr"
                                       : absolute(error_log_path, prefix, o->error_log);

@@ -26,7 +26,7 @@ use constant MTIME => 1_600_000_000;
 
 sub nginx_binary {
     my ($found) = grep { -x } '/usr/sbin/nginx', '/usr/local/sbin/nginx';
-    return $ENV{NGINX} // $found;
+    return $ENV{WEIR_ORACLE} // $found;
 }
 
 sub differential_ok ($conf, $requests, %option) {
