@@ -794,7 +794,7 @@ static void on_drain(struct conn *conn, bool successor)
 
 static const struct conn_owner h1_owner = {.name = "h1", .on_drain = on_drain};
 
-static void h1_open(int fd, const struct addr *peer, const struct listen_spec *listen)
+void h1_conn_open(int fd, const struct addr *peer, const struct listen_spec *listen)
 {
     struct h1_conn *c = conn_alloc(sizeof(*c));
 
@@ -883,7 +883,7 @@ const struct wire_ops h1_wire = {
 static enum rc start(const struct child *child)
 {
     request_vars = &child->gen->http_vars;
-    accept_family(FAMILY_HTTP, h1_open);
+    accept_family(FAMILY_HTTP, h1_conn_open);
     return RC_OK;
 }
 

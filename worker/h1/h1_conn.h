@@ -22,8 +22,10 @@ enum h1_state {
     H1_STATES
 };
 
+struct addr;
 struct http_core_conf;
 struct http_address;
+struct listen_spec;
 
 /* All that exists only while a request does. Recycled. */
 struct h1_stream {
@@ -79,6 +81,9 @@ struct h1_conn {
 extern const struct module h1_module;
 
 extern const struct wire_ops h1_wire;
+
+/* A connection was accepted (an accept_fn). */
+void h1_conn_open(int fd, const struct addr *peer, const struct listen_spec *listen);
 
 /* h1_body.c: prepares the stream for the body that the head announces. */
 void h1_body_init(struct h1_conn *c);
