@@ -23,7 +23,7 @@ sub under_load ($what, $code, %option) {
     my $tally = $load->stop;
     is scalar @{ $tally->{failed} }, 0, "$what: nothing failed of $tally->{requests} requests"
         or diag map { "$_\n" } @{ $tally->{failed} }[0 .. ($#{ $tally->{failed} } > 9 ? 9 : $#{ $tally->{failed} })];
-    cmp_ok $tally->{requests}, '>', 50, "$what: there was load";
+    cmp_ok $tally->{requests}, '>', 16, "$what: there was load";         # more than one each
 }
 
 under_load('ten reloads', sub { $site->reload for 1 .. 10 });
