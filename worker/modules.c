@@ -19,6 +19,7 @@
 #include "worker/handler/autoindex.h"
 #include "worker/handler/empty_gif.h"
 #include "worker/handler/index.h"
+#include "worker/handler/random_index.h"
 #include "worker/handler/static_file.h"
 #include "worker/handler/stub_status.h"
 #include "worker/http/http_block.h"
@@ -60,6 +61,7 @@ const struct module *const modules[] = {
     &empty_gif_module,
     &try_files_module,
     &index_module,
+    &random_index_module,
     &autoindex_module,
     &static_file_module,
     &upstream_module,

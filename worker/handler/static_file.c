@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+#include "common/conf_load.h"
+#include "common/conf_value.h"
 #include "worker/codec/escape.h"
 #include "worker/http/file_cache.h"
 #include "worker/http/file_path.h"
@@ -90,10 +92,77 @@ static enum rc start(const struct child *child)
     return RC_OK;
 }
 
+/* Directives whose purpose is served without them --------------------------------------------- */
+
+static bool is_number(const struct conf_call *call, uint32_t i, const char *key)
+{
+    struct str value;
+    int64_t n;
+
+    return conf_arg_is(call, i, key, &value) && conf_int(value, &n) && n > 0;
+}
+
+static bool check_cache(struct conf_call *call)
+{
+    struct str value;
+    int64_t ms;
+
+    if (call->count == 1 && str_eq(conf_arg(call, 0), STR("off")))
+        return true;
+    for (uint32_t i = 0; i < call->count; i++)
+        if (!is_number(call, i, "max=") &&
+            !(conf_arg_is(call, i, "inactive=", &value) && conf_ms(value, &ms)))
+            return conf_fail_arg(call, i, "invalid \"open_file_cache\" parameter \"%" STR_FMT "\"",
+                                 STR_ARG(conf_arg(call, i)));
+    return true;
+}
+
+static bool refuse(struct conf_call *call)
+{
+    return conf_fail_arg(call, 0, "invalid value \"%" STR_FMT "\" in \"%s\" directive",
+                         STR_ARG(conf_arg(call, 0)), call->directive->name);
+}
+
+static bool check_time(struct conf_call *call)
+{
+    int64_t ms;
+
+    return conf_ms(conf_arg(call, 0), &ms) || refuse(call);
+}
+
+static bool check_number(struct conf_call *call)
+{
+    int64_t n;
+
+    return conf_int(conf_arg(call, 0), &n) || refuse(call);
+}
+
+static bool check_flag(struct conf_call *call)
+{
+    bool on;
+
+    return conf_flag(conf_arg(call, 0), &on) || refuse(call);
+}
+
+#define CACHED   "open files are always kept, and compared with the file system when used"
+#define ACCEPTED "Accepted for compatibility: " CACHED "."
+
+static const struct directive directives[] = {
+    {.name = "open_file_cache", .where = IN_WEB, .args = "max=number [inactive=time] ;; off",
+     .apply = check_cache, .notice = CACHED, .doc = ACCEPTED},
+    {.name = "open_file_cache_valid", .where = IN_WEB, .args = "time", .apply = check_time,
+     .notice = CACHED, .doc = ACCEPTED},
+    {.name = "open_file_cache_min_uses", .where = IN_WEB, .args = "number", .apply = check_number,
+     .notice = CACHED, .doc = ACCEPTED},
+    {.name = "open_file_cache_errors", .where = IN_WEB, .args = "on|off", .apply = check_flag,
+     .notice = CACHED, .doc = ACCEPTED},
+};
+
 const struct module static_file_module = {
     .name = "static_file",
     .doc = "Files below root or alias.",
     .family = FAMILY_HTTP,
+    .directives = TABLE(directives),
     .phase = PHASE_CONTENT,
     .handler = serve,
     .worker_start = start,

@@ -1,0 +1,84 @@
+/*
+ * worker/handler/random_index.c - a directory is answered by any one of its files.
+ */
+#include "worker/handler/random_index.h"
+
+#include <errno.h>
+
+#include "common/random.h"
+#include "worker/handler/dir_list.h"
+#include "worker/http/file_path.h"
+#include "worker/http/phase.h"
+
+struct random_index_conf {
+    bool on;
+};
+
+static uint32_t random_index_index;
+
+static enum verdict failed(struct request *r, struct str path, int err)
+{
+    bool missing = err == ENOENT || err == ENOTDIR || err == ENAMETOOLONG;
+
+    log_error(&r->log, missing || err == EACCES ? LOG_ERROR : LOG_CRIT, err,
+              "opendir() \"%" STR_FMT "\" failed", STR_ARG(path));
+    if (missing)
+        return request_fail(r, 404, "file.missing");
+    return err == EACCES ? request_fail(r, 403, "file.forbidden")
+                         : request_fail(r, 500, "file.error");
+}
+
+/* Files come behind the directories. */
+static const struct dir_entry *pick(const struct array *entries)
+{
+    const struct dir_entry *chosen = NULL;
+    uint32_t seen = 0, random;
+
+    EACH(const struct dir_entry, entry, entries) {
+        if (entry->kind != DIR_FILE)
+            continue;
+        random_bytes(&random, sizeof(random));
+        if (random % ++seen == 0) /* each of the first n with a chance of 1 in n */
+            chosen = entry;
+    }
+    return chosen;
+}
+
+static enum verdict find(struct request *r)
+{
+    struct array entries = array_of(struct dir_entry, request_pool(r));
+    const struct dir_entry *entry;
+    struct str path;
+    bool opened;
+    int err;
+
+    if (!REQUEST_CONF(r, random_index_index, struct random_index_conf)->on ||
+        r->uri.data[r->uri.len - 1] != '/' ||
+        (r->method != METHOD_GET && r->method != METHOD_HEAD && r->method != METHOD_POST))
+        return GO_ON;
+    path = file_path(r, 0);
+    err = memchr(path.data, '\0', path.len) != NULL ? ENOENT
+                                                   : dir_list_read(r, path, &entries, &opened);
+    if (err != 0)
+        return failed(r, path, err);
+    entry = pick(&entries);
+    if (entry == NULL)
+        return GO_ON;
+    record(r, "handler", "random index \"%" STR_FMT "\"", STR_ARG(entry->name));
+    return request_go_to(r, pool_printf(request_pool(r), "%" STR_FMT "%" STR_FMT, STR_ARG(r->uri),
+                                        STR_ARG(entry->name)), r->args);
+}
+
+static const struct directive directives[] = {
+    {.name = "random_index", .where = IN_LOCATION, .args = "on|off", .value = VALUE_FLAG,
+     .field = FIELD(struct random_index_conf, on), .initial = "off",
+     .doc = "Answer a request for a directory with one of its files, chosen at random."},
+};
+
+const struct module random_index_module = {
+    .name = "random_index", .nginx_name = "http_random_index_module",
+    .doc = "A random file of a directory.",
+    .family = FAMILY_HTTP,
+    .directives = TABLE(directives), .conf_size = sizeof(struct random_index_conf),
+    .phase = PHASE_CONTENT, .handler = find, .index = &random_index_index,
+};
