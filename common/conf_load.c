@@ -471,6 +471,17 @@ static void finish_modules(struct load_state *load)
         addr_list_resolve(load->gen);
 }
 
+static void note_named(struct load_state *load)
+{
+    struct generation *gen = load->gen;
+
+    gen->named = pool_zalloc(gen->pool, module_count * sizeof(*gen->named));
+    for (uint32_t i = 0; i < module_count; i++)
+        for (uint32_t n = 0; n < load->modules[i].count; n++)
+            if (load->rows[load->modules[i].first + n].seen != 0)
+                gen->named[i] = true;
+}
+
 static void load_tree(struct load_state *load, const struct conf_node *tree)
 {
     struct generation *gen = load->gen;
@@ -480,6 +491,7 @@ static void load_tree(struct load_state *load, const struct conf_node *tree)
     gen->main = pool_zalloc(gen->pool, sizeof(*gen->main));
     *gen->main = (struct conf_scope){.kind = IN_MAIN, .node = main_node(load)};
     load_scope(load, gen->main, tree);
+    note_named(load);
     addr_list_resolve(gen);
     finish_modules(load);
     if (load->unknown == 0) {

@@ -48,6 +48,7 @@ struct generation {
 
     struct var_table http_vars;
     struct var_table stream_vars;
+    bool *named;                 /* by module index: a directive of it stands somewhere */
     void *http;                  /* struct http_conf *, NULL without an http block */
     void *stream;
     void *upstreams;             /* struct upstream_set *, NULL when nothing is proxied */

@@ -67,6 +67,8 @@ struct module {
     enum phase phase;
     phase_fn *handler;
     void (*filter)(struct request *r);  /* the response head is ready: change it, wrap its body */
+    const struct module *idle_without;  /* handler and filter do nothing where no directive of this
+                                 module (itself, often) is given: then they are left out */
 
     /* Run time, once per worker. */
     enum rc (*worker_start)(const struct child *child);

@@ -70,4 +70,5 @@ const struct module access_module = {
     .family = FAMILY_HTTP,
     .directives = TABLE(directives), .conf_size = sizeof(struct access_conf),
     .phase = PHASE_ACCESS, .handler = check, .index = &access_index,
+    .idle_without = &access_module,
 };

@@ -379,4 +379,5 @@ const struct module auth_basic_module = {
     .directives = TABLE(directives), .conf_size = sizeof(struct auth_basic_conf),
     .phase = PHASE_ACCESS, .handler = authenticate,
     .worker_start = start, .worker_stop = stop, .index = &auth_basic_index,
+    .idle_without = &auth_basic_module,
 };

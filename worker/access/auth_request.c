@@ -160,4 +160,5 @@ const struct module auth_request_module = {
     .family = FAMILY_HTTP,
     .directives = TABLE(directives), .conf_size = sizeof(struct auth_request_conf),
     .phase = PHASE_ACCESS, .handler = authorize, .index = &auth_request_index,
+    .idle_without = &auth_request_module,
 };

@@ -180,10 +180,12 @@ const struct module realip_module = {
     .directives = TABLE(directives), .conf_size = sizeof(struct realip_conf),
     .variables = TABLE(variables), .load_done = load_done,
     .phase = PHASE_POST_READ, .handler = find_client, .index = &realip_index,
+    .idle_without = &realip_module,
 };
 
 const struct module realip_late_module = {
     .name = "realip_late", .doc = "The same for what a location says.",
     .family = FAMILY_HTTP,
     .phase = PHASE_PREACCESS, .handler = find_client,
+    .idle_without = &realip_module,
 };

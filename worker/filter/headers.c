@@ -263,6 +263,7 @@ const struct module headers_module = {
     .family = FAMILY_HTTP,
     .directives = TABLE(directives), .conf_size = sizeof(struct headers_conf),
     .scope_done = scope_done, .filter = filter, .index = &headers_index,
+    .idle_without = &headers_module,
 };
 
 const struct module trailers_module = {
@@ -270,4 +271,5 @@ const struct module trailers_module = {
     .doc = "Trailers that are added to responses.",
     .family = FAMILY_HTTP,
     .filter = filter_trailers,
+    .idle_without = &headers_module,
 };

@@ -87,6 +87,8 @@ static int64_t size_of(struct request *r, const struct template *t)
     struct str text = t == NULL ? STR("") : scope_eval(&r->scope, t);
     int64_t bytes;
 
+    if (text.len == 1 && text.data[0] == '0')
+        return 0;
     return text.len > 0 && conf_size(text, &bytes) ? bytes : 0;
 }
 

@@ -341,4 +341,5 @@ const struct module autoindex_module = {
     .family = FAMILY_HTTP,
     .directives = TABLE(directives), .conf_size = sizeof(struct autoindex_conf),
     .phase = PHASE_CONTENT, .handler = list, .index = &autoindex_index,
+    .idle_without = &autoindex_module,
 };

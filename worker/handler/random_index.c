@@ -81,4 +81,5 @@ const struct module random_index_module = {
     .family = FAMILY_HTTP,
     .directives = TABLE(directives), .conf_size = sizeof(struct random_index_conf),
     .phase = PHASE_CONTENT, .handler = find, .index = &random_index_index,
+    .idle_without = &random_index_module,
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/generation.h"
+#include "common/role.h"
 #include "worker/http/listen.h"
 #include "worker/http/phase.h"
 #include "worker/http/server_names.h"
@@ -128,8 +129,14 @@ static bool load_done(struct generation *gen)
         if (spec->family == FAMILY_HTTP)
             good &= server_names_build(gen, spec->owner);
     }
-    phase_collect();
+    phase_collect(gen);
     return good;
+}
+
+static enum rc start(const struct child *child)
+{
+    phase_collect(child->gen);
+    return RC_OK;
 }
 
 static const struct directive directives[] = {
@@ -158,4 +165,5 @@ const struct module http_block_module = {
     .family = FAMILY_HTTP,
     .directives = TABLE(directives),
     .load_done = load_done,
+    .worker_start = start,
 };

@@ -6,6 +6,7 @@
 #include "common/addr.h"
 #include "worker/http/error_page.h"
 #include "worker/http/http_core.h"
+#include "worker/http/phase.h"
 #include "worker/http/server.h"
 
 #define FILTERS_MAX 48
@@ -13,11 +14,11 @@
 static void (*filters[FILTERS_MAX])(struct request *r);
 static uint32_t filter_count;
 
-void output_collect(void)
+void output_collect(const struct generation *gen)
 {
     filter_count = 0;
     for (const struct module *const *m = modules; *m != NULL; m++) {
-        if ((*m)->filter == NULL)
+        if ((*m)->filter == NULL || !phase_needs(gen, *m))
             continue;
         must(filter_count < FILTERS_MAX);
         filters[filter_count++] = (*m)->filter;

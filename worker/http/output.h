@@ -5,8 +5,8 @@
 
 #include "worker/http/request.h"
 
-/* Config time: collects the filters of modules[]. */
-void output_collect(void);
+/* Collects the filters of modules[], with phase_collect. */
+void output_collect(const struct generation *gen);
 
 /* Standard page where an error has no body, forced status, absolute Location, then the filters in
    order. Afterwards r->out is what the wire sends. False when a filter refused the request (an

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/generation.h"
 #include "worker/http/body.h"
 #include "worker/http/error_page.h"
 #include "worker/http/file_path.h"
@@ -24,17 +25,25 @@ static struct {
     uint32_t count;
 } phases[PHASES];
 
-void phase_collect(void)
+bool phase_needs(const struct generation *gen, const struct module *m)
+{
+    for (uint32_t i = 0; m->idle_without != NULL; i++)
+        if (modules[i] == m->idle_without)
+            return gen->named[i];
+    return true;
+}
+
+void phase_collect(const struct generation *gen)
 {
     for (int phase = 0; phase < PHASES; phase++)
         phases[phase].count = 0;
     for (const struct module *const *m = modules; *m != NULL; m++) {
-        if ((*m)->handler == NULL || (*m)->family != FAMILY_HTTP)
+        if ((*m)->handler == NULL || (*m)->family != FAMILY_HTTP || !phase_needs(gen, *m))
             continue;
         must(phases[(*m)->phase].count < HANDLERS_MAX);
         phases[(*m)->phase].handlers[phases[(*m)->phase].count++] = (*m)->handler;
     }
-    output_collect();
+    output_collect(gen);
 }
 
 void phase_record(struct request *r, const char *what, const char *fmt, ...)

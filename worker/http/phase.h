@@ -32,8 +32,12 @@ struct recorder {
     } while (0)
 void phase_record(struct request *r, const char *what, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Config time: collects the handlers and filters of modules[]. */
-void phase_collect(void);
+/* Collects the handlers and filters of modules[] that this generation needs: at config time, and
+   again in the worker that serves it. */
+void phase_collect(const struct generation *gen);
+
+/* Whether a module's handler and filter have anything to do. */
+bool phase_needs(const struct generation *gen, const struct module *m);
 
 /* The engine's post. */
 void phase_run(struct post *post);

@@ -344,10 +344,12 @@ const struct module rewrite_module = {
     .family = FAMILY_HTTP,
     .directives = TABLE(directives), .conf_size = sizeof(struct rewrite_conf),
     .phase = PHASE_REWRITE, .handler = run_location, .index = &rewrite_index,
+    .idle_without = &rewrite_module,
 };
 
 const struct module server_rewrite_module = {
     .name = "server_rewrite", .doc = "The rewrite steps of a server block.",
     .family = FAMILY_HTTP,
     .phase = PHASE_SERVER_REWRITE, .handler = run,
+    .idle_without = &rewrite_module,
 };

@@ -206,4 +206,5 @@ const struct module try_files_module = {
     .family = FAMILY_HTTP,
     .directives = TABLE(directives), .conf_size = sizeof(struct try_conf),
     .phase = PHASE_PRECONTENT, .handler = try, .index = &try_index,
+    .idle_without = &try_files_module,
 };
