@@ -24,6 +24,7 @@
 #include "worker/handler/stub_status.h"
 #include "worker/http/http_block.h"
 #include "worker/http/http_core.h"
+#include "worker/http/http_ssl.h"
 #include "worker/http/limit_except.h"
 #include "worker/http/log_phase.h"
 #include "worker/http/request_vars.h"
@@ -76,6 +77,7 @@ const struct module *const modules[] = {
 
     &log_phase_module,
     &http_block_module, /* last to finish loading: it builds what others have added to */
+    &http_ssl_module, /* behind it: it looks at what listens */
     &h1_module,
     NULL,
 };

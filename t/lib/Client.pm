@@ -13,7 +13,8 @@ use Time::HiRes qw(time);
 use Reply;
 use Wait qw(patience);
 
-# WHERE: port => N (and host), or unix => PATH; rcvbuf => BYTES for a reader that backs up soon.
+# WHERE: port => N (and host), or unix => PATH; rcvbuf => BYTES for a reader that backs up soon; tls =>
+# { options of IO::Socket::SSL } for a client that speaks TLS (by default it verifies nothing).
 sub connect ($class, %where) {
     my $sock;
 
@@ -26,8 +27,16 @@ sub connect ($class, %where) {
             or croak "connect to port $where{port}: $!";
         $sock->setsockopt(IPPROTO_TCP, TCP_NODELAY, 1);
     }
+    $sock = start_tls($sock, %{ $where{tls} }) if $where{tls};
     $sock->blocking(0);
     return bless { sock => $sock, in => '', methods => [], end => '', host => 'localhost' }, $class;
+}
+
+sub start_tls ($sock, %option) {
+    require IO::Socket::SSL;
+    return IO::Socket::SSL->start_SSL($sock, SSL_verify_mode => 0, SSL_hostname => '', Timeout => patience(),
+                                      %option)
+        || croak 'TLS handshake: ' . ($IO::Socket::SSL::SSL_ERROR // $!);
 }
 
 sub socket     ($self) { return $self->{sock} }

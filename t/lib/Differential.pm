@@ -74,7 +74,7 @@ sub differential_differences ($conf, $requests, %option) {
 }
 
 sub start_side ($conf, $binary, %option) {
-    my %pass = map { $_ => $option{$_} } grep { exists $option{$_} } qw(main events);
+    my %pass = map { $_ => $option{$_} } grep { exists $option{$_} } qw(main events tls);
     my $site = Site->prepare($conf, %pass, binary => $binary);
 
     for my $name (sort keys %{ $option{files} // {} }) {

@@ -291,17 +291,18 @@ sub test_config ($class, $conf, %option) {
 
 # Requests ------------------------------------------------------------------------------------------
 
-# A connection; { port => N } picks another of our ports, { unix => PATH } a socket.
+# A connection; { port => N } picks another of our ports, { unix => PATH } a socket, { tls => {...} }
+# speaks TLS (see Client). tls => {...} as an option of the site makes that the default.
 sub connect ($self, $where = {}) {
     return Client->connect(unix => $self->path($where->{unix})) if $where->{unix};
-    return Client->connect(%$where, port => $self->port($where->{port} // 1));
+    return Client->connect(tls => $self->{tls}, %$where, port => $self->port($where->{port} // 1));
 }
 
 # Sends one request on a connection of its own and returns that connection: ->response reads the
 # answer. A hash first may hold: body, chunks => [...], version, host, port, unix, rcvbuf.
 sub send ($self, $what, @rest) {
     my %option = ref $rest[0] eq 'HASH' ? %{ shift @rest } : ();
-    my %where = map { $_ => delete $option{$_} } grep { exists $option{$_} } qw(port unix rcvbuf);
+    my %where = map { $_ => delete $option{$_} } grep { exists $option{$_} } qw(port unix rcvbuf tls);
     return $self->connect(\%where)->send($what, \%option, @rest);
 }
 

@@ -60,6 +60,10 @@ has_header() {
     has_command gcc && printf '#include <%s>\n' "$1" | gcc -E -x c - >/dev/null 2>&1
 }
 
+has_perl_module() {
+    perl "-M$1" -e 1 >/dev/null 2>&1
+}
+
 # Adds PACKAGE to missing unless the probe (has_...) succeeds.
 need() {
     local package=$1

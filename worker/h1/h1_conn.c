@@ -23,14 +23,12 @@
 #include "worker/http/server_names.h"
 #include "worker/http/wire.h"
 #include "worker/net/accept.h"
-#include "worker/net/proxy_protocol.h"
 
 #define PULL_BYTES       (1 << 30) /* of body at once: memory is bounded by its source */
 #define TURN_BYTES       (2 << 20) /* most that one connection sends before others have a turn */
 #define TURN_REQUESTS    64        /* most that it begins (pipelining) */
 #define TURN_READS       32        /* most that it reads and drops */
 #define DRAIN_IDLE_MS    2000      /* an idle connection's last wait while a successor serves */
-#define PROXY_HEADER_MAX 4096
 
 /* Streams: recycled, for their heads are large ------------------------------------------------- */
 
@@ -95,10 +93,11 @@ static void begin_stream(struct h1_conn *c)
     request_init(&s->r, &c->conn, &h1_wire, c, &s->in.fields, &s->out_fields);
     h1_head_init(&s->in, H1_REQUEST, &limits, request_pool(&s->r));
     fields_init(&s->out_fields, request_pool(&s->r));
-    s->r.server = c->address->first;
+    s->r.server = c->server;
     s->r.listen = c->conn.listen;
-    s->r.scope.conf = c->address->first->scope->conf;
-    s->r.location = &c->address->first->base;
+    s->r.tls = c->conn.tls != NULL;
+    s->r.scope.conf = c->server->scope->conf;
+    s->r.location = &c->server->base;
     log_attach(&s->r.log, ((struct core_conf *)s->r.scope.conf[core_module_index])->error_log);
     s->r.log.doing = "reading client request line";
     c->responding = false;
@@ -198,7 +197,7 @@ static void choose_server(struct h1_conn *c)
     if (r->has_host)
         r->host = in->host_has_upper ? lower_host(r, in->host) : in->host;
     r->host_port = in->port;
-    r->server = server_names_find(r, c->address, r->host);
+    r->server = server_names_find(&r->scope, c->address, r->host);
     request_enter(r, &r->server->base);
     c->conf = HTTP_CORE(r);
 }
@@ -248,37 +247,6 @@ static enum h1_state head_done(struct h1_conn *c)
 }
 
 /* The steps ------------------------------------------------------------------------------------ */
-
-static enum h1_state step_proxy(struct h1_conn *c)
-{
-    struct proxy_header header;
-    const char *why;
-    ssize_t n;
-
-    if (c->in.start == NULL)
-        buf_take(&c->in, PROXY_HEADER_MAX);
-    n = conn_recv(&c->conn, c->in.last, buf_room(&c->in));
-    if (n == CONN_AGAIN)
-        return H1_PROXY;
-    if (n <= 0)
-        return H1_CLOSED;
-    c->in.last += n;
-    switch (proxy_parse(buf_str(&c->in), &header, &why)) {
-    case PROXY_MORE:
-        return buf_room(&c->in) > 0 ? H1_PROXY : H1_CLOSED;
-    case PROXY_BAD:
-        log_error(&c->conn.log, LOG_ERROR, 0, "broken header: %s while reading PROXY protocol",
-                  why);
-        return H1_CLOSED;
-    case PROXY_DONE:
-        break;
-    }
-    c->in.pos += header.bytes;
-    conn_set_proxy(&c->conn, &header);
-    if (buf_used(&c->in) == 0)
-        buf_give(&c->in);
-    return H1_WAIT;
-}
 
 /* A client that pipelines without end lets others have their turn. */
 static bool had_its_turn(struct h1_conn *c)
@@ -689,7 +657,8 @@ static const struct {
     enum h1_state (*step)(struct h1_conn *c);
     uint32_t may_lead_to;
 } steps[H1_STATES] = {
-    [H1_PROXY] = {"proxy", step_proxy, BIT(H1_WAIT) | BIT(H1_CLOSED)},
+    [H1_PROXY] = {"proxy", h1_step_proxy, BIT(H1_SECURE) | BIT(H1_WAIT) | BIT(H1_CLOSED)},
+    [H1_SECURE] = {"secure", h1_step_secure, BIT(H1_WAIT) | BIT(H1_CLOSED)},
     [H1_WAIT] = {"wait", step_wait, BIT(H1_HEAD) | BIT(H1_CLOSED)},
     [H1_HEAD] = {"head", step_head, BIT(H1_RUN) | BIT(H1_SEND) | BIT(H1_CLOSED)},
     [H1_RUN] = {"run", step_run, BIT(H1_SEND) | BIT(H1_CLOSED)},
@@ -716,6 +685,7 @@ static void arm(struct h1_conn *c)
         timer_set(&c->conn.timer, idle_ms(c));
         break;
     case H1_PROXY:
+    case H1_SECURE:
     case H1_HEAD:
         if (!timer_is_set(&c->conn.timer) || c->entered)
             timer_set(&c->conn.timer, c->conf->client_header_timeout_ms);
@@ -763,6 +733,8 @@ static void on_timer(struct timer *timer)
     c->timed_out = c->state == H1_HEAD || c->state == H1_SEND;
     if (c->timed_out)
         log_error(&c->stream->r.log, LOG_INFO, ETIMEDOUT, "client timed out");
+    if (c->state == H1_SECURE)
+        log_error(&c->conn.log, LOG_INFO, ETIMEDOUT, "client timed out");
     if (c->state == H1_HEAD)
         c->stream->r.out.status = 408;
     if (c->state == H1_SEND)
@@ -808,11 +780,12 @@ void h1_conn_open(int fd, const struct addr *peer, const struct listen_spec *lis
     c->conn.timer.on_timer = on_timer;
     c->conn.post.run = h1_run;
     c->address = listen->owner;
-    c->conf = c->address->first->scope->conf[http_core_index];
+    c->server = c->address->first;
+    c->conf = c->server->scope->conf[http_core_index];
     log_attach(&c->conn.log,
-               ((struct core_conf *)c->address->first->scope->conf[core_module_index])->error_log);
+               ((struct core_conf *)c->server->scope->conf[core_module_index])->error_log);
     c->opened_ms = clock_mono_ms;
-    c->state = listen->proxy_protocol ? H1_PROXY : H1_WAIT;
+    c->state = listen->proxy_protocol ? H1_PROXY : c->address->tls ? H1_SECURE : H1_WAIT;
     c->conn.ev.readable = true; /* data often came with the handshake */
     post_now(&c->conn.post);
 }

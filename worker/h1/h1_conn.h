@@ -11,6 +11,7 @@
 
 enum h1_state {
     H1_PROXY,   /* a PROXY header is to come first */
+    H1_SECURE,  /* the TLS handshake */
     H1_WAIT,    /* between requests: no buffer, no stream */
     H1_HEAD,    /* a head is arriving */
     H1_RUN,     /* the engine has the request */
@@ -62,6 +63,7 @@ struct h1_conn {
     struct h1_stream *stream;  /* NULL in H1_WAIT and H1_LINGER */
     struct buf in;
     const struct http_address *address;
+    struct http_server *server; /* until a request names one: the default, or the one of SNI */
     const struct http_core_conf *conf; /* of the default server until a request names another */
     int64_t opened_ms, linger_until_ms;
     uint32_t requests;
@@ -84,6 +86,9 @@ extern const struct wire_ops h1_wire;
 
 /* A connection was accepted (an accept_fn). */
 void h1_conn_open(int fd, const struct addr *peer, const struct listen_spec *listen);
+/* h1_begin.c: the steps before the first request. */
+enum h1_state h1_step_proxy(struct h1_conn *c);
+enum h1_state h1_step_secure(struct h1_conn *c);
 
 /* h1_body.c: prepares the stream for the body that the head announces. */
 void h1_body_init(struct h1_conn *c);

@@ -103,7 +103,7 @@ enum rc dry_run(struct pool *pool, const struct dry_question *q, struct dry_answ
         return RC_ERROR;
     }
     set_question(r, q, &uri);
-    r->server = server_names_find(r, q->address, q->host);
+    r->server = server_names_find(&r->scope, q->address, q->host);
     record(r, "server", "\"%" STR_FMT "\" at %" STR_FMT, STR_ARG(r->server->first_name),
            STR_ARG(q->address->spec->text));
     r->phase = PHASE_POST_READ;

@@ -148,9 +148,10 @@ static const struct directive directives[] = {
      .opens = IN_LOCATION, .apply = open_location, .repeat = true,
      .doc = "What holds for requests whose path begins with (or matches) the given one."},
     {.name = "listen", .where = IN_SERVER,
-     .args = "address[:port]|port|unix:path [default_server] [proxy_protocol] [bind] [reuseport] "
-             "[deferred] [backlog=number] [rcvbuf=size] [sndbuf=size] [fastopen=number] "
-             "[ipv6only=on|off] [so_keepalive=on|off|[idle]:[interval]:[count]] [option...]",
+     .args = "address[:port]|port|unix:path [default_server] [ssl] [proxy_protocol] [bind] "
+             "[reuseport] [deferred] [backlog=number] [rcvbuf=size] [sndbuf=size] "
+             "[fastopen=number] [ipv6only=on|off] "
+             "[so_keepalive=on|off|[idle]:[interval]:[count]] [option...]",
      .apply = set_listen, .repeat = true, .doc = "An address that the server answers at."},
     {.name = "server_name", .where = IN_SERVER, .args = "name ...", .apply = set_server_name,
      .repeat = true,

@@ -99,6 +99,10 @@ static bool read_word(struct str word, struct listen_wish *w)
         w->is_default = true;
         return true;
     }
+    if (str_eq(word, STR("ssl"))) {
+        w->tls = true;
+        return true;
+    }
     if (str_eq(word, STR("proxy_protocol"))) {
         w->options.proxy_protocol = true;
         return true;
@@ -118,7 +122,7 @@ static bool read_option(struct conf_call *call, uint32_t i, struct listen_wish *
     struct str word = conf_arg(call, i);
     bool known;
 
-    if (str_eq(word, STR("ssl")) || str_eq(word, STR("quic")) || str_eq(word, STR("http2"))) {
+    if (str_eq(word, STR("quic")) || str_eq(word, STR("http2"))) {
         conf_fail_arg(call, i, "the \"%" STR_FMT "\" parameter of \"listen\" is not supported by "
                                "this version of Weir", STR_ARG(word));
         return false;
@@ -218,6 +222,19 @@ static bool take_options(struct generation *gen, struct http_address *a, struct 
     return true;
 }
 
+/* One `listen` of an address with `ssl` makes all of it TLS, as in nginx. */
+static void take_tls(struct generation *gen, struct http_address *a, const struct listen_wish *w)
+{
+    if (a->servers.count > 1 && a->tls != w->tls && !a->tls_warned) {
+        conf_warn_at(gen, w->node, "protocol options redefined for %" STR_FMT,
+                     STR_ARG(a->spec->text));
+        a->tls_warned = true;
+    }
+    if (w->tls && !a->tls)
+        a->tls_node = w->node;
+    a->tls |= w->tls;
+}
+
 static bool take_default(struct generation *gen, struct http_address *a, struct listen_wish *w)
 {
     if (a->servers.count == 1)
@@ -245,6 +262,7 @@ static bool add_address(struct generation *gen, struct listen_wish *w, const str
         return conf_fail_at(gen, w->node, "a duplicate listen %" STR_FMT, STR_ARG(spec->text));
     *(struct http_server **)array_push(&a->servers) = w->server;
     *(struct listen_spec **)array_push(&w->server->listens) = spec;
+    take_tls(gen, a, w);
     return take_options(gen, a, w) && take_default(gen, a, w);
 }
 

@@ -37,7 +37,9 @@ struct http_address {
     struct http_server *first;    /* the default: marked so, or the first */
     const struct conf_node *default_node; /* of the one marked default_server */
     const struct conf_node *options_node; /* of the one that gave socket options */
+    const struct conf_node *tls_node; /* of the first that said `ssl` */
     bool tls, http2, quic;
+    bool tls_warned;
     struct server_names *names;   /* lookup; NULL when there is one server without a regex */
 };
 

@@ -177,19 +177,19 @@ static struct http_server *find_prefix(const struct server_names *names, struct 
     return NULL;
 }
 
-static struct http_server *find_regex(struct request *r, const struct server_names *names,
+static struct http_server *find_regex(struct scope *scope, const struct server_names *names,
                                       struct str host)
 {
     if (host.len == 0)
         return NULL;
     EACH (struct server_name *, name, &names->regexes) {
-        if (scope_regex_match(&r->scope, (*name)->regex, host))
+        if (scope_regex_match(scope, (*name)->regex, host))
             return (*name)->server;
     }
     return NULL;
 }
 
-struct http_server *server_names_find(struct request *r, const struct http_address *address,
+struct http_server *server_names_find(struct scope *scope, const struct http_address *address,
                                       struct str host)
 {
     const struct server_names *names = address->names;
@@ -200,7 +200,7 @@ struct http_server *server_names_find(struct request *r, const struct http_addre
     if ((server = growing_map_find(&names->exact, host)) != NULL ||
         (server = find_suffix(names, host)) != NULL ||
         (server = find_prefix(names, host)) != NULL ||
-        (server = find_regex(r, names, host)) != NULL)
+        (server = find_regex(scope, names, host)) != NULL)
         return server;
     return address->first;
 }

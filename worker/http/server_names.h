@@ -14,7 +14,8 @@ bool server_names_build(struct generation *gen, struct http_address *address);
 /*
  * The server for a Host (lower case) at this address: exact, longest leading wildcard, longest
  * trailing wildcard, first regex, default. A regex name's captures are kept in the scope; in
- * constant time but for regexes.
+ * constant time but for regexes. Without a scope they are not kept.
  */
-struct http_server *server_names_find(struct request *r, const struct http_address *address,
+struct scope;
+struct http_server *server_names_find(struct scope *scope, const struct http_address *address,
                                       struct str host);

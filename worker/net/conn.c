@@ -18,6 +18,7 @@
 #include "common/poison.h"
 #include "worker/net/accept.h"
 #include "worker/net/proxy_protocol.h"
+#include "worker/net/tls.h"
 
 #define STEP       32    /* sizes are rounded up to a multiple */
 #define LARGEST    4096  /* above: malloc and free */
@@ -183,6 +184,8 @@ static void forget_more(struct conn *c)
 void conn_close(struct conn *c)
 {
     assert(c->ev.fd >= 0);
+    if (c->tls != NULL)
+        tls_close(c, true);
     loop_forget(&c->ev);
     if (close(c->ev.fd) != 0)
         log_error(&c->log, LOG_ALERT, errno, "close() of a socket failed");
@@ -201,6 +204,8 @@ void conn_reset(struct conn *c)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
+    if (c->tls != NULL)
+        tls_close(c, false);
     if (setsockopt(c->ev.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) != 0)
         log_error(&c->log, LOG_ALERT, errno, "setsockopt(SO_LINGER) failed");
     conn_close(c);

@@ -16,6 +16,7 @@
 
 struct conn;
 struct listen_spec;
+struct tls;
 struct addr;
 
 /* Results of conn_recv beside a count above 0. */
@@ -45,7 +46,7 @@ struct conn {
     struct conn *next, *prev;       /* all open connections of this worker */
     const struct conn_io *io;
     const struct conn_owner *owner;
-    void *tls;
+    struct tls *tls;                /* NULL: plain (tls.h) */
     struct pool *pool;              /* NULL until conn_pool() is first called */
     const struct listen_spec *listen; /* NULL for connections we opened */
     struct conn_more *more;         /* NULL until something of it is needed; recycled memory */

@@ -57,6 +57,8 @@ bool scope_regex_match(struct scope *scope, const struct scope_regex *regex, str
 
     if (pairs == 0)
         return false;
+    if (scope == NULL)
+        return pairs > 0;
     if (pairs < 0) {
         log_error(scope->log, LOG_ALERT, 0, "pcre2_match() failed: %s on \"%" STR_FMT
                   "\" using \"%" STR_FMT "\"", regex_failure(pairs), STR_ARG(subject),

@@ -19,5 +19,6 @@ struct scope_regex *scope_regex_load(struct conf_call *call, uint32_t arg, struc
                                      bool nocase);
 
 /* Run time: on a match keeps the captures in the scope (the subject must live as long) and sets the
-   named variables. Allocates only when the pattern has groups. */
+   named variables. Allocates only when the pattern has groups. Without a scope it only says whether
+   there is a match. */
 bool scope_regex_match(struct scope *scope, const struct scope_regex *regex, struct str subject);

@@ -1,0 +1,213 @@
+/*
+ * worker/http/http_ssl.c - the directives of TLS for http, and what becomes of them.
+ *
+ * Servers that inherit everything share the struct of the http block, and with it one host; those
+ * that say the same in their own words share at least the context (net/tls_context.c).
+ */
+#include "worker/http/http_ssl.h"
+
+#include "common/conf_load.h"
+#include "common/generation.h"
+#include "common/template.h"
+#include "worker/http/server.h"
+
+uint32_t http_ssl_index;
+
+#define F(member) FIELD(struct http_ssl_conf, member)
+
+static const struct word protocol_words[] = {
+    {"SSLv2", TLS_SSL_2}, {"SSLv3", TLS_SSL_3}, {"TLSv1", TLS_1_0}, {"TLSv1.1", TLS_1_1},
+    {"TLSv1.2", TLS_1_2}, {"TLSv1.3", TLS_1_3}, {NULL, 0}};
+
+/* Directives ----------------------------------------------------------------------------------- */
+
+static bool add_file(struct conf_call *call, struct array **list)
+{
+    struct str text = conf_arg(call, 0);
+    struct tls_file *file;
+
+    if (template_has_vars(text))
+        return conf_fail_arg(call, 0, "variables in \"%s\" are not supported by this version of "
+                                      "Weir", call->directive->name);
+    if (*list == NULL) {
+        *list = pool_zalloc(call->pool, sizeof(**list));
+        **list = array_of(struct tls_file, call->pool);
+    }
+    file = array_push(*list);
+    file->node = call->node;
+    file->path = str_starts(text, STR("data:")) || str_starts(text, STR("engine:"))
+                     ? text
+                     : generation_conf_path(call->gen, text);
+    return true;
+}
+
+static bool add_certificate(struct conf_call *call)
+{
+    return add_file(call, &((struct http_ssl_conf *)call->conf)->certificates);
+}
+
+static bool add_key(struct conf_call *call)
+{
+    return add_file(call, &((struct http_ssl_conf *)call->conf)->keys);
+}
+
+static bool add_command(struct conf_call *call)
+{
+    struct http_ssl_conf *conf = call->conf;
+    struct tls_command *command;
+
+    if (conf->tls.commands == NULL) {
+        conf->tls.commands = pool_zalloc(call->pool, sizeof(*conf->tls.commands));
+        *conf->tls.commands = array_of(struct tls_command, call->pool);
+    }
+    command = array_push(conf->tls.commands);
+    *command = (struct tls_command){conf_arg(call, 0), conf_arg(call, 1), call->node};
+    return true;
+}
+
+/* Loading -------------------------------------------------------------------------------------- */
+
+static bool load_identity(struct generation *gen, const struct http_ssl_conf *conf,
+                          const struct tls_identity **identity)
+{
+    const struct tls_file *culprit = array_at(conf->certificates, 0);
+    const char *why;
+    size_t keys = conf->keys == NULL ? 0 : conf->keys->count;
+
+    if (keys < conf->certificates->count) {
+        culprit = array_at(conf->certificates, conf->certificates->count - 1);
+        return conf_fail_at(gen, culprit->node, "no \"ssl_certificate_key\" is defined for "
+                                                "certificate \"%" STR_FMT "\"",
+                            STR_ARG(culprit->path));
+    }
+    *identity = tls_identity_load(tls_store_of(gen), conf->certificates, conf->keys,
+                                  conf->password_file, &why, &culprit);
+    return *identity != NULL || conf_fail_at(gen, culprit->node, "%s", why);
+}
+
+static bool load_host(struct generation *gen, const struct http_server *server,
+                      struct http_ssl_conf *conf)
+{
+    const struct tls_identity *identity = NULL;
+    const struct conf_node *node = server->node;
+    const char *why;
+
+    if (conf->loaded)
+        return true;
+    conf->loaded = true;
+    conf->host.reject = conf->reject;
+    if (conf->certificates == NULL && !conf->reject)
+        return true;
+    if (conf->certificates != NULL) {
+        node = ((struct tls_file *)array_at(conf->certificates, 0))->node;
+        if (!load_identity(gen, conf, &identity))
+            return false;
+    }
+    return tls_host_make(tls_store_of(gen), &conf->tls, identity, &conf->host, &why) ||
+           conf_fail_at(gen, node, "%s", why);
+}
+
+/* Those that a client can reach there without naming them need a certificate. */
+static bool check_address(struct generation *gen, const struct http_address *a)
+{
+    const struct http_ssl_conf *conf = a->first->scope->conf[http_ssl_index];
+
+    if (!a->tls || conf->certificates != NULL || conf->reject)
+        return true;
+    return conf_fail_at(gen, a->tls_node, "no \"ssl_certificate\" is defined for the \"listen ... "
+                                          "ssl\" directive");
+}
+
+static bool load_done(struct generation *gen)
+{
+    struct http_conf *http = gen->http;
+    bool good = true;
+
+    if (http == NULL)
+        return true;
+    for (struct http_server *s = http->servers; s != NULL; s = s->next)
+        good &= load_host(gen, s, s->scope->conf[http_ssl_index]);
+    for (struct listen_spec *spec = gen->listens; spec != NULL; spec = spec->next) {
+        if (spec->family == FAMILY_HTTP)
+            good &= check_address(gen, spec->owner);
+    }
+    return good;
+}
+
+static const struct directive directives[] = {
+    {.name = "ssl_certificate", .where = IN_HTTP | IN_SERVER, .args = "file",
+     .apply = add_certificate, .field = F(certificates), .repeat = true,
+     .doc = "PEM file with the server's certificate and those between it and the root. Several may "
+            "be given, of different kinds (RSA, ECDSA)."},
+    {.name = "ssl_certificate_key", .where = IN_HTTP | IN_SERVER, .args = "file",
+     .apply = add_key, .field = F(keys), .repeat = true,
+     .doc = "PEM file with the secret key of the certificate."},
+    {.name = "ssl_password_file", .where = IN_HTTP | IN_SERVER, .args = "file",
+     .value = VALUE_CONF_PATH, .field = F(password_file),
+     .doc = "File with passwords of secret keys, one in each line."},
+    {.name = "ssl_protocols", .where = IN_HTTP | IN_SERVER,
+     .args = "[SSLv2] [SSLv3] [TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]", .value = VALUE_BITS,
+     .words = protocol_words, .field = F(tls.protocols), .initial = "TLSv1.2 TLSv1.3",
+     .doc = "Versions of TLS that clients may use."},
+    {.name = "ssl_ciphers", .where = IN_HTTP | IN_SERVER, .args = "ciphers", .value = VALUE_STR,
+     .field = F(tls.ciphers), .initial = "HIGH:!aNULL:!MD5",
+     .doc = "Ciphers for TLS 1.2 and older, as OpenSSL lists them."},
+    {.name = "ssl_prefer_server_ciphers", .where = IN_HTTP | IN_SERVER, .args = "on|off",
+     .value = VALUE_FLAG, .field = F(tls.prefer_server_ciphers), .initial = "off",
+     .doc = "Choose the cipher by our order, not by the client's."},
+    {.name = "ssl_ecdh_curve", .where = IN_HTTP | IN_SERVER, .args = "curve", .value = VALUE_STR,
+     .field = F(tls.curves), .initial = "auto",
+     .doc = "Groups for the key exchange, separated by colons; auto: OpenSSL's own."},
+    {.name = "ssl_dhparam", .where = IN_HTTP | IN_SERVER, .args = "file",
+     .value = VALUE_CONF_PATH, .field = F(tls.dhparam),
+     .doc = "PEM file with parameters for DHE ciphers, which are off without it."},
+    {.name = "ssl_buffer_size", .where = IN_HTTP | IN_SERVER, .args = "size",
+     .value = VALUE_SIZE, .field = F(tls.buffer_bytes), .initial = "16k",
+     .doc = "Most bytes of an answer in one TLS record, 512 to 16k."},
+    {.name = "ssl_conf_command", .where = IN_HTTP | IN_SERVER, .args = "name value",
+     .apply = add_command, .field = F(tls.commands), .repeat = true,
+     .doc = "A command of OpenSSL's configuration, as SSL_CONF_cmd(3) lists them."},
+    {.name = "ssl_reject_handshake", .where = IN_HTTP | IN_SERVER, .args = "on|off",
+     .value = VALUE_FLAG, .field = F(reject), .initial = "off",
+     .doc = "Refuse handshakes in this server."},
+};
+
+/* At run time ---------------------------------------------------------------------------------- */
+
+static enum verdict refuse(struct request *r, int status, const char *why, const char *reason)
+{
+    log_error(&r->log, LOG_INFO, 0, "client %s", why);
+    r->keep_alive = false;
+    return request_fail(r, status, reason);
+}
+
+/* What a connection's handshake settled has to suit the server that the request asks for. */
+static enum verdict check(struct request *r)
+{
+    const struct http_address *address = r->listen != NULL ? r->listen->owner : NULL;
+
+    if (address == NULL || !address->tls || r->scope.conn == NULL)
+        return GO_ON;
+    if (!r->tls)
+        return refuse(r, 497, "sent plain HTTP request to HTTPS port", "tls.plain");
+    return GO_ON;
+}
+
+const struct module http_ssl_module = {
+    .name = "http_ssl", .nginx_name = "http_ssl_module",
+    .doc = "TLS for clients.",
+    .family = FAMILY_HTTP,
+    .directives = TABLE(directives),
+    .conf_size = sizeof(struct http_ssl_conf),
+    .load_done = load_done,
+    .phase = PHASE_POST_READ,
+    .handler = check,
+    .index = &http_ssl_index,
+};
+
+const struct tls_host *http_ssl_host(const struct http_server *server)
+{
+    const struct http_ssl_conf *conf = server->scope->conf[http_ssl_index];
+
+    return &conf->host;
+}

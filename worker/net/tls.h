@@ -1,0 +1,59 @@
+/*
+ * worker/net/tls.h - TLS on a connection, over buffers of our own and never over a descriptor.
+ *
+ * OpenSSL reads from and writes to a BIO that stands for the connection: what one call produces is
+ * gathered and leaves in one write. A run of records is encrypted ahead of the socket by at most
+ * TLS_RUN bytes, and what the socket does not take is kept until it does: an idle connection holds
+ * no buffer of ours, and none of OpenSSL's (SSL_MODE_RELEASE_BUFFERS).
+ *
+ *     tls_accept(c, host, pick)     conn.tls is set, conn.io is conn_tls
+ *     tls_handshake(c)              until it says TLS_DONE
+ *     conn_recv, conn_send          as on any connection
+ *     conn_close                    says close_notify where that makes sense
+ */
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include "common/buf.h"
+#include "worker/net/conn.h"
+
+struct tls_host;
+
+enum tls_result {
+    TLS_DONE,
+    TLS_WAIT,   /* an event will call again */
+    TLS_FAILED, /* logged; close */
+    TLS_PLAIN,  /* the client does not speak TLS: tls_end */
+};
+
+/* Whose certificate is shown and whose rules hold for a client that asks for `name` (lower case, no
+   final dot; STR_NONE when it names nobody). */
+typedef const struct tls_host *tls_pick_fn(struct conn *c, struct str name);
+
+/* A server's side. `early` is what was already read of the connection; it is taken over. */
+void tls_accept(struct conn *c, const struct tls_host *host, tls_pick_fn *pick, struct buf *early);
+
+/* A client's side. `name` goes out as SNI unless it is empty, `session` may be resumed (NULL: none;
+   not taken over). RC_ERROR: logged, and the connection is as before. */
+enum rc tls_connect(struct conn *c, const struct tls_host *host, struct str name,
+                    SSL_SESSION *session);
+
+enum tls_result tls_handshake(struct conn *c);
+
+/* After TLS_PLAIN: the connection is a plain one again, and `bytes` what was read of it. */
+void tls_end(struct conn *c, struct buf *bytes);
+
+/* NULL for a plain connection. */
+SSL *tls_of(const struct conn *c);
+
+/* One log line for what is in OpenSSL's error queue, which is empty afterwards. */
+void tls_log(const struct log *log, enum log_level level, const char *what);
+
+/* The same text, without a log: "what (SSL: ...)" at `out`, cut at `room`. */
+size_t tls_errors(char *out, size_t room);
+
+/* For conn_close: says goodbye and frees. */
+void tls_close(struct conn *c, bool in_peace);
+
+extern const struct conn_io conn_tls;

@@ -1,0 +1,334 @@
+/*
+ * worker/net/tls_context.c - hosts, contexts and identities of one generation.
+ *
+ * The text of the settings is the key under which a context is found, and part of what sessions are
+ * bound to: it names files by path, so that it stays the same over a reload.
+ */
+#include "worker/net/tls_context.h"
+
+#include <openssl/conf.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include "common/digest.h"
+#include "common/growing_map.h"
+#include "worker/net/tls.h"
+#include "worker/net/tls_file.h"
+
+struct tls_store {
+    struct pool *pool;
+    struct tls_files *files;
+    struct growing_map contexts;   /* struct tls_context * by key */
+    struct growing_map identities; /* struct tls_identity * by paths */
+};
+
+struct tls_store *tls_store_of(struct generation *gen)
+{
+    struct tls_store *store = gen->tls;
+
+    if (store == NULL) {
+        store = gen->tls = pool_zalloc(gen->pool, sizeof(*store));
+        store->pool = gen->pool;
+        store->files = tls_files_new(gen->pool);
+        growing_map_init(&store->contexts, gen->pool);
+        growing_map_init(&store->identities, gen->pool);
+    }
+    return store;
+}
+
+static const char *ssl_fault(struct pool *pool, const char *what)
+{
+    char text[1024];
+    size_t len = tls_errors(text, sizeof(text));
+
+    return pool_printf(pool, "%s (SSL: %.*s)", what, (int)len, text).data;
+}
+
+/* Identities ----------------------------------------------------------------------------------- */
+
+static struct str join_paths(struct pool *pool, const struct array *certs,
+                             const struct array *keys)
+{
+    struct str text = STR("");
+
+    EACH (struct tls_file, f, certs)
+        text = pool_printf(pool, "%" STR_FMT "%" STR_FMT "\n", STR_ARG(text), STR_ARG(f->path));
+    EACH (struct tls_file, f, keys)
+        text = pool_printf(pool, "%" STR_FMT "%" STR_FMT "\n", STR_ARG(text), STR_ARG(f->path));
+    return text;
+}
+
+static bool load_pair(struct tls_store *store, const struct tls_file *cert,
+                      const struct tls_file *key, struct str passwords,
+                      struct tls_certificate *out, const char **why,
+                      const struct tls_file **culprit)
+{
+    *culprit = cert;
+    if (!tls_files_cert(store->files, cert->path, &out->leaf, &out->chain, why))
+        return false;
+    *culprit = key;
+    out->key = tls_files_key(store->files, key->path, passwords, why);
+    if (out->key == NULL)
+        return false;
+    if (X509_check_private_key(out->leaf, out->key) == 1)
+        return true;
+    *why = ssl_fault(store->pool, pool_printf(store->pool, "SSL_CTX_use_PrivateKey(\"%" STR_FMT
+                                              "\") failed", STR_ARG(key->path)).data);
+    return false;
+}
+
+static void digest_certs(struct tls_identity *identity)
+{
+    uint8_t all[8 * 32];
+    size_t used = 0;
+    unsigned len;
+
+    for (uint32_t i = 0; i < identity->count && used + 32 <= sizeof(all); i++) {
+        X509_digest(identity->certs[i].leaf, EVP_sha256(), all + used, &len);
+        used += 32;
+    }
+    digest(DIGEST_SHA256, (struct str){(char *)all, used}, identity->digest);
+}
+
+const struct tls_identity *tls_identity_load(struct tls_store *store, const struct array *certs,
+                                             const struct array *keys, struct str passwords,
+                                             const char **why, const struct tls_file **culprit)
+{
+    struct str name = join_paths(store->pool, certs, keys);
+    struct tls_identity *identity = growing_map_find(&store->identities, name);
+
+    if (identity != NULL)
+        return identity;
+    identity = pool_zalloc(store->pool, sizeof(*identity));
+    identity->count = (uint32_t)certs->count;
+    identity->certs = pool_zalloc(store->pool, certs->count * sizeof(*identity->certs));
+    for (uint32_t i = 0; i < identity->count; i++) {
+        if (!load_pair(store, array_at(certs, i), array_at(keys, i), passwords,
+                       &identity->certs[i], why, culprit))
+            return NULL;
+    }
+    digest_certs(identity);
+    *growing_map_at(&store->identities, name) = identity;
+    return identity;
+}
+
+/* Contexts ------------------------------------------------------------------------------------- */
+
+static struct str settings_key(struct pool *pool, const struct tls_settings *s)
+{
+    static const struct array none;
+    struct str commands = STR("");
+
+    EACH (struct tls_command, c, s->commands != NULL ? s->commands : &none)
+        commands = pool_printf(pool, "%" STR_FMT "%" STR_FMT "=%" STR_FMT "\n", STR_ARG(commands),
+                               STR_ARG(c->name), STR_ARG(c->value));
+    return pool_printf(pool, "%d %d %lld %lld\n%" STR_FMT "\n%" STR_FMT "\n%" STR_FMT
+                       "\n%" STR_FMT, s->client, s->prefer_server_ciphers,
+                       (long long)s->protocols, (long long)s->buffer_bytes, STR_ARG(s->ciphers),
+                       STR_ARG(s->curves), STR_ARG(s->dhparam), STR_ARG(commands));
+}
+
+static void set_protocols(SSL_CTX *ctx, int64_t protocols)
+{
+    static const struct {
+        int64_t bit;
+        uint64_t off;
+    } versions[] = {{TLS_SSL_3, SSL_OP_NO_SSLv3}, {TLS_1_0, SSL_OP_NO_TLSv1},
+                    {TLS_1_1, SSL_OP_NO_TLSv1_1}, {TLS_1_2, SSL_OP_NO_TLSv1_2},
+                    {TLS_1_3, SSL_OP_NO_TLSv1_3}};
+
+    SSL_CTX_set_min_proto_version(ctx, 0); /* the system's policy is for those who say nothing */
+    SSL_CTX_set_max_proto_version(ctx, 0);
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        if ((protocols & versions[i].bit) == 0)
+            SSL_CTX_set_options(ctx, versions[i].off);
+    }
+}
+
+static void set_options(SSL_CTX *ctx, const struct tls_settings *s)
+{
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_ANTI_REPLAY);
+    if (s->prefer_server_ciphers)
+        SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(ctx, 1);
+    SSL_CTX_set_max_send_fragment(ctx, MIN(MAX(s->buffer_bytes, 512), 16384));
+}
+
+static const char *set_ciphers(struct tls_store *store, SSL_CTX *ctx, const struct tls_settings *s)
+{
+    if (SSL_CTX_set_cipher_list(ctx, pool_cstr(store->pool, s->ciphers)) != 1)
+        return ssl_fault(store->pool, pool_printf(store->pool, "SSL_CTX_set_cipher_list(\"%" STR_FMT
+                                                  "\") failed", STR_ARG(s->ciphers)).data);
+    if (s->curves.len == 0 || str_eq(s->curves, STR("auto")) ||
+        SSL_CTX_set1_curves_list(ctx, pool_cstr(store->pool, s->curves)) == 1)
+        return NULL;
+    return ssl_fault(store->pool, pool_printf(store->pool, "SSL_CTX_set1_curves_list(\"%" STR_FMT
+                                              "\") failed", STR_ARG(s->curves)).data);
+}
+
+static const char *set_dhparam(struct tls_store *store, SSL_CTX *ctx, struct str path)
+{
+    EVP_PKEY *dh;
+    const char *why;
+
+    if (path.len == 0)
+        return NULL;
+    dh = tls_files_dhparam(store->files, path, &why);
+    if (dh == NULL)
+        return why;
+    if (SSL_CTX_set0_tmp_dh_pkey(ctx, dh) == 1)
+        return NULL;
+    EVP_PKEY_free(dh);
+    return ssl_fault(store->pool, pool_printf(store->pool, "SSL_CTX_set0_tmp_dh_pkey(\"%" STR_FMT
+                                              "\") failed", STR_ARG(path)).data);
+}
+
+static const char *run_commands(struct tls_store *store, SSL_CTX *ctx, const struct tls_settings *s)
+{
+    SSL_CONF_CTX *conf;
+    const char *why = NULL;
+
+    if (s->commands == NULL)
+        return NULL;
+    conf = SSL_CONF_CTX_new();
+    SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_CERTIFICATE |
+                                     SSL_CONF_FLAG_SHOW_ERRORS |
+                                     (s->client ? SSL_CONF_FLAG_CLIENT : SSL_CONF_FLAG_SERVER));
+    SSL_CONF_CTX_set_ssl_ctx(conf, ctx);
+    EACH (struct tls_command, c, s->commands) {
+        if (SSL_CONF_cmd(conf, pool_cstr(store->pool, c->name),
+                         pool_cstr(store->pool, c->value)) > 0)
+            continue;
+        why = ssl_fault(store->pool, pool_printf(store->pool, "SSL_CONF_cmd(\"%" STR_FMT
+                                                 "\", \"%" STR_FMT "\") failed", STR_ARG(c->name),
+                                                 STR_ARG(c->value)).data);
+        break;
+    }
+    if (why == NULL && SSL_CONF_CTX_finish(conf) != 1)
+        why = ssl_fault(store->pool, "SSL_CONF_finish() failed");
+    SSL_CONF_CTX_free(conf);
+    return why;
+}
+
+static enum rc install(SSL *ssl, const struct tls_identity *identity)
+{
+    SSL_certs_clear(ssl);
+    for (uint32_t i = 0; i < identity->count; i++) {
+        const struct tls_certificate *c = &identity->certs[i];
+
+        if (SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) != 1)
+            return RC_ERROR;
+    }
+    return RC_OK;
+}
+
+static const char *install_in_context(struct tls_store *store, SSL_CTX *ctx,
+                                      const struct tls_identity *identity)
+{
+    for (uint32_t i = 0; identity != NULL && i < identity->count; i++) {
+        const struct tls_certificate *c = &identity->certs[i];
+
+        if (SSL_CTX_use_cert_and_key(ctx, c->leaf, c->key, c->chain, 1) != 1)
+            return ssl_fault(store->pool, "SSL_CTX_use_certificate() failed");
+    }
+    return NULL;
+}
+
+static void free_ctx(void *ctx)
+{
+    SSL_CTX_free(ctx);
+}
+
+static struct tls_context *make_context(struct tls_store *store, const struct tls_settings *s,
+                                        const struct tls_identity *identity, const char **why)
+{
+    SSL_CTX *ctx = SSL_CTX_new(s->client ? TLS_client_method() : TLS_server_method());
+    struct tls_context *context;
+
+    if (ctx == NULL) {
+        *why = ssl_fault(store->pool, "SSL_CTX_new() failed");
+        return NULL;
+    }
+    pool_on_destroy(store->pool, free_ctx, ctx);
+    set_protocols(ctx, s->protocols);
+    set_options(ctx, s);
+    if (!s->client)
+        SSL_CTX_set_client_hello_cb(ctx, tls_on_hello, NULL);
+    if ((*why = set_ciphers(store, ctx, s)) != NULL ||
+        (*why = install_in_context(store, ctx, identity)) != NULL ||
+        (*why = set_dhparam(store, ctx, s->dhparam)) != NULL ||
+        (*why = run_commands(store, ctx, s)) != NULL)
+        return NULL;
+    context = pool_zalloc(store->pool, sizeof(*context));
+    context->ctx = ctx;
+    context->settings = s;
+    context->identity = identity;
+    return context;
+}
+
+/* Hosts ---------------------------------------------------------------------------------------- */
+
+/* What a connection would only find out when a client comes. */
+static bool check_identity(struct tls_store *store, const struct tls_context *context,
+                           const struct tls_identity *identity, const char **why)
+{
+    SSL *ssl = SSL_new(context->ctx);
+    bool good = ssl != NULL && install(ssl, identity) == RC_OK;
+
+    if (!good)
+        *why = ssl_fault(store->pool, "SSL_CTX_use_certificate() failed");
+    SSL_free(ssl);
+    return good;
+}
+
+bool tls_host_make(struct tls_store *store, const struct tls_settings *settings,
+                   const struct tls_identity *identity, struct tls_host *host, const char **why)
+{
+    struct str key = settings_key(store->pool, settings), parts[2];
+    struct tls_context *context = growing_map_find(&store->contexts, key);
+
+    if (context == NULL) {
+        context = make_context(store, settings, identity, why);
+        if (context == NULL)
+            return false;
+        context->key = key;
+        *growing_map_at(&store->contexts, key) = context;
+    } else if (identity != NULL && identity != context->identity &&
+               !check_identity(store, context, identity, why)) {
+        return false;
+    }
+    host->context = context;
+    host->identity = identity;
+    parts[0] = key;
+    parts[1] = identity == NULL ? STR("")
+                                : (struct str){(const char *)identity->digest,
+                                               sizeof(identity->digest)};
+    digest_parts(DIGEST_SHA256, parts, COUNT(parts), host->session_id);
+    return true;
+}
+
+enum rc tls_host_apply(SSL *ssl, const struct tls_host *host, const struct tls_host *before)
+{
+    SSL_CTX *ctx = host->context->ctx;
+    const struct tls_identity *shown = host->context->identity;
+
+    if (before != NULL && before->context == host->context) {
+        shown = before->identity;
+    } else if (before != NULL) {
+        if (SSL_set_SSL_CTX(ssl, ctx) == NULL)
+            return RC_ERROR;
+        SSL_clear_options(ssl, SSL_get_options(ssl) & ~SSL_CTX_get_options(ctx));
+        SSL_set_options(ssl, SSL_CTX_get_options(ctx));
+        SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx));
+        SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(ctx));
+        SSL_set_max_send_fragment(ssl, MIN(MAX(host->context->settings->buffer_bytes, 512), 16384));
+    }
+    if (shown != host->identity && install(ssl, host->identity) != RC_OK)
+        return RC_ERROR;
+    return SSL_set_session_id_context(ssl, host->session_id, sizeof(host->session_id)) == 1
+               ? RC_OK
+               : RC_ERROR;
+}

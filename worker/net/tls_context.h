@@ -1,0 +1,93 @@
+/*
+ * worker/net/tls_context.h - what TLS connections have in common: keys, certificates and rules.
+ * Read by the master when a configuration is loaded.
+ *
+ * A host is what one server shows and demands. Servers whose rules are the same share one SSL_CTX
+ * (a context), those with the same certificates share them parsed (an identity), and no file is
+ * read twice. A context carries the identity that it was first made for; any other is put into a
+ * connection when its client has said which server it wants.
+ */
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include "common/array.h"
+#include "common/generation.h"
+
+/* Bits of tls_settings.protocols. */
+enum {
+    TLS_SSL_2 = 1 << 0, /* words that nginx knows and no library speaks any more */
+    TLS_SSL_3 = 1 << 1,
+    TLS_1_0 = 1 << 2,
+    TLS_1_1 = 1 << 3,
+    TLS_1_2 = 1 << 4,
+    TLS_1_3 = 1 << 5,
+};
+
+/* A file that a directive names, or "data:" and its contents. */
+struct tls_file {
+    struct str path;
+    const struct conf_node *node;
+};
+
+struct tls_command {
+    struct str name, value;
+    const struct conf_node *node;
+};
+
+/* What directives say of connections. All are texts and numbers, so that equal ones are found. */
+struct tls_settings {
+    bool client;                  /* our side connects */
+    bool prefer_server_ciphers;
+    int64_t protocols;
+    struct str ciphers, curves;   /* as OpenSSL reads them; curves "auto": its own */
+    struct str dhparam;           /* path; empty: no DHE */
+    int64_t buffer_bytes;         /* plaintext of a record */
+    struct array *commands;       /* struct tls_command, NULL: none */
+};
+
+struct tls_certificate {
+    X509 *leaf;
+    STACK_OF(X509) *chain;        /* NULL: none */
+    EVP_PKEY *key;
+};
+
+struct tls_identity {
+    struct tls_certificate *certs;
+    uint32_t count;
+    uint8_t digest[32];           /* of the certificates */
+};
+
+struct tls_context {
+    SSL_CTX *ctx;
+    const struct tls_settings *settings;
+    const struct tls_identity *identity; /* the one that ctx itself has; NULL: none */
+    struct str key;                      /* the settings as text */
+};
+
+struct tls_host {
+    const struct tls_context *context;   /* NULL: it has no certificate */
+    const struct tls_identity *identity;
+    uint8_t session_id[32];              /* sessions are good for hosts with the same */
+    bool reject;
+};
+
+/* All of a generation; made on first use. */
+struct tls_store *tls_store_of(struct generation *gen);
+
+/* Certificates with their keys, as many of each: cert i goes with key i. `passwords` is the path of
+   a file with one in each line, or empty. NULL with *why, and *culprit the file at fault. */
+const struct tls_identity *tls_identity_load(struct tls_store *store, const struct array *certs,
+                                             const struct array *keys, struct str passwords,
+                                             const char **why, const struct tls_file **culprit);
+
+/* Fills in *host. `identity` may be NULL (a client's). False with *why. */
+bool tls_host_make(struct tls_store *store, const struct tls_settings *settings,
+                   const struct tls_identity *identity, struct tls_host *host, const char **why);
+
+/* Makes a connection one of `host`'s. `before` is whose it was; NULL: it is new, of host's
+   context. */
+enum rc tls_host_apply(SSL *ssl, const struct tls_host *host, const struct tls_host *before);
+
+/* In tls.c: the callback through which a connection's host is picked. */
+int tls_on_hello(SSL *ssl, int *alert, void *arg);

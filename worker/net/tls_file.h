@@ -1,0 +1,26 @@
+/*
+ * worker/net/tls_file.h - certificates and keys from PEM files, each file read once per generation.
+ *
+ * Results belong to the pool. NULL or false: *why says what is wrong, in nginx's words.
+ */
+#pragma once
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "common/pool.h"
+
+struct tls_files;
+
+struct tls_files *tls_files_new(struct pool *pool);
+
+/* The first certificate, and those behind it (*chain may be NULL). */
+bool tls_files_cert(struct tls_files *files, struct str path, X509 **leaf, STACK_OF(X509) **chain,
+                    const char **why);
+
+/* `passwords`: a file with one in each line, empty for none. */
+EVP_PKEY *tls_files_key(struct tls_files *files, struct str path, struct str passwords,
+                        const char **why);
+
+/* The caller's to free. */
+EVP_PKEY *tls_files_dhparam(struct tls_files *files, struct str path, const char **why);
