@@ -8,11 +8,47 @@
 
 #define HTTP_PORT 80
 
-const char *proxy_url_split(struct pool *pool, struct str text, struct proxy_url *out)
+/* Behind "http://": where the path begins, or the query that stands in its place. */
+static size_t uri_start(struct str text)
 {
-    ssize_t slash;
+    size_t i = 0;
+
+    while (i < text.len && text.data[i] != '/' && text.data[i] != '?')
+        i++;
+    return i;
+}
+
+static const char *split_unix(struct str text, struct proxy_url *out)
+{
+    ssize_t colon = str_find(str_from(text, 5), ':');
+
+    out->host_port = colon < 0 ? text : (struct str){text.data, (size_t)colon + 5};
+    out->uri = colon < 0 ? STR("") : str_from(text, (size_t)colon + 6);
+    out->host = STR("localhost");
+    out->port = STR("");
+    return out->host_port.len > 5 ? NULL : "no path in the unix domain socket";
+}
+
+/* $proxy_host has the port unless it is the default, $proxy_port always. */
+static const char *split_port(struct pool *pool, struct proxy_url *out)
+{
     const char *why;
     int port;
+
+    if (!addr_split(out->host_port, &out->host, &port, &why))
+        return why;
+    if (out->host.len == 0)
+        return "no host";
+    out->host = out->host_port;
+    out->port = port < 0 ? STR("80") : pool_printf(pool, "%d", port);
+    if (port == HTTP_PORT)
+        out->host.len = (size_t)str_rfind(out->host_port, ':');
+    return NULL;
+}
+
+const char *proxy_url_split(struct pool *pool, struct str text, struct proxy_url *out)
+{
+    size_t at;
 
     *out = (struct proxy_url){.scheme = STR("http://")};
     if (str_starts_nocase(text, STR("https://")))
@@ -20,36 +56,14 @@ const char *proxy_url_split(struct pool *pool, struct str text, struct proxy_url
     if (!str_starts_nocase(text, out->scheme))
         return "invalid URL prefix";
     text = str_from(text, out->scheme.len);
-    if (str_starts_nocase(text, STR("unix:"))) {
-        slash = str_find(str_from(text, 5), ':');
-        out->host_port = slash < 0 ? text : (struct str){text.data, (size_t)slash + 5};
-        out->uri = slash < 0 ? STR("") : str_from(text, (size_t)slash + 6);
-        out->host = STR("localhost");
-        out->port = STR("");
-        return out->host_port.len > 5 ? NULL : "no path in the unix domain socket";
-    }
-    slash = str_find(text, '/');
-    if (slash < 0)
-        slash = str_find(text, '?');
-    out->host_port = slash < 0 ? text : (struct str){text.data, (size_t)slash};
-    out->uri = slash < 0 ? STR("") : str_from(text, (size_t)slash);
-    if (out->uri.len > 0 && out->uri.data[0] == '?')
+    if (str_starts_nocase(text, STR("unix:")))
+        return split_unix(text, out);
+    at = uri_start(text);
+    out->host_port = (struct str){text.data, at};
+    out->uri = str_from(text, at);
+    if (at < text.len && text.data[at] == '?')
         out->uri = pool_printf(pool, "/%" STR_FMT, STR_ARG(out->uri));
-    if (!addr_split(out->host_port, &out->host, &port, &why))
-        return why;
-    if (out->host.len == 0)
-        return "no host";
-    if (port >= 0 && port != HTTP_PORT) {
-        out->host = out->host_port;
-        out->port = pool_printf(pool, "%d", port);
-    } else {
-        out->port = STR("80");
-        if (port >= 0)
-            out->host = (struct str){out->host_port.data, (size_t)str_rfind(out->host_port, ':')};
-        else
-            out->host = out->host_port;
-    }
-    return NULL;
+    return split_port(pool, out);
 }
 
 static void fill_pass(struct pool *pool, struct proxy_pass *pass, const struct proxy_url *url)
