@@ -24,6 +24,11 @@ sub name_origins ($site, $n) {
 sub asked ($site, $n, $what = 'GET /') {
     return join '', map { my $r = $site->request($what); $r->status == 200 ? $r->body : '-' } 1 .. $n;
 }
+# The log, once it has a line like that (a line is written after the answer).
+sub up_log ($site, $pattern) {
+    wait_until { ($site->slurp('up.log') // '') =~ $pattern } "$pattern in the log";
+    return $site->slurp('up.log');
+}
 sub counted ($text) {
     my %count;
     $count{$_}++ for split //, $text;
@@ -49,8 +54,8 @@ $site->stop;
 $site = name_origins(site('server %ORIGIN%; server %ORIGIN2%;'), 2);
 $site->origin->refuse;
 is asked($site, 4), '2222', 'a server that refuses is not noticed';
-my $log = $site->slurp('up.log');
 my ($one, $two) = map { $site->origin($_)->address } 1, 2;
+my $log = up_log($site, qr/(?:.*\n){4}/);
 like $log, qr/^\Q$one, $two\E \| 502, 200$/m, 'but logged';
 like $site->error_log, qr/connect\(\) failed \(111: Connection refused\) while connecting to upstream/, 'with its reason';
 is scalar(() = $log =~ /\Q$one\E/g), 1, 'and then left alone for fail_timeout';
@@ -107,7 +112,7 @@ $site = name_origins(site('server %ORIGIN%; server %ORIGIN2%; server %ORIGIN3%; 
                           'proxy_next_upstream_tries 2;'), 4);
 $site->origin($_)->refuse for 1 .. 3;
 is asked($site, 1), '-', 'proxy_next_upstream_tries 2';
-like $site->slurp('up.log'), qr/^\S+, \S+ \| 502, 502$/m, 'tried just two';
+like up_log($site, qr/\n/), qr/^\S+, \S+ \| 502, 502$/m, 'tried just two';
 $site->stop;
 
 # Once the answer has begun nobody else is asked.

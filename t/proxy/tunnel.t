@@ -41,6 +41,7 @@ $origin->go('more');
 is $client->read_bytes(6), ' again', 'the origin speaks when it likes';
 $client->write('bye');
 is $client->closed, 'eof', 'the end of the origin is the end';
+wait_until { length($site->slurp('tunnel.log') // '') } 'a line in the log';
 like $site->slurp('tunnel.log'), qr/^101 11 101$/m, 'counted in the log';
 
 # What comes together with the heads is not lost, in either direction.

@@ -56,6 +56,7 @@ const char *proxy_url_split(struct pool *pool, struct str text, struct proxy_url
     if (!str_starts_nocase(text, out->scheme))
         return "invalid URL prefix";
     text = str_from(text, out->scheme.len);
+    assert(text.data != NULL);
     if (str_starts_nocase(text, STR("unix:")))
         return split_unix(text, out);
     at = uri_start(text);
