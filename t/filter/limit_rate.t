@@ -12,6 +12,7 @@ my $site = Site->start(<<'CONF', files => { 'www/file' => $body });
         location /limited { alias %DIR%/www/; limit_rate 20k; }
         location /after   { alias %DIR%/www/; limit_rate 20k; limit_rate_after 20k; }
         location /var     { alias %DIR%/www/; limit_rate $arg_rate; }
+        location /origin/ { proxy_pass http://%ORIGIN%; }
         location /set     { alias %DIR%/www/; set $limit_rate 20k; }
     }
 CONF
@@ -24,11 +25,14 @@ sub fetch ($uri, $name, $from, $to) {
     cmp_ok $took, '<', $to, "$name: not much later";
 }
 
-fetch '/free/file', 'no limit', 0, 0.9;
-fetch '/limited/file', 'two seconds at 20k, the first of them at once', 0.95, 2.5;
-fetch '/after/file', 'the first 20k are free', 0, 0.9;
-fetch '/var/file?rate=20k', 'a rate from a variable', 0.95, 2.5;
-fetch '/var/file', 'an empty variable is no limit', 0, 0.9;
-fetch '/set/file', 'a rate that was set', 0.95, 2.5;
+fetch '/free/file', 'no limit', 0, 4;
+fetch '/limited/file', 'two seconds at 20k, the first of them at once', 0.95, 6;
+fetch '/after/file', 'the first 20k are free', 0, 4;
+fetch '/var/file?rate=20k', 'a rate from a variable', 0.95, 6;
+fetch '/var/file', 'an empty variable is no limit', 0, 4;
+fetch '/set/file', 'a rate that was set', 0.95, 6;
+
+$site->origin->answer('/origin/file', headers => ['X-Accel-Limit-Rate' => 20480], body => $body);
+fetch '/origin/file', 'a rate that the origin asked for', 0.95, 6;
 
 done_testing;

@@ -21,12 +21,6 @@ struct limit_rate_conf {
     struct template *after;  /* bytes that are free */
 };
 
-/* Of a request: set by variable, or by an origin. */
-struct limit_rate_ctx {
-    bool set;
-    int64_t rate;
-};
-
 struct limited {
     struct source source;
     struct source *inner;
@@ -94,10 +88,8 @@ static int64_t size_of(struct request *r, const struct template *t)
 
 static int64_t rate_of(struct request *r)
 {
-    const struct limit_rate_ctx *ctx = request_ctx_find(r, limit_rate_index);
-
-    if (ctx != NULL && ctx->set)
-        return ctx->rate;
+    if (r->limit_rate >= 0)
+        return r->limit_rate;
     return size_of(r, REQUEST_CONF(r, limit_rate_index, struct limit_rate_conf)->rate);
 }
 
@@ -133,9 +125,10 @@ static void get_rate(struct scope *scope, struct var_value *out, uintptr_t data)
 static void set_rate(struct scope *scope, const struct var_value *value, uintptr_t data)
 {
     struct request *r = CONTAINER(scope, struct request, scope);
-    struct limit_rate_ctx *ctx = request_ctx(r, limit_rate_index, sizeof(*ctx));
+    int64_t rate;
 
-    ctx->set = conf_size((struct str){value->data, value->len}, &ctx->rate);
+    if (conf_size((struct str){value->data, value->len}, &rate))
+        r->limit_rate = rate;
 }
 
 static bool check(struct conf_call *call)

@@ -86,6 +86,7 @@ void request_init(struct request *r, struct conn *c, const struct wire_ops *wire
     r->out.length = -1;
     r->content_length = -1;
     r->host_port = -1;
+    r->limit_rate = -1;
     r->uri_changes = URI_CHANGES;
     r->subrequests_left = SUBREQUESTS;
     r->started_ms = clock_wall_ms;

@@ -121,6 +121,7 @@ struct request {
     uint64_t body_sent;         /* bytes of body, framing included, written so far: for
                                    $body_bytes_sent */
     uint64_t head_sent;         /* bytes of head */
+    int64_t limit_rate;         /* bytes a second, from $limit_rate or an origin; -1: not set */
     bool send_failed;           /* the client went away or timed out */
     bool complete;              /* all of the response was sent */
 

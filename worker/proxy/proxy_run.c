@@ -329,6 +329,21 @@ static void note_head(struct proxy_run *run)
     summary->trailers = run->trailers;
 }
 
+/* X-Accel-Buffering and X-Accel-Limit-Rate, unless ignored. */
+static void take_orders(struct proxy_run *run)
+{
+    struct str buffering =
+        proxy_response_control(run, FIELD_X_ACCEL_BUFFERING, IGNORE_ACCEL_BUFFERING);
+    struct str rate =
+        proxy_response_control(run, FIELD_X_ACCEL_LIMIT_RATE, IGNORE_ACCEL_LIMIT_RATE);
+    int64_t bytes;
+
+    if (buffering.len > 0)
+        run->relay.buffering = str_eq_nocase(buffering, STR("yes"));
+    if (rate.len > 0 && str_to_int(rate, &bytes))
+        run->r->limit_rate = bytes;
+}
+
 /* X-Accel-Redirect, unless ignored. */
 static bool is_sent_elsewhere(struct proxy_run *run)
 {
@@ -346,15 +361,12 @@ static enum run_state head_done(struct proxy_run *run)
 {
     int64_t cause = cause_of_status(run->answer.status);
     bool counts = cause != NEXT_403 && cause != NEXT_404;
-    struct str buffering;
 
     note_head(run);
     if (cause != 0 && may_go_on(run, cause))
         return try_next(run, DIAL_NO_FAULT, counts);
     proxy_run_doing(run, "reading upstream");
-    buffering = proxy_response_control(run, FIELD_X_ACCEL_BUFFERING, IGNORE_ACCEL_BUFFERING);
-    if (buffering.len > 0)
-        run->relay.buffering = str_eq_nocase(buffering, STR("yes"));
+    take_orders(run);
     if (run->answer.status == 101)
         return RUN_ANSWER;
     relay_begin(run);
