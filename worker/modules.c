@@ -11,6 +11,7 @@
 #include "worker/access/limit_conn.h"
 #include "worker/access/limit_req.h"
 #include "worker/access/realip.h"
+#include "worker/filter/gzip.h"
 #include "worker/filter/headers.h"
 #include "worker/filter/limit_rate.h"
 #include "worker/filter/not_modified.h"
@@ -18,10 +19,12 @@
 #include "worker/h1/h1_conn.h"
 #include "worker/handler/autoindex.h"
 #include "worker/handler/empty_gif.h"
+#include "worker/handler/gzip_static.h"
 #include "worker/handler/index.h"
 #include "worker/handler/random_index.h"
 #include "worker/handler/static_file.h"
 #include "worker/handler/stub_status.h"
+#include "worker/http/gzip_ok.h"
 #include "worker/http/http_block.h"
 #include "worker/http/http_core.h"
 #include "worker/http/http_ssl.h"
@@ -64,6 +67,7 @@ const struct module *const modules[] = {
     &index_module,
     &random_index_module,
     &autoindex_module,
+    &gzip_static_module,
     &static_file_module,
     &upstream_module,
     &upstream_vars_module,
@@ -71,6 +75,8 @@ const struct module *const modules[] = {
 
     &not_modified_module,
     &headers_module,
+    &gzip_module,
+    &gzip_ok_module, /* says what gzip has looked at: behind it */
     &range_module,
     &trailers_module,
     &limit_rate_module, /* the last filter: it counts what the client gets */

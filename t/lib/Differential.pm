@@ -125,7 +125,7 @@ sub play ($site, $request, $option) {
         map { $reply ? $reply->$_ // 'none' : 'no response' } qw(status version framing complete);
     return \%seen unless $reply;
     $seen{interim}  = join ' ', map { $_->status } $reply->interim;
-    $seen{body}     = normal_text($site, $reply->body);
+    $seen{body}     = normal_text($site, plain_body($reply));
     $seen{headers}  = [sort map { normal_field($site, @$_) } fields_of($reply, $seen{body}, $method)];
     $seen{trailers} = [sort map { "$_->[0]: $_->[1]" } $reply->trailers];
     $seen{length}   = $reply->header('Content-Length') // '';
@@ -147,6 +147,14 @@ sub fields_of ($reply, $normal_body, $method) {
 }
 
 use constant PROBE => '/differential-probe';
+
+# A page that names the server compresses differently: what is in it is compared.
+sub plain_body ($reply) {
+    return $reply->body unless ($reply->header('Content-Encoding') // '') eq 'gzip' && length $reply->body;
+    require Compress::Zlib;
+    my $body = $reply->body;
+    return Compress::Zlib::memGunzip($body) // $body;
+}
 
 # Asked rather than timed: does the connection answer one more request?
 sub persists ($client) {

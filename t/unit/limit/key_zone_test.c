@@ -143,7 +143,7 @@ static void a_death_at_any_instruction_leaves_it_whole(void)
     total = stepped_count(change, z);
     zone_destroy(z);
     printf("# %ld instructions\n", total);
-    for (long n = 1; n < total && fault == NULL; n += 1 + total / 300) {
+    for (long n = 1; n < total && fault == NULL; n += 1 + total / 40) {
         fault = fault_after_death_at(n);
         if (fault != NULL)
             printf("# after instruction %ld\n", n);
