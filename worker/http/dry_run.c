@@ -59,6 +59,15 @@ static const struct wire_ops dry_wire = {
     .upgrade = no_upgrade,
 };
 
+static void choose_server(struct request *r, const struct dry_question *q)
+{
+    r->host = q->host;
+    r->has_host = q->host.len > 0;
+    r->listen = q->address->spec;
+    r->server = server_names_find(&r->scope, q->address, q->host);
+    request_enter(r, &r->server->base);
+}
+
 static void set_question(struct request *r, const struct dry_question *q, const struct uri *uri)
 {
     r->method = (uint8_t)method_find(q->method);
@@ -71,9 +80,8 @@ static void set_question(struct request *r, const struct dry_question *q, const 
     r->uri = uri->path;
     r->args = uri->args;
     r->ext = uri->ext;
-    r->host = q->host;
-    r->has_host = q->host.len > 0;
-    r->listen = q->address->spec;
+    r->uri_raw_ok = true;
+    r->uri_quoted = uri->quoted;
 }
 
 static void copy_fields(struct http_fields *to, const struct http_fields *from)
@@ -98,22 +106,19 @@ enum rc dry_run(struct pool *pool, const struct dry_question *q, struct dry_answ
     copy_fields(&dry->in, q->fields);
     r->ops = &dry_ops;
     r->recorder = &dry->recorder;
-    if (uri_parse(&uri, q->target, true, request_pool(r)) != URI_OK) {
+    choose_server(r, q);
+    if (uri_parse(&uri, q->target, HTTP_CORE(r)->merge_slashes, request_pool(r)) != URI_OK) {
         pool_destroy(request_pool(r));
         return RC_ERROR;
     }
     set_question(r, q, &uri);
-    r->server = server_names_find(&r->scope, q->address, q->host);
     record(r, "server", "\"%" STR_FMT "\" at %" STR_FMT, STR_ARG(r->server->first_name),
            STR_ARG(q->address->spec->text));
     r->phase = PHASE_POST_READ;
-    request_enter(r, &r->server->base);
     phase_run(&r->post);
     if (!r->answered)
         record(r, "answer", "would wait in phase %d", r->phase);
     answer->handled_by = pool_str(pool, r->location->name);
-    post_cancel(&r->post);
-    source_close(r->out.body);
-    pool_destroy(request_pool(r));
+    request_done(r);
     return RC_OK;
 }

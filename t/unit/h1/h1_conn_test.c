@@ -210,7 +210,8 @@ static void a_client_that_does_not_read(const struct kit *kit)
     kit_pass(2000);
     is_int(logged_count - before, 1, "not beyond");
     ok(!logged[before % COUNT(logged)].complete, "it is not complete");
-    ok(logged[before % COUNT(logged)].body_sent < sizeof(body), "and what was not sent not counted");
+    ok(logged[before % COUNT(logged)].body_sent < sizeof(body),
+       "and what was not sent is not counted");
     close(fd);
 }
 

@@ -1,5 +1,5 @@
 /*
- * t/unit/h1/h1_kit.h - clients on socketpairs, talking to HTTP/1 connections in a loop of the test's.
+ * t/unit/h1/h1_kit.h - clients on socketpairs, talking to HTTP/1 connections in the test's loop.
  *
  * The clock stands still until kit_pass moves it. A module of the test's own has content handlers
  * (`toy NAME`), and keeps what each request was logged with.

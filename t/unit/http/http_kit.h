@@ -16,9 +16,19 @@ struct kit {
     struct loop loop;
 };
 
+static bool kit_quiet; /* faults and warnings are expected */
+
 static inline void kit_report(void *arg, enum log_level level, const char *line)
 {
-    printf("# %s\n", line);
+    if (!kit_quiet)
+        printf("# %s\n", line);
+}
+
+static inline void kit_free(struct kit *kit)
+{
+    loop_fini(&kit->loop);
+    pool_destroy(kit->gen.pool);
+    free(kit);
 }
 
 /* The config given as text; NULL when it has faults. */
@@ -37,16 +47,8 @@ static inline struct kit *kit_load(const char *text)
     request_vars = &kit->gen.http_vars;
     if (conf_load(&kit->gen, &options, kit_report, NULL) == 0)
         return kit;
-    pool_destroy(kit->gen.pool);
-    free(kit);
+    kit_free(kit);
     return NULL;
-}
-
-static inline void kit_free(struct kit *kit)
-{
-    loop_fini(&kit->loop);
-    pool_destroy(kit->gen.pool);
-    free(kit);
 }
 
 static inline const struct http_address *kit_address(const struct kit *kit)
