@@ -11,7 +11,7 @@ my $conf = <<'CONF';
         location /own/ { alias %DIR%/html/; add_header X-One 1; add_header X-Two "$uri $arg_a"; add_header X-Empty "$arg_none"; }
         location /always/ { alias %DIR%/html/; add_header X-Plain p; add_header X-Always a always; }
         location /nested/ { alias %DIR%/html/; add_header X-Outer o;
-            location /nested/in/ { alias %DIR%/html/; expires 1h; }
+            location /nested/in/ { alias %DIR%/html/; expires max; }
             location /nested/own/ { alias %DIR%/html/; add_header X-Inner i; } }
         location /if/ { alias %DIR%/html/; add_header X-Outer o; if ($arg_x) { add_header X-If "$arg_x"; } }
         location /status/ { add_header X-Plain p; add_header X-Always a always; expires max;
@@ -65,7 +65,7 @@ my $reply = $site->get('/zero/');
 is $reply->header('Cache-Control'), 'max-age=0', 'expires 0';
 is $reply->header('Expires'), $reply->header('Date'), 'expires now';
 is $site->get('/negative/a')->header('Cache-Control'), 'no-cache', 'expires in the past';
-like $site->get('/modified/a')->header('Cache-Control'), qr/\Amax-age=6048\d+\z/, 'from the last change';
+like $site->get('/modified/a')->header('Cache-Control'), qr/\Amax-age=604[78]\d{5}\z/, 'from the last change';
 like $site->get('/variable/a?e=@12h')->header('Cache-Control'), qr/\Amax-age=\d{1,5}\z/, 'a time of day';
 is $site->get('/variable/a?e=2h')->header('Cache-Control'), 'max-age=7200', 'from a variable';
 

@@ -58,6 +58,29 @@ static enum verdict send_file(struct request *r, struct cached_file *file)
     return ANSWERED;
 }
 
+/* NULL with errno set; *path is for the log. */
+static struct cached_file *open_file(struct request *r, struct str *path)
+{
+    struct cached_file *file;
+    const void *root;
+    struct str rest;
+    bool short_way = file_path_parts(r, &root, &rest);
+
+    if (short_way && (file = file_cache_find_below(root, rest)) != NULL) {
+        *path = file->path;
+        return file;
+    }
+    *path = file_path(r, 0);
+    if (memchr(path->data, '\0', path->len) != NULL) {
+        errno = ENOENT;
+        return NULL;
+    }
+    file = file_cache_open(*path);
+    if (file != NULL && short_way)
+        file_cache_note_below(file, root, rest.len);
+    return file;
+}
+
 static enum verdict serve(struct request *r)
 {
     struct cached_file *file;
@@ -67,10 +90,7 @@ static enum verdict serve(struct request *r)
         return request_fail(r, 405, "request.method");
     if (r->uri.data[r->uri.len - 1] == '/')
         return GO_ON;
-    path = file_path(r, 0);
-    if (memchr(path.data, '\0', path.len) != NULL)
-        return request_fail(r, 404, "file.missing");
-    file = file_cache_open(path);
+    file = open_file(r, &path);
     record(r, "handler", "file \"%" STR_FMT "\": %s", STR_ARG(path), file ? "found" : "missing");
     if (file == NULL)
         return open_failed(r, path, errno);

@@ -16,24 +16,40 @@
 #include "common/pool.h"
 #include "worker/event/loop.h"
 
-#define BUCKETS       1024
-#define FILES_MOST    1024
+#define BUCKETS       2048
+#define FILES_MOST    4096              /* known, most of them by their contents alone */
+#define OPEN_MOST     1024
 #define SMALL         (32 * 1024)       /* contents up to this are kept in memory */
 #define CONTENT_MOST  (8 * 1024 * 1024) /* of all of them together */
 #define YOUNG_MS      100 /* within this of a change, another may leave the times as they are */
 #define READ_BYTES    (64 * 1024)
+#define SWEEP_MS      10000
+#define TRIES         8   /* at finding one to close that is open */
+#define CHANCES       16  /* how many used ones are passed over when one has to go */
 
-static struct cached_file *buckets[BUCKETS];
+static struct cached_file *buckets[BUCKETS], *below[BUCKETS];
 static struct cached_file *newest, *oldest;
-static uint32_t file_count, file_limit = 64;
+static uint32_t file_count, open_count, open_limit = 64;
 static size_t content_bytes;
+static struct timer sweep_timer;
 
 void file_cache_init(void)
 {
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
-        file_limit = (uint32_t)MIN(limit.rlim_cur / 4, FILES_MOST);
+        open_limit = (uint32_t)MIN(limit.rlim_cur / 4, OPEN_MOST);
+}
+
+static struct cached_file **below_slot(const void *root, struct str rest)
+{
+    return &below[(str_hash(rest) ^ (uintptr_t)root >> 4) % BUCKETS];
+}
+
+static void take_out(struct cached_file *f)
+{
+    *(f->newer != NULL ? &f->newer->older : &newest) = f->older;
+    *(f->older != NULL ? &f->older->newer : &oldest) = f->newer;
 }
 
 static void unlist(struct cached_file *f)
@@ -43,8 +59,9 @@ static void unlist(struct cached_file *f)
     while (*at != f)
         at = &(*at)->chain;
     *at = f->chain;
-    *(f->newer != NULL ? &f->newer->older : &newest) = f->older;
-    *(f->older != NULL ? &f->older->newer : &oldest) = f->newer;
+    take_out(f);
+    if (f->root != NULL && *below_slot(f->root, f->rest) == f)
+        *below_slot(f->root, f->rest) = NULL;
     f->listed = false;
     file_count--;
 }
@@ -66,20 +83,33 @@ static void list(struct cached_file *f)
     file_count++;
 }
 
+static void close_fd(struct cached_file *f)
+{
+    if (f->fd < 0)
+        return;
+    close(f->fd);
+    f->fd = -1;
+    open_count--;
+}
+
 static void release(struct cached_file *f)
 {
     if (f->content != NULL)
         content_bytes -= (size_t)f->bytes;
     free((char *)(uintptr_t)f->content);
-    if (f->fd >= 0)
-        close(f->fd);
+    close_fd(f);
     free(f);
 }
 
+/* While somebody holds it the descriptor may be on its way out, in a piece of a chain. */
 void file_cache_drop(struct cached_file *f)
 {
-    if (--f->holders == 0 && !f->listed)
+    if (--f->holders > 0)
+        return;
+    if (!f->listed)
         release(f);
+    else if (f->content != NULL)
+        close_fd(f);
 }
 
 static void forget(struct cached_file *f)
@@ -87,6 +117,35 @@ static void forget(struct cached_file *f)
     unlist(f);
     if (f->holders == 0)
         release(f);
+}
+
+/* Those not used since the last time go. */
+static void sweep(struct timer *timer)
+{
+    struct cached_file *f = oldest, *next;
+
+    for (; f != NULL; f = next) {
+        next = f->newer;
+        if (!f->used)
+            forget(f);
+        else
+            f->used = false;
+    }
+    if (file_count > 0)
+        timer_set(timer, SWEEP_MS);
+}
+
+/* For one more: the oldest goes, unless it was used of late. */
+static void make_room(void)
+{
+    for (int i = 0; i < CHANCES && oldest->used; i++) {
+        struct cached_file *f = oldest;
+
+        f->used = false;
+        take_out(f);
+        put_first(f);
+    }
+    forget(oldest);
 }
 
 static bool same_time(struct timespec a, struct timespec b)
@@ -180,13 +239,38 @@ static struct cached_file *open_new(struct str path, uint32_t hash)
     f->path = (struct str){(char *)(f + 1), path.len};
     f->hash = hash;
     f->fd = fd;
+    open_count++;
     f->checked_turn = loop->turn;
     describe(f, &st);
-    if (f->kind != FILE_REGULAR) {
-        close(f->fd);
-        f->fd = -1;
-    }
+    if (f->kind != FILE_REGULAR)
+        close_fd(f);
     return f;
+}
+
+/* Held for the caller, after a look at the file system; false when it is no longer true. */
+static bool hold(struct cached_file *f)
+{
+    if (!still_true(f)) {
+        forget(f);
+        return false;
+    }
+    f->holders++;
+    f->used = true;
+    if (f->content == NULL)
+        load_content(f);
+    return true;
+}
+
+static void keep(struct cached_file *f)
+{
+    for (int i = 0; i < TRIES && file_count > 0; i++)
+        if (file_count >= FILES_MOST || open_count > open_limit)
+            make_room();
+    list(f);
+    f->used = true;
+    sweep_timer.on_timer = sweep;
+    if (!timer_is_set(&sweep_timer))
+        timer_set(&sweep_timer, SWEEP_MS);
 }
 
 struct cached_file *file_cache_open(struct str path)
@@ -194,25 +278,37 @@ struct cached_file *file_cache_open(struct str path)
     uint32_t hash = (uint32_t)str_hash(path);
     struct cached_file *f = find(path, hash);
 
-    if (f != NULL && still_true(f)) {
-        f->holders++;
-        if (f->content == NULL)
-            load_content(f);
+    if (f != NULL && hold(f))
         return f;
-    }
-    if (f != NULL)
-        forget(f);
     f = open_new(path, hash);
     if (f == NULL)
         return NULL;
     f->holders = 1;
     if (f->kind == FILE_REGULAR) {
         load_content(f);
-        if (file_count >= file_limit)
-            forget(oldest);
-        list(f);
+        keep(f);
     }
     return f;
+}
+
+struct cached_file *file_cache_find_below(const void *root, struct str rest)
+{
+    struct cached_file *f = *below_slot(root, rest);
+
+    return f != NULL && f->root == root && str_eq(f->rest, rest) && hold(f) ? f : NULL;
+}
+
+void file_cache_note_below(struct cached_file *f, const void *root, size_t rest_len)
+{
+    struct str rest = str_from(f->path, f->path.len - rest_len);
+
+    if (!f->listed)
+        return;
+    if (f->root != NULL && *below_slot(f->root, f->rest) == f)
+        *below_slot(f->root, f->rest) = NULL;
+    f->root = root;
+    f->rest = rest;
+    *below_slot(root, rest) = f;
 }
 
 /* Sending -------------------------------------------------------------------------------------- */

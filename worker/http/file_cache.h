@@ -4,7 +4,7 @@
  * On by default and never stale: an entry is compared with the file system by one stat in each loop
  * turn that uses it, so a file that was changed, replaced or removed is noticed at once. Contents
  * are kept only of files whose last change is old enough that a further one must change their
- * times.
+ * times. What was not used for ten to twenty seconds is let go.
  */
 #pragma once
 
@@ -21,7 +21,7 @@ enum file_kind { FILE_REGULAR, FILE_DIRECTORY, FILE_OTHER };
 /* Counted; what it says stays true of this version of the file while it is held. */
 struct cached_file {
     struct str path;
-    int fd;                  /* -1 for directories */
+    int fd;                  /* -1 for directories, and where `content` is all */
     enum file_kind kind;
     int64_t bytes;
     int64_t mtime_s;
@@ -31,7 +31,9 @@ struct cached_file {
 
     /* The cache's own. */
     uint32_t holders, checked_turn, hash;
-    bool listed;
+    bool listed, used;
+    const void *root;        /* of file_cache_note_below; NULL: not known so */
+    struct str rest;         /* the end of path */
     struct timespec mtime, ctime;
     dev_t dev;
     ino_t ino;
@@ -41,6 +43,12 @@ struct cached_file {
 /* The file at that path (NUL behind the text), held for the caller. NULL with errno set. */
 struct cached_file *file_cache_open(struct str path);
 void file_cache_drop(struct cached_file *file);
+
+/* A shorter way to a file that is cached: by whatever stands for the first part of its path, and
+   the rest. Held; NULL when it is not known so, or no longer true. */
+struct cached_file *file_cache_find_below(const void *root, struct str rest);
+/* Makes it known so; the last `rest_len` bytes of its path are the rest. */
+void file_cache_note_below(struct cached_file *file, const void *root, size_t rest_len);
 
 /* A body that sends [offset, offset + len) of it; takes over the caller's hold. `direct` as in
    sendfile on: file pieces may be given; else the bytes are read into memory. */

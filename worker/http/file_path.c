@@ -34,3 +34,14 @@ struct str file_path(struct request *r, size_t room)
 {
     return file_path_of(r, r->uri, room);
 }
+
+bool file_path_parts(const struct request *r, const void **root, struct str *rest)
+{
+    const struct http_core_conf *conf = HTTP_CORE(r);
+
+    if (!conf->root->constant || conf->alias_len < 0)
+        return false;
+    *root = conf->root;
+    *rest = str_from(r->uri, MIN((size_t)conf->alias_len, r->uri.len));
+    return true;
+}

@@ -14,3 +14,7 @@ struct str file_path(struct request *r, size_t room);
 
 /* The same for another uri. */
 struct str file_path_of(struct request *r, struct str uri, size_t room);
+
+/* True when the path is made of a constant and the uri's end alone: *root stands for the one, *rest
+   is the other. */
+bool file_path_parts(const struct request *r, const void **root, struct str *rest);

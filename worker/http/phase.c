@@ -25,12 +25,20 @@ static struct {
     uint32_t count;
 } phases[PHASES];
 
+static uint8_t following[PHASES]; /* the next phase that has something to do */
+
 bool phase_needs(const struct generation *gen, const struct module *m)
 {
     for (uint32_t i = 0; m->idle_without != NULL; i++)
         if (modules[i] == m->idle_without)
             return gen->named[i];
     return true;
+}
+
+static bool is_of_engine(int phase)
+{
+    return phase == PHASE_FIND_LOCATION || phase == PHASE_POST_REWRITE ||
+           phase == PHASE_POST_ACCESS || phase == PHASE_CONTENT;
 }
 
 void phase_collect(const struct generation *gen)
@@ -44,6 +52,11 @@ void phase_collect(const struct generation *gen)
         phases[(*m)->phase].handlers[phases[(*m)->phase].count++] = (*m)->handler;
     }
     output_collect(gen);
+    for (int phase = PHASES - 1, next = PHASE_CONTENT; phase >= 0; phase--) {
+        following[phase] = (uint8_t)next;
+        if (phase != PHASE_LOG && (phases[phase].count > 0 || is_of_engine(phase)))
+            next = phase;
+    }
 }
 
 void phase_record(struct request *r, const char *what, const char *fmt, ...)
@@ -332,7 +345,7 @@ void phase_run(struct post *post)
             r->handler_at++;
             break;
         case NEXT_PHASE:
-            r->phase++;
+            r->phase = following[r->phase];
             r->handler_at = 0;
             break;
         case SAME_PHASE:
