@@ -168,13 +168,15 @@ static void take_over(void *about)
     say_we_serve(m);
 }
 
-/* Nothing to go back to. The generation stays for its logs. */
+/* Nothing to go back to. The generation stays for its logs. Told to leave by SIGQUIT while starting,
+   its workers may serve somebody already: they finish that. */
 static void fail_start(struct master *m)
 {
     m->gen = m->reload.gen;
     if (m->will == WILL_SERVE)
         m->exit_code = 1;
-    m->will = WILL_LEAVE_AT_ONCE;
+    if (m->will != WILL_LEAVE)
+        m->will = WILL_LEAVE_AT_ONCE;
 }
 
 static void fail_reload(struct master *m)
@@ -197,7 +199,7 @@ static void give_up(void *about)
     else
         listener_close(r->gen, NULL, master_owns_files(m));
     if (r->crew != NULL)
-        crew_want(r->crew, WANT_QUIT, false);
+        crew_want(r->crew, m->will == WILL_LEAVE ? WANT_DRAIN : WANT_QUIT, false);
     if (r->first)
         fail_start(m);
     else

@@ -18,6 +18,7 @@ use v5.36;
 use Carp qw(croak);
 use Exporter 'import';
 use Test::More ();
+use Time::Local qw(timegm);
 use Site;
 
 our @EXPORT = qw(differential_ok differential_differences nginx_binary);
@@ -178,7 +179,18 @@ sub origin_view ($site, $request, $option) {
         . normal_text($site, substr $request->body, 0, 2000);
 }
 
+# A date so many minutes from now counts as that: the two servers may be asked in different seconds.
+sub from_now ($date) {
+    state %month = do { my $n = 0; map { $_ => $n++ } qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec) };
+
+    my ($d, $m, $y, $h, $min, $s) = $date =~ /, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT\z/ or return $date;
+    my $away  = timegm($s, $min, $h, $d, $month{$m}, $y) - time;
+    my $round = 60 * int(($away + ($away < 0 ? -30 : 30)) / 60);
+    return abs($away - $round) <= 5 && abs $away < 400 * 86400 ? "$round seconds from now" : $date;
+}
+
 sub normal_field ($site, $name, $value) {
+    $value = from_now($value)         if lc $name eq 'expires';
     $value = 'DATE'                   if lc $name eq 'date';
     $value = 'SERVER'                 if lc $name eq 'server';
     $value =~ s/"[^"]*"/"ETAG"/       if lc $name eq 'etag';
