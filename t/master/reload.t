@@ -18,18 +18,24 @@ sub reload ($http, $main = '') {
 }
 sub body ($n = 1) { return $site->get('/', { port => $n })->body }
 
+# New connections may still meet an old worker for as long as it takes to hear that it is one.
+sub serves ($text, $name, $port = 1) {
+    wait_until { (body($port) // '') eq $text } "$text at port $port";
+    pass $name;
+}
+
 is body(), 'one', 'it serves';
 
 # Success
 my $run = reload('server { listen 127.0.0.1:%PORT%; location / { return 200 two; } }');
 is $run->{exit}, 0, '-s reload returns';
 is $run->{stderr}, '', 'in silence';
-is body(), 'two', 'when the new config serves';
+serves 'two', 'when the new config serves';
 is reload("$one server { listen 127.0.0.1:%PORT2%; location / { return 200 more; } }")->{exit}, 0, 'a port more';
-is body(), 'one', 'the first';
-is body(2), 'more', 'the second';
+serves 'one', 'the first';
+serves 'more', 'the second', 2;
 is reload($one)->{exit}, 0, 'a port less';
-ok !eval { $site->connect({ port => 2 }); 1 }, 'it is closed';
+wait_until { !eval { $site->connect({ port => 2 }); 1 } } 'the port to be closed';
 
 # Failure: each leaves what was, and gives its reason on the terminal and in the log
 my $busy = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die;
@@ -53,7 +59,7 @@ for my $case (@bad) {
     my $result = reload($http, $main);
     is $result->{exit}, 1, "$what fails the reload";
     like $result->{stderr}, $why, 'with the reason';
-    is body(), 'one', 'the old config serves';
+    serves 'one', 'the old config serves';
     is join(' ', sort $site->workers), $before, 'with the same workers';
     next if $what =~ /unknown/;
     $site->wait_for_log($why, since => $mark);
@@ -61,22 +67,22 @@ for my $case (@bad) {
 }
 $site->write_config(conf($one, 'nonsense;'));
 like $site->reload_refused, qr/unknown directive "nonsense"/, 'kill -HUP with a bad config';
-is body(), 'one', 'changes nothing either';
+serves 'one', 'changes nothing either';
 close $busy;
 is reload("$one server { listen 127.0.0.1:$busy_port; location / { return 200 late; } }")->{exit}, 0,
     'the port is free: the same config works';
 
 # From every address to one, and back
 is reload('server { listen %PORT%; location / { return 200 all; } }')->{exit}, 0, 'to the wildcard';
-is body(), 'all', 'serves';
+serves 'all', 'serves';
 is reload($one)->{exit}, 0, 'to one address';
-is body(), 'one', 'serves';
+serves 'one', 'serves';
 
 # Fewer and more workers
 is reload('server { listen 127.0.0.1:%PORT% reuseport; location / { return 200 "by $pid"; } }', '')->{exit}, 0, 'reuseport';
 like body(), qr/by \d+/, 'serves';
 is reload($one, '')->{exit}, 0, 'and without';
-is body(), 'one', 'serves';
+serves 'one', 'serves';
 
 # One socket for each worker, and then another number of workers
 for my $workers (4, 1, 3) {
@@ -88,6 +94,7 @@ for my $workers (4, 1, 3) {
 is reload($one)->{exit}, 0, 'and back';
 
 # An idle connection is not closed under a client that is about to use it
+serves 'one', 'the config of before';
 my $idle = $site->connect;
 is $idle->get('/')->body, 'one', 'a connection that will be kept';
 is reload('server { listen 127.0.0.1:%PORT%; location / { return 200 next; } }')->{exit}, 0, 'a reload';
@@ -97,6 +104,7 @@ is lc($response->header('Connection') // ''), 'close', 'as its last';
 is reload($one)->{exit}, 0, 'back';
 
 # Requests under way when the config changes
+serves 'one', 'with the config of before';
 my $client = $site->connect;
 is $client->get('/')->body, 'one', 'a connection';
 $client->write("GET / HTTP/1.1\r\nHos");
@@ -105,7 +113,7 @@ $client->write("t: a\r\n\r\n");
 $response = $client->response;
 is $response->body, 'one', 'is answered by the old config';
 is lc($response->header('Connection') // ''), 'close', 'which then closes';
-is body(), 'new', 'while new ones have the new';
+serves 'new', 'while new ones have the new';
 
 $site->stop('QUIT');
 done_testing;
