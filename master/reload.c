@@ -168,8 +168,8 @@ static void take_over(void *about)
     say_we_serve(m);
 }
 
-/* Nothing to go back to. The generation stays for its logs. Told to leave by SIGQUIT while starting,
-   its workers may serve somebody already: they finish that. */
+/* Nothing to go back to. The generation stays for its logs. Told to leave by SIGQUIT while it
+   starts, its workers may serve somebody already: they finish that. */
 static void fail_start(struct master *m)
 {
     m->gen = m->reload.gen;
