@@ -154,6 +154,9 @@ static void set_options(SSL_CTX *ctx, const struct tls_settings *s)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(ctx, 1);
+    /* Sessions live in tickets; memory of each worker would find few of them. */
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL |
+                                            SSL_SESS_CACHE_NO_AUTO_CLEAR);
     SSL_CTX_set_max_send_fragment(ctx, MIN(MAX(s->buffer_bytes, 512), 16384));
 }
 
@@ -310,6 +313,18 @@ bool tls_host_make(struct tls_store *store, const struct tls_settings *settings,
     return true;
 }
 
+/* A connection has groups of its own from the beginning. The list was good for the context. */
+static void set_curves(SSL *ssl, const struct tls_settings *s)
+{
+    char text[256];
+
+    if (s->curves.len == 0 || s->curves.len >= sizeof(text) || str_eq(s->curves, STR("auto")))
+        return;
+    memcpy(text, s->curves.data, s->curves.len);
+    text[s->curves.len] = '\0';
+    SSL_set1_curves_list(ssl, text);
+}
+
 enum rc tls_host_apply(SSL *ssl, const struct tls_host *host, const struct tls_host *before)
 {
     SSL_CTX *ctx = host->context->ctx;
@@ -324,6 +339,7 @@ enum rc tls_host_apply(SSL *ssl, const struct tls_host *host, const struct tls_h
         SSL_set_options(ssl, SSL_CTX_get_options(ctx));
         SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx));
         SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(ctx));
+        set_curves(ssl, host->context->settings);
         SSL_set_max_send_fragment(ssl, MIN(MAX(host->context->settings->buffer_bytes, 512), 16384));
     }
     if (shown != host->identity && install(ssl, host->identity) != RC_OK)
