@@ -92,6 +92,21 @@ static char *connection_lines(char *p, const struct h1_conn *c)
     return p;
 }
 
+/* A value made of a decoded URI may hold line ends, which would begin fields, or a body, of the
+   client's choice (RFC 9110, 5.5). */
+static char *value(char *p, struct str text)
+{
+    char *end = fmt_str(p, text);
+
+    if (likely(memchr(p, '\n', text.len) == NULL && memchr(p, '\r', text.len) == NULL))
+        return end;
+    for (; p < end; p++) {
+        if (*p == '\n' || *p == '\r')
+            *p = ' ';
+    }
+    return end;
+}
+
 static char *own_lines(char *p, const struct request *r)
 {
     const struct response *out = &r->out;
@@ -119,7 +134,7 @@ static char *representation_lines(char *p, const struct response *out)
     }
     if (out->location.data != NULL) {
         p = FMT_LIT(p, "Location: ");
-        p = fmt_str(p, out->location);
+        p = value(p, out->location);
         p = FMT_LIT(p, "\r\n");
     }
     return p;
@@ -132,7 +147,7 @@ static char *other_lines(char *p, const struct response *out)
             continue;
         p = fmt_str(p, f->name);
         p = FMT_LIT(p, ": ");
-        p = fmt_str(p, f->value);
+        p = value(p, f->value);
         p = FMT_LIT(p, "\r\n");
     }
     if (out->encoding.len > 0) {

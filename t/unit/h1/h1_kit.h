@@ -27,6 +27,7 @@
 /* Handlers ------------------------------------------------------------------------------------- */
 
 static struct request *parked; /* by `toy park` */
+static phase_fn *custom;       /* what `toy custom` does */
 
 /* Answers with the body that was sent. */
 static enum verdict toy_echo(struct request *r)
@@ -76,11 +77,17 @@ static enum verdict toy_hint(struct request *r)
     return request_answer(r, 200, STR("text/plain"), STR("hinted\n"));
 }
 
+static enum verdict toy_custom(struct request *r)
+{
+    return custom(r);
+}
+
 static const struct {
     struct str name;
     phase_fn *handler;
 } toys[] = {{STR_INIT("echo"), toy_echo}, {STR_INIT("chunks"), toy_chunks},
-            {STR_INIT("park"), toy_park}, {STR_INIT("hint"), toy_hint}};
+            {STR_INIT("park"), toy_park}, {STR_INIT("hint"), toy_hint},
+            {STR_INIT("custom"), toy_custom}};
 
 static bool set_toy(struct conf_call *call)
 {
