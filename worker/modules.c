@@ -11,6 +11,7 @@
 #include "worker/access/limit_conn.h"
 #include "worker/access/limit_req.h"
 #include "worker/access/realip.h"
+#include "worker/filter/charset.h"
 #include "worker/filter/gzip.h"
 #include "worker/filter/headers.h"
 #include "worker/filter/limit_rate.h"
@@ -75,6 +76,7 @@ const struct module *const modules[] = {
 
     &not_modified_module,
     &headers_module,
+    &charset_module,
     &gzip_module,
     &gzip_ok_module, /* says what gzip has looked at: behind it */
     &range_module,
