@@ -11,6 +11,8 @@
 #include "worker/access/limit_conn.h"
 #include "worker/access/limit_req.h"
 #include "worker/access/realip.h"
+#include "worker/access/referer.h"
+#include "worker/access/secure_link.h"
 #include "worker/filter/charset.h"
 #include "worker/filter/gzip.h"
 #include "worker/filter/headers.h"
@@ -53,6 +55,8 @@ const struct module *const modules[] = {
     &map_module,
     &geo_module,
     &split_clients_module,
+    &referer_module,
+    &secure_link_module,
     &server_rewrite_module,
     &rewrite_module,
     &limit_except_module,
