@@ -7,9 +7,11 @@
 #include "worker/http/http_ssl.h"
 
 #include "common/conf_load.h"
+#include "common/conf_value.h"
 #include "common/generation.h"
 #include "common/template.h"
 #include "worker/http/server.h"
+#include "worker/net/tls_session.h"
 
 uint32_t http_ssl_index;
 
@@ -49,6 +51,67 @@ static bool add_certificate(struct conf_call *call)
 static bool add_key(struct conf_call *call)
 {
     return add_file(call, &((struct http_ssl_conf *)call->conf)->keys);
+}
+
+static bool add_ticket_key(struct conf_call *call)
+{
+    return add_file(call, &((struct http_ssl_conf *)call->conf)->tls.ticket_keys);
+}
+
+/* shared:name:size */
+static bool read_shared(struct conf_call *call, uint32_t i, struct str text)
+{
+    struct http_ssl_conf *conf = call->conf;
+    struct str name = str_cut(&text, ':');
+    const char *why;
+    int64_t bytes;
+
+    if (name.len == 0 || text.data == NULL || !conf_size(text, &bytes))
+        return conf_fail_arg(call, i, "invalid session cache \"%" STR_FMT "\"",
+                             STR_ARG(conf_arg(call, i)));
+    if (bytes < (int64_t)ZONE_MIN_BYTES)
+        return conf_fail_arg(call, i, "session cache \"%" STR_FMT "\" is too small",
+                             STR_ARG(conf_arg(call, i)));
+    conf->tls.zone = generation_zone(call->gen, name, bytes, &tls_session_zone, call->node, &why);
+    return conf->tls.zone != NULL || conf_fail_arg(call, i, "%s", why);
+}
+
+/* builtin[:size], in sessions */
+static bool read_builtin(struct conf_call *call, uint32_t i, struct str text)
+{
+    struct http_ssl_conf *conf = call->conf;
+
+    conf->tls.cached = SSL_SESSION_CACHE_MAX_SIZE_DEFAULT;
+    if (text.len == 0 || (text.data[0] == ':' && conf_int(str_from(text, 1), &conf->tls.cached) &&
+                          conf->tls.cached > 0))
+        return true;
+    return conf_fail_arg(call, i, "invalid session cache \"%" STR_FMT "\"",
+                         STR_ARG(conf_arg(call, i)));
+}
+
+static bool set_session_cache(struct conf_call *call)
+{
+    struct http_ssl_conf *conf = call->conf;
+    bool good = true;
+
+    conf->tls.cached = 0;
+    conf->tls.zone = NULL;
+    for (uint32_t i = 0; i < call->count; i++) {
+        struct str word = conf_arg(call, i);
+
+        conf->tls.cache = TLS_CACHE_ON;
+        if (str_eq(word, STR("off")))
+            conf->tls.cache = TLS_CACHE_OFF;
+        else if (str_eq(word, STR("none")))
+            conf->tls.cache = TLS_CACHE_NONE;
+        else if (str_starts(word, STR("builtin")))
+            good &= read_builtin(call, i, str_from(word, 7));
+        else if (str_starts(word, STR("shared:")))
+            good &= read_shared(call, i, str_from(word, 7));
+        else
+            good = conf_fail_arg(call, i, "invalid session cache \"%" STR_FMT "\"", STR_ARG(word));
+    }
+    return good;
 }
 
 static bool add_command(struct conf_call *call)
@@ -167,6 +230,21 @@ static const struct directive directives[] = {
     {.name = "ssl_conf_command", .where = IN_HTTP | IN_SERVER, .args = "name value",
      .apply = add_command, .field = F(tls.commands), .repeat = true,
      .doc = "A command of OpenSSL's configuration, as SSL_CONF_cmd(3) lists them."},
+    {.name = "ssl_session_cache", .where = IN_HTTP | IN_SERVER,
+     .args = "off | none | [builtin[:size]] [shared:name:size]", .apply = set_session_cache,
+     .initial = "none",
+     .doc = "Where sessions that may be resumed are kept: in each worker (builtin), or shared by "
+            "all. Tickets need none."},
+    {.name = "ssl_session_timeout", .where = IN_HTTP | IN_SERVER, .args = "time",
+     .value = VALUE_SEC, .field = F(tls.timeout_s), .initial = "5m", .max = INT32_MAX,
+     .doc = "How long a session may be resumed. Keys of tickets are replaced that often."},
+    {.name = "ssl_session_tickets", .where = IN_HTTP | IN_SERVER, .args = "on|off",
+     .value = VALUE_FLAG, .field = F(tls.tickets), .initial = "on",
+     .doc = "Let clients keep their sessions themselves, sealed in tickets."},
+    {.name = "ssl_session_ticket_key", .where = IN_HTTP | IN_SERVER, .args = "file",
+     .apply = add_ticket_key, .field = F(tls.ticket_keys), .repeat = true,
+     .doc = "File with a key for tickets, of 48 or 80 bytes. The first one seals; without any, "
+            "workers make and replace keys of their own."},
     {.name = "ssl_reject_handshake", .where = IN_HTTP | IN_SERVER, .args = "on|off",
      .value = VALUE_FLAG, .field = F(reject), .initial = "off",
      .doc = "Refuse handshakes in this server."},

@@ -37,6 +37,7 @@ enum tls_state {
 struct tls {
     SSL *ssl;
     const struct tls_host *host;
+    const struct tls_context *first; /* that of the host it began with */
     tls_pick_fn *pick;
     struct buf in;      /* read before TLS began */
     struct buf out;     /* ciphertext that the socket has not taken */
@@ -338,6 +339,7 @@ static bool make_ssl(struct conn *c)
     SSL_set_bio(t->ssl, bio, bio);
     SSL_set_app_data(t->ssl, (char *)c);
     t->state = TLS_SHAKE;
+    t->first = t->host->context;
     if (t->host->identity == NULL || tls_host_apply(t->ssl, t->host, NULL) == RC_OK)
         return true;
     tls_log(&c->log, LOG_ALERT, "choosing a certificate failed");
@@ -430,6 +432,13 @@ int tls_on_hello(SSL *ssl, int *alert, void *arg)
     }
     t->host = host;
     return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+const struct tls_context *tls_first_context(SSL *ssl)
+{
+    struct conn *c = (struct conn *)(void *)SSL_get_app_data(ssl);
+
+    return tls_at(c)->first;
 }
 
 /* Handshakes ----------------------------------------------------------------------------------- */

@@ -1,8 +1,9 @@
 /*
  * worker/net/tls_context.c - hosts, contexts and identities of one generation.
  *
- * The text of the settings is the key under which a context is found, and part of what sessions are
- * bound to: it names files by path, so that it stays the same over a reload.
+ * The text of the settings is the key under which a context is found; it names files by path.
+ * Sessions are bound to the certificates and to what clients have to prove, by digests that stay
+ * the same over a reload.
  */
 #include "worker/net/tls_context.h"
 
@@ -14,10 +15,14 @@
 #include "common/growing_map.h"
 #include "worker/net/tls.h"
 #include "worker/net/tls_file.h"
+#include "worker/net/tls_session.h"
+#include "worker/net/tls_ticket.h"
 
 struct tls_store {
+    struct generation *gen;
     struct pool *pool;
     struct tls_files *files;
+    struct tls_tickets *tickets;   /* of all contexts without keys of their own */
     struct growing_map contexts;   /* struct tls_context * by key */
     struct growing_map identities; /* struct tls_identity * by paths */
 };
@@ -28,6 +33,7 @@ struct tls_store *tls_store_of(struct generation *gen)
 
     if (store == NULL) {
         store = gen->tls = pool_zalloc(gen->pool, sizeof(*store));
+        store->gen = gen;
         store->pool = gen->pool;
         store->files = tls_files_new(gen->pool);
         growing_map_init(&store->contexts, gen->pool);
@@ -46,14 +52,12 @@ static const char *ssl_fault(struct pool *pool, const char *what)
 
 /* Identities ----------------------------------------------------------------------------------- */
 
-static struct str join_paths(struct pool *pool, const struct array *certs,
-                             const struct array *keys)
-{
-    struct str text = STR("");
+static const struct array nothing;
 
-    EACH (struct tls_file, f, certs)
-        text = pool_printf(pool, "%" STR_FMT "%" STR_FMT "\n", STR_ARG(text), STR_ARG(f->path));
-    EACH (struct tls_file, f, keys)
+/* Behind `text`, a line each. */
+static struct str join_paths(struct pool *pool, struct str text, const struct array *files)
+{
+    EACH (struct tls_file, f, files != NULL ? files : &nothing)
         text = pool_printf(pool, "%" STR_FMT "%" STR_FMT "\n", STR_ARG(text), STR_ARG(f->path));
     return text;
 }
@@ -94,7 +98,7 @@ const struct tls_identity *tls_identity_load(struct tls_store *store, const stru
                                              const struct array *keys, struct str passwords,
                                              const char **why, const struct tls_file **culprit)
 {
-    struct str name = join_paths(store->pool, certs, keys);
+    struct str name = join_paths(store->pool, join_paths(store->pool, STR(""), certs), keys);
     struct tls_identity *identity = growing_map_find(&store->identities, name);
 
     if (identity != NULL)
@@ -114,18 +118,29 @@ const struct tls_identity *tls_identity_load(struct tls_store *store, const stru
 
 /* Contexts ------------------------------------------------------------------------------------- */
 
+/* What a session proves of a client holds only where the same was demanded. */
+static struct str trust_key(struct pool *pool, const struct tls_settings *s)
+{
+    return STR("HTTP");
+}
+
 static struct str settings_key(struct pool *pool, const struct tls_settings *s)
 {
-    static const struct array none;
     struct str commands = STR("");
 
-    EACH (struct tls_command, c, s->commands != NULL ? s->commands : &none)
+    EACH (struct tls_command, c, s->commands != NULL ? s->commands : &nothing)
         commands = pool_printf(pool, "%" STR_FMT "%" STR_FMT "=%" STR_FMT "\n", STR_ARG(commands),
                                STR_ARG(c->name), STR_ARG(c->value));
-    return pool_printf(pool, "%d %d %lld %lld\n%" STR_FMT "\n%" STR_FMT "\n%" STR_FMT
-                       "\n%" STR_FMT, s->client, s->prefer_server_ciphers,
-                       (long long)s->protocols, (long long)s->buffer_bytes, STR_ARG(s->ciphers),
-                       STR_ARG(s->curves), STR_ARG(s->dhparam), STR_ARG(commands));
+    commands = pool_printf(pool, "%d %d %lld %lld\n%" STR_FMT "\n%" STR_FMT "\n%" STR_FMT
+                           "\n%" STR_FMT, s->client, s->prefer_server_ciphers,
+                           (long long)s->protocols, (long long)s->buffer_bytes,
+                           STR_ARG(s->ciphers), STR_ARG(s->curves), STR_ARG(s->dhparam),
+                           STR_ARG(commands));
+    return pool_printf(pool, "%" STR_FMT "\n%lld %lld %" STR_FMT "\n%lld %d%" STR_FMT,
+                       STR_ARG(commands), (long long)s->cache, (long long)s->cached,
+                       STR_ARG(s->zone != NULL ? s->zone->name : STR("")),
+                       (long long)s->timeout_s, s->tickets,
+                       STR_ARG(join_paths(pool, STR(""), s->ticket_keys)));
 }
 
 static void set_protocols(SSL_CTX *ctx, int64_t protocols)
@@ -154,9 +169,6 @@ static void set_options(SSL_CTX *ctx, const struct tls_settings *s)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(ctx, 1);
-    /* Sessions live in tickets; memory of each worker would find few of them. */
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL |
-                                            SSL_SESS_CACHE_NO_AUTO_CLEAR);
     SSL_CTX_set_max_send_fragment(ctx, MIN(MAX(s->buffer_bytes, 512), 16384));
 }
 
@@ -240,6 +252,93 @@ static const char *install_in_context(struct tls_store *store, SSL_CTX *ctx,
     return NULL;
 }
 
+/* Sessions ------------------------------------------------------------------------------------- */
+
+static int on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+    tls_session_put(tls_first_context(ssl)->settings->zone->zone, session);
+    return 0; /* not kept by reference */
+}
+
+static SSL_SESSION *on_get_session(SSL *ssl, const unsigned char *id, int len, int *copy)
+{
+    *copy = 0;
+    return tls_session_find(tls_first_context(ssl)->settings->zone->zone, id, (size_t)len);
+}
+
+static void on_remove_session(SSL_CTX *ctx, SSL_SESSION *session)
+{
+    const struct tls_context *context = SSL_CTX_get_app_data(ctx);
+    unsigned int len;
+    const unsigned char *id = SSL_SESSION_get_id(session, &len);
+
+    if (context->settings->zone->zone != NULL)
+        tls_session_drop(context->settings->zone->zone, id, len);
+}
+
+static void set_cache(SSL_CTX *ctx, const struct tls_settings *s)
+{
+    long own = SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR;
+
+    SSL_CTX_set_timeout(ctx, s->timeout_s);
+    if (s->cache == TLS_CACHE_OFF) {
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+        return;
+    }
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | (s->cached > 0 ? 0 : own));
+    if (s->cached > 0)
+        SSL_CTX_sess_set_cache_size(ctx, s->cached);
+    if (s->zone == NULL)
+        return;
+    SSL_CTX_sess_set_new_cb(ctx, on_new_session);
+    SSL_CTX_sess_set_get_cb(ctx, on_get_session);
+    SSL_CTX_sess_set_remove_cb(ctx, on_remove_session);
+}
+
+static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                     EVP_MAC_CTX *mac, int seal)
+{
+    return tls_ticket_key(tls_first_context(ssl)->tickets, ssl, name, iv, cipher, mac, seal);
+}
+
+/* One ticket per handshake: a second one costs a twentieth of it and is seldom used. */
+static const char *set_tickets(struct tls_store *store, struct tls_context *context)
+{
+    const struct tls_settings *s = context->settings;
+    const char *why = NULL;
+
+    SSL_CTX_set_num_tickets(context->ctx, s->tickets || s->cache == TLS_CACHE_ON ? 1 : 0);
+    if (!s->tickets) {
+        SSL_CTX_set_options(context->ctx, SSL_OP_NO_TICKET);
+        return NULL;
+    }
+    if (s->ticket_keys != NULL)
+        context->tickets = tls_tickets_fixed(store->gen, s->ticket_keys, &why);
+    else
+        context->tickets = store->tickets =
+            tls_tickets_shared(store->gen, store->tickets, s->timeout_s, &why);
+    if (context->tickets != NULL)
+        SSL_CTX_set_tlsext_ticket_key_evp_cb(context->ctx, on_ticket);
+    return context->tickets != NULL ? NULL : why;
+}
+
+static int on_name(SSL *ssl, int *alert, void *arg)
+{
+    return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != NULL ? SSL_TLSEXT_ERR_OK
+                                                                      : SSL_TLSEXT_ERR_NOACK;
+}
+
+static const char *set_server(struct tls_store *store, struct tls_context *context)
+{
+    SSL_CTX_set_client_hello_cb(context->ctx, tls_on_hello, NULL);
+    SSL_CTX_set_tlsext_servername_callback(context->ctx, on_name);
+    SSL_CTX_set_app_data(context->ctx, (char *)context);
+    set_cache(context->ctx, context->settings);
+    return set_tickets(store, context);
+}
+
+/* Making --------------------------------------------------------------------------------------- */
+
 static void free_ctx(void *ctx)
 {
     SSL_CTX_free(ctx);
@@ -258,17 +357,16 @@ static struct tls_context *make_context(struct tls_store *store, const struct tl
     pool_on_destroy(store->pool, free_ctx, ctx);
     set_protocols(ctx, s->protocols);
     set_options(ctx, s);
-    if (!s->client)
-        SSL_CTX_set_client_hello_cb(ctx, tls_on_hello, NULL);
-    if ((*why = set_ciphers(store, ctx, s)) != NULL ||
-        (*why = install_in_context(store, ctx, identity)) != NULL ||
-        (*why = set_dhparam(store, ctx, s->dhparam)) != NULL ||
-        (*why = run_commands(store, ctx, s)) != NULL)
-        return NULL;
     context = pool_zalloc(store->pool, sizeof(*context));
     context->ctx = ctx;
     context->settings = s;
     context->identity = identity;
+    if ((*why = set_ciphers(store, ctx, s)) != NULL ||
+        (*why = install_in_context(store, ctx, identity)) != NULL ||
+        (*why = set_dhparam(store, ctx, s->dhparam)) != NULL ||
+        (!s->client && (*why = set_server(store, context)) != NULL) ||
+        (*why = run_commands(store, ctx, s)) != NULL)
+        return NULL;
     return context;
 }
 
@@ -305,7 +403,7 @@ bool tls_host_make(struct tls_store *store, const struct tls_settings *settings,
     }
     host->context = context;
     host->identity = identity;
-    parts[0] = key;
+    parts[0] = trust_key(store->pool, settings);
     parts[1] = identity == NULL ? STR("")
                                 : (struct str){(const char *)identity->digest,
                                                sizeof(identity->digest)};

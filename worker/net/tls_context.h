@@ -24,6 +24,12 @@ enum {
     TLS_1_3 = 1 << 5,
 };
 
+enum tls_cache {
+    TLS_CACHE_NONE, /* clients may ask, none is found */
+    TLS_CACHE_OFF,  /* clients are told that there is none */
+    TLS_CACHE_ON,
+};
+
 /* A file that a directive names, or "data:" and its contents. */
 struct tls_file {
     struct str path;
@@ -37,13 +43,20 @@ struct tls_command {
 
 /* What directives say of connections. All are texts and numbers, so that equal ones are found. */
 struct tls_settings {
-    bool client;                  /* our side connects */
+    bool client;                  /* our side connects; what is about sessions does not apply */
     bool prefer_server_ciphers;
     int64_t protocols;
     struct str ciphers, curves;   /* as OpenSSL reads them; curves "auto": its own */
     struct str dhparam;           /* path; empty: no DHE */
     int64_t buffer_bytes;         /* plaintext of a record */
     struct array *commands;       /* struct tls_command, NULL: none */
+
+    int64_t cache;                /* enum tls_cache */
+    int64_t cached;               /* sessions in memory of each worker; 0: none */
+    const struct zone_spec *zone; /* where sessions are shared; NULL: nowhere */
+    int64_t timeout_s;            /* of sessions */
+    bool tickets;
+    struct array *ticket_keys;    /* struct tls_file, NULL: keys of our own */
 };
 
 struct tls_certificate {
@@ -58,8 +71,11 @@ struct tls_identity {
     uint8_t digest[32];           /* of the certificates */
 };
 
+struct tls_tickets;
+
 struct tls_context {
     SSL_CTX *ctx;
+    struct tls_tickets *tickets;  /* NULL: none are given */
     const struct tls_settings *settings;
     const struct tls_identity *identity; /* the one that ctx itself has; NULL: none */
     struct str key;                      /* the settings as text */
@@ -89,5 +105,7 @@ bool tls_host_make(struct tls_store *store, const struct tls_settings *settings,
    context. */
 enum rc tls_host_apply(SSL *ssl, const struct tls_host *host, const struct tls_host *before);
 
-/* In tls.c: the callback through which a connection's host is picked. */
+/* In tls.c: the callback through which a connection's host is picked, and the context in which it
+   began: its sessions belong there. */
 int tls_on_hello(SSL *ssl, int *alert, void *arg);
+const struct tls_context *tls_first_context(SSL *ssl);
