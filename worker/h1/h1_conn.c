@@ -202,6 +202,17 @@ static void choose_server(struct h1_conn *c)
     c->conf = HTTP_CORE(r);
 }
 
+/* An answer before the engine has seen the request; the connection ends with it. */
+static enum h1_state turn_away(struct h1_conn *c, int status, const char *why)
+{
+    struct request *r = &c->stream->r;
+
+    request_fail(r, status, why);
+    r->keep_alive = false;
+    phase_answer(r);
+    return H1_SEND;
+}
+
 static enum h1_state head_done(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
@@ -216,11 +227,11 @@ static enum h1_state head_done(struct h1_conn *c)
     if (s->in.ignored > 0)
         log_error(&r->log, LOG_INFO, 0, "client sent invalid header line: \"%" STR_FMT "\"",
                   STR_ARG(s->in.ignored_name));
-    if (s->in.form == H1_AUTHORITY || s->in.method == METHOD_TRACE) {
-        request_fail(r, 405, "request.method");
-        r->keep_alive = false;
-        phase_answer(r);
-        return H1_SEND;
+    if (s->in.form == H1_AUTHORITY || s->in.method == METHOD_TRACE)
+        return turn_away(c, 405, "request.method");
+    if (unlikely(pool_low())) { /* what runs may finish from the reserve; nothing new begins */
+        log_error(&r->log, LOG_CRIT, ENOMEM, "a request is refused");
+        return turn_away(c, 503, "memory.low");
     }
     if (s->in.form == H1_ASTERISK)
         return refuse(c, 400, "a request for \"*\"");
