@@ -399,6 +399,14 @@ static bool set_thread_pool(struct conf_call *call)
 
 /* Events -------------------------------------------------------------------------------------- */
 
+static bool open_events(struct conf_call *call)
+{
+    struct core_conf *conf = call->conf;
+
+    conf->has_events = true;
+    return true;
+}
+
 static bool set_use(struct conf_call *call)
 {
     struct str method = conf_arg(call, 0);
@@ -578,6 +586,7 @@ static const struct directive directives[] = {
       .doc = "What the file holds, or the files that match the mask, in order of their names. "
              "Relative to the directory of the main file." },
     { .name = "events", .where = IN_MAIN, .args = "{ }", .opens = IN_EVENTS,
+      .apply = open_events,
       .doc = "How connections are processed." },
 
     { .name = "worker_connections", .where = IN_EVENTS, .args = "number",

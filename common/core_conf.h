@@ -27,6 +27,7 @@ struct thread_pool_conf {
 
 struct core_conf {
     bool daemon, master_process;
+    bool has_events;             /* the block is there, empty or not */
     struct str pid_path;         /* absolute */
     struct str lock_file;
     int64_t worker_processes;    /* resolved: auto is the number of usable CPUs */

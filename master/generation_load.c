@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/core_conf.h"
 #include "common/default_paths.h"
 #include "common/log.h"
 #include "master/inherit.h"
@@ -161,6 +162,15 @@ static struct generation *create(const struct load_source *source, uint32_t numb
     return gen;
 }
 
+/* A file that somebody is about to write, still empty, is no reason to close all doors. */
+static unsigned check_whole(struct generation *gen, struct load_source *source)
+{
+    if (core_conf(gen)->has_events)
+        return 0;
+    report(source, LOG_EMERG, "no \"events\" section in configuration");
+    return 1;
+}
+
 struct generation *generation_load(const struct load_source *source, uint32_t number, bool testing,
                                    unsigned *faults)
 {
@@ -179,6 +189,8 @@ struct generation *generation_load(const struct load_source *source, uint32_t nu
     privilege_raise(PRIVILEGE_KILL); /* the child that looks up names runs as another user */
     *faults = conf_load(gen, &options, report, &copy);
     privilege_lower();
+    if (*faults == 0)
+        *faults = check_whole(gen, &copy);
     if (*faults == 0)
         listener_merge(gen);
     return gen;
