@@ -5,6 +5,8 @@
 
 #include "common/buf.h"
 
+#define PACK_MOST 128 /* bytes that cost less to move than to have a piece of their own */
+
 void chain_init(struct chain *c)
 {
     c->pieces = c->inplace;
@@ -84,6 +86,19 @@ void chain_add(struct chain *c, const void *data, size_t len)
         last->len += len;
     else
         *add(c) = (struct piece){.kind = PIECE_MEMORY, .fd = -1, .data = data, .len = len};
+}
+
+void chain_pack(struct chain *c, char *buffer, const char *data, size_t len)
+{
+    const struct piece *last = tail(c);
+    uintptr_t end;
+
+    if (len <= PACK_MOST && last != NULL && last->kind == PIECE_MEMORY) {
+        end = (uintptr_t)last->data + last->len;
+        if (end >= (uintptr_t)buffer && end <= (uintptr_t)data)
+            data = memmove(buffer + (end - (uintptr_t)buffer), data, len);
+    }
+    chain_add(c, data, len);
 }
 
 void chain_add_file(struct chain *c, int fd, int64_t offset, size_t len)

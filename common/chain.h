@@ -48,6 +48,10 @@ static inline struct piece *chain_head(struct chain *c)
 /* Adds at the end. Empty pieces are dropped; memory that follows the last piece's memory directly
    is joined to it, and so is a file range that follows the last piece's. */
 void chain_add(struct chain *c, const void *data, size_t len);
+/* As chain_add, for what was decoded in place in a buffer that begins at `buffer`: a small piece is
+   moved up to the end of the last one, over the framing between them, and joined to it. Else bytes
+   that come in chunks of one would take many times their own memory. */
+void chain_pack(struct chain *c, char *buffer, const char *data, size_t len);
 void chain_add_file(struct chain *c, int fd, int64_t offset, size_t len);
 void chain_add_pipe(struct chain *c, int fd, size_t len);
 

@@ -60,7 +60,7 @@ static enum pull take_chunked(struct h1_conn *c, struct buf *b, struct chain *ou
     for (;;) {
         switch (h1_chunk_next(&s->chunk, &in, &data)) {
         case H1_CHUNK_DATA:
-            chain_add(out, data.data, data.len);
+            chain_pack(out, b->start, data.data, data.len);
             continue;
         case H1_CHUNK_MORE:
             b->pos += end - b->pos;

@@ -282,7 +282,7 @@ static enum decode_result take_chunks(struct proxy_run *run, struct buf *b, stru
     for (;;) {
         switch (h1_chunk_next(&run->chunks, &in, &data)) {
         case H1_CHUNK_DATA:
-            chain_add(out, data.data, data.len);
+            chain_pack(out, b->start, data.data, data.len);
             continue;
         case H1_CHUNK_MORE:
             b->pos = b->last;

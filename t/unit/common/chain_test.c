@@ -7,6 +7,8 @@
 
 static const char text[] = "abcdefghijklmnopqrstuvwxyz";
 
+#define PACKED_NO_MORE 1000
+
 static void neighbours_are_joined(void)
 {
     struct chain c;
@@ -162,6 +164,32 @@ static void buffers_grow_and_compact(void)
     buf_give(&b);
 }
 
+static void scattered_bytes_are_packed(void)
+{
+    char buffer[4096], big[PACKED_NO_MORE];
+    struct chain c;
+
+    memset(buffer, '#', sizeof(buffer));
+    chain_init(&c);
+    for (size_t i = 0; i < 500; i++) {
+        buffer[i * 6 + 3] = (char)('a' + i % 26);
+        chain_pack(&c, buffer, buffer + i * 6 + 3, 1);
+    }
+    is_int(c.count, 1, "500 pieces of a byte are one");
+    is_int((int64_t)c.bytes, 500, "with all of them");
+    is_slice(str_range(chain_head(&c)->data, chain_head(&c)->data + 27),
+             "abcdefghijklmnopqrstuvwxyza", "in order");
+    chain_pack(&c, big, big + 10, sizeof(big) - 10);
+    is_int(c.count, 2, "one of another buffer is not moved");
+    chain_pack(&c, buffer, buffer + 4000, 10);
+    is_int(c.count, 3, "nor one behind it");
+    chain_clear(&c);
+    chain_pack(&c, buffer, buffer, 10);
+    chain_pack(&c, buffer, buffer + 100, PACKED_NO_MORE);
+    is_int(c.count, 2, "nor a long one");
+    chain_fini(&c);
+}
+
 int main(void)
 {
     neighbours_are_joined();
@@ -171,5 +199,6 @@ int main(void)
     iovecs_name_leading_memory();
     buffers_are_recycled_by_size();
     buffers_grow_and_compact();
+    scattered_bytes_are_packed();
     return tap_done();
 }
