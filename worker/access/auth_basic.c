@@ -216,7 +216,7 @@ static enum rc submit(struct check *check, struct cached_file *file, struct str 
 static enum verdict ask(struct request *r, struct str realm)
 {
     struct str value = pool_printf(request_pool(r), "Basic realm=\"%" STR_FMT "\"",
-                                   STR_ARG(realm));
+                                   STR_ARG(field_safe_value(request_pool(r), realm)));
 
     request_fail(r, 401, "auth.basic");
     request_add_field(r, STR("WWW-Authenticate"), value, FIELD_WWW_AUTHENTICATE);

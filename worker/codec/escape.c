@@ -32,7 +32,7 @@ static inline bool needs_code(unsigned char c, enum escape_kind kind)
     if (c < 0x20)
         return true;
     if (c >= 0x7f)
-        return kind != ESCAPE_MEMCACHED;
+        return kind == ESCAPE_TARGET ? c == 0x7f : kind != ESCAPE_MEMCACHED;
     return (coded_in[c] & BIT(kind)) != 0;
 }
 

@@ -5,13 +5,15 @@
 
 #include "common/pool.h"
 
-/* What gets a percent code besides controls and space. All but the last also code DEL and above. */
+/* What gets a percent code besides controls and space. All but the last two also code DEL and
+   above. The last leaves the space alone, as nginx does in a target made of variables. */
 enum escape_kind {
     ESCAPE_URI,       /* " # % < > ? \ ^ ` { | }        a path */
     ESCAPE_ARGS,      /* the same and & + ;             text that goes into a query */
     ESCAPE_COMPONENT, /* all but letters, digits and - . _ ~ */
     ESCAPE_REFRESH,   /* " '                            a URI inside a quoted attribute */
     ESCAPE_MEMCACHED, /* %                              a key */
+    ESCAPE_TARGET,    /* DEL                            a whole request target, already coded */
     ESCAPE_KINDS
 };
 

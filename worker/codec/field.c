@@ -6,6 +6,8 @@
  */
 #include "worker/codec/field.h"
 
+#include "worker/codec/scan.h"
+
 struct name {
     struct str title;
     struct str lower;
@@ -131,6 +133,24 @@ bool field_is_hop_by_hop(enum field_id id)
     default:
         return false;
     }
+}
+
+static bool ends_field(char c)
+{
+    return c == '\r' || c == '\n' || c == '\0';
+}
+
+struct str field_safe_value(struct pool *pool, struct str value)
+{
+    const char *end = value.data + value.len;
+    char *copy;
+
+    if (likely(scan_find(SCAN_CONTROL, value.data, value.data, end) == end))
+        return value;
+    copy = pool_bytes(pool, value.len);
+    for (size_t i = 0; i < value.len; i++)
+        copy[i] = ends_field(value.data[i]) ? ' ' : value.data[i];
+    return (struct str){copy, value.len};
 }
 
 void fields_init(struct http_fields *f, struct pool *pool)

@@ -26,6 +26,10 @@ struct str field_name_title(enum field_id id);
    Transfer-Encoding, Upgrade, Proxy-Connection, HTTP2-Settings, Trailer. */
 bool field_is_hop_by_hop(enum field_id id);
 
+/* A value that variables had a part in, as it may be sent: CR, LF and NUL in it, which would
+   end the field, are spaces (RFC 9110, 5.5). The same slice when there are none. */
+struct str field_safe_value(struct pool *pool, struct str value);
+
 enum http_field_flags {
     /* The name has characters that nginx calls invalid (all but letters, digits and '-', or '_'
        where underscores_in_headers is off); kept as ignore_invalid_headers is off. */

@@ -114,6 +114,11 @@ static bool is_usual(int status)
     }
 }
 
+static struct str value_of(struct request *r, const struct added *added)
+{
+    return field_safe_value(request_pool(r), scope_eval(&r->scope, added->value));
+}
+
 /* Fields that there can be one of, and that other members of the response stand for. */
 static void set_validator(struct request *r, const struct added *added, struct str value)
 {
@@ -131,7 +136,7 @@ static void set_validator(struct request *r, const struct added *added, struct s
 
 static void add_field(struct request *r, const struct added *added)
 {
-    struct str value = scope_eval(&r->scope, added->value);
+    struct str value = value_of(r, added);
 
     if (added->id == FIELD_ETAG || added->id == FIELD_LAST_MODIFIED)
         set_validator(r, added, value);
@@ -177,7 +182,7 @@ static void make_trailers(struct trailing_source *s)
     for (const struct added *added = conf->trailers; added != NULL; added = added->next) {
         if (!s->usual && !added->always)
             continue;
-        value = scope_eval(&r->scope, added->value);
+        value = value_of(r, added);
         if (value.len > 0)
             fields_add(r->out.trailers, added->name, value, (uint8_t)added->id);
     }

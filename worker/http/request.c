@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/core_conf.h"
 #include "common/generation.h"
+#include "worker/codec/escape.h"
 #include "worker/codec/uri.h"
 #include "worker/http/body.h"
 #include "worker/http/http_core.h"
@@ -191,8 +192,11 @@ enum verdict request_answer(struct request *r, int status, struct str type, stru
 
 enum verdict request_redirect_to(struct request *r, int status, struct str location)
 {
+    struct str safe = field_safe_value(request_pool(r), location);
+
     request_fail(r, status, NULL);
-    r->out.location = location;
+    r->out.location =
+        safe.data == location.data ? location : escape(request_pool(r), location, ESCAPE_TARGET);
     return ANSWERED;
 }
 

@@ -40,11 +40,16 @@ static struct str mapped_uri(struct request *r, const struct proxy_pass *target)
                        STR_ARG(rest), r->args.len > 0 ? "?" : "", STR_ARG(r->args));
 }
 
+/* Variables may have put into it what a client sent in percent codes: that stays one target. */
 static struct str request_uri(struct request *r, const struct proxy_pass *target)
 {
-    if (target->uri.len == 0)
-        return own_uri(r);
-    return target->url != NULL ? target->uri : mapped_uri(r, target);
+    struct str uri = target->uri.len == 0   ? own_uri(r)
+                     : target->url != NULL ? target->uri
+                                           : mapped_uri(r, target);
+
+    if (uri.data == r->target.data)
+        return uri;
+    return escape(request_pool(r), uri, ESCAPE_TARGET);
 }
 
 static bool in_chunks(const struct proxy_run *run)
@@ -79,7 +84,7 @@ static struct str field_value(struct proxy_run *run, const struct send_field *f)
     case SEND_TEMPLATE:
         break;
     }
-    value = scope_eval(&run->r->scope, f->value);
+    value = field_safe_value(request_pool(run->r), scope_eval(&run->r->scope, f->value));
     if (f->id == FIELD_UPGRADE)
         run->upgrade_asked = value.len > 0;
     if (f->id == FIELD_CONNECTION)

@@ -43,6 +43,8 @@ static struct str rewrite_refresh(struct proxy_run *run, struct str value)
 
 static void add(struct request *r, const struct http_field *f, struct str value)
 {
+    if (value.data != f->value.data)
+        value = field_safe_value(request_pool(r), value);
     request_add_field(r, f->name, value, (enum field_id)f->id);
 }
 
@@ -54,7 +56,7 @@ static void add_location(struct proxy_run *run, const struct http_field *f)
     if (!proxy_redirect_rewrite(run, f->value, &value))
         add(run->r, f, f->value);
     else if (value.len > 0 && value.data[0] == '/')
-        run->r->out.location = value;
+        run->r->out.location = field_safe_value(request_pool(run->r), value);
     else
         add(run->r, f, value);
 }

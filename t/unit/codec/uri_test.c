@@ -209,14 +209,15 @@ static void escapes(void)
         {ESCAPE_COMPONENT, " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}"},
         {ESCAPE_REFRESH, " \"'"},
         {ESCAPE_MEMCACHED, " %"},
+        {ESCAPE_TARGET, "\x7f"},
     };
     char c;
 
     for (size_t k = 0; k < COUNT(kinds); k++) {
         bool right = true;
         for (int i = 0; i < 256; i++) {
-            bool coded = i < 0x20 || (i >= 0x7f && kinds[k].kind != ESCAPE_MEMCACHED) ||
-                         (i < 0x7f && strchr(kinds[k].coded, i) != NULL);
+            bool coded = i < 0x20 || (i >= 0x7f && kinds[k].kind < ESCAPE_MEMCACHED) ||
+                         (i < 0x80 && strchr(kinds[k].coded, i) != NULL);
             c = (char)i;
             right = right && escape_count((struct str){&c, 1}, kinds[k].kind) == coded;
         }
