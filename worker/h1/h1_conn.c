@@ -512,7 +512,7 @@ static void count_sent(struct h1_conn *c, size_t bytes)
     s->head_left -= head;
     s->r.head_sent += head;
     s->r.body_sent += bytes - head;
-    c->sent += bytes;
+    c->stream->sent += bytes;
     c->progress |= bytes > 0;
 }
 
@@ -558,7 +558,7 @@ static enum h1_state step_send(struct h1_conn *c)
         return H1_CLOSED;
     if (c->responding)
         start_response(c);
-    c->sent = 0;
+    c->stream->sent = 0;
     c->starved = false;
     for (;;) {
         if (!s->body_ended && s->out.bytes == s->fresh_head)
@@ -573,7 +573,7 @@ static enum h1_state step_send(struct h1_conn *c)
             return response_sent(c);
         if (s->out.bytes == 0 && pulled == PULL_WAIT)
             return wait_for_source(c);
-        if (c->sent >= TURN_BYTES) {
+        if (c->stream->sent >= TURN_BYTES) {
             post_turn_end(&c->conn.post);
             return H1_SEND;
         }

@@ -36,6 +36,7 @@ struct h1_stream {
     struct buf head;           /* the response's head, kept over requests */
     bool chunk_out;            /* the body goes out in chunks */
     bool begun;                /* the response's head is made */
+    size_t sent;               /* in this run of the machine */
     bool body_ended;           /* the source has no more */
     size_t fresh_head;         /* bytes of a head that waits for the first piece of body */
     size_t head_left;          /* of the head, not yet written */
@@ -76,7 +77,6 @@ struct h1_conn {
     bool sending;              /* counted as writing */
     bool entered, progress;    /* in this run: a state was entered, bytes went out */
     bool starved;              /* all is written and the source has nothing yet */
-    size_t sent;               /* in this run */
     bool unread;               /* the client may still be sending */
 };
 
