@@ -39,13 +39,14 @@ my $conf = <<'CONF';
     map $request_id$msec $kept { volatile; default $uri; }
     map $uri $kept_uri { default $uri; }
     map $arg_a $empty_value { one ""; default x; }
+    map $arg_a $no_regex_for_nothing { ~* any; default nothing; }
     server {
         listen %PORT%;
         location /kept { set $before "$kept $kept_uri"; rewrite ^ /show-kept; }
         location /show-kept { return 200 "$before $kept $kept_uri"; }
         location /capture { if ($plain ~ "regex-(.*)") { return 200 "$1 of $plain"; } return 200 "none"; }
         location / {
-            return 200 "$plain|$without_default|$pair|$host_value|$chained|$empty_value|$who|$first\n";
+            return 200 "$plain|$without_default|$pair|$host_value|$chained|$empty_value|$who|$first|$no_regex_for_nothing\n";
         }
     }
 CONF

@@ -156,7 +156,7 @@ static const struct template *find(struct scope *scope, const struct map *map, s
     if ((entry = host_table_find(&map->texts, key)) != NULL)
         return entry->value;
     EACH (struct entry *, regex, &map->regexes) {
-        if (scope_regex_match(scope, (*regex)->regex, key))
+        if (key.len > 0 && scope_regex_match(scope, (*regex)->regex, key)) /* as in nginx */
             return (*regex)->value;
     }
     return map->other;
