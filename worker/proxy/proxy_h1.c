@@ -4,8 +4,8 @@
 #include "common/fmt.h"
 #include "worker/codec/escape.h"
 #include "worker/codec/field.h"
-#include "worker/http/body.h"
 #include "worker/proxy/proxy_run.h"
+#include "worker/proxy/proxy_url.h"
 
 #define INTERIM_MOST 64   /* interim answers before the final one */
 #define FIELDS_MOST  4096
@@ -76,7 +76,7 @@ static struct str field_value(struct proxy_run *run, const struct send_field *f)
     case SEND_HOST:
         return run->target->host;
     case SEND_CONNECTION:
-        return run->conf->http_version == 10 ? STR("close") : STR_NONE;
+        return run->http->http_version == 10 ? STR("close") : STR_NONE;
     case SEND_LENGTH:
         return in_chunks(run) ? STR_NONE : number_text(run->r, run->send_length);
     case SEND_CODING:
@@ -121,7 +121,7 @@ static char *print_client_fields(char *p, const struct proxy_run *run)
 {
     if (run->conf->pass_headers)
         EACH_FIELD (f, run->r->fields)
-            if (!is_replaced(run->conf->plan, f))
+            if (!is_replaced(run->http->plan, f))
                 p = print_field(p, f->name, f->value);
     return p;
 }
@@ -130,34 +130,21 @@ static struct str method_of(struct proxy_run *run)
 {
     struct str method = run->r->method_text;
 
-    if (run->conf->method != NULL)
-        method = scope_eval(&run->r->scope, run->conf->method);
+    if (run->http->method != NULL)
+        method = scope_eval(&run->r->scope, run->http->method);
     run->head_only = str_eq(method, STR("HEAD"));
     return method;
 }
 
-static int64_t length_to_send(struct proxy_run *run)
-{
-    struct request *r = run->r;
-
-    if (run->conf->set_body != NULL)
-        return (int64_t)scope_eval(&r->scope, run->conf->set_body).len;
-    if (!run->conf->pass_body || (r != r->main && (r->body == NULL || !r->body->complete)))
-        return -1;
-    if (run->streaming)
-        return run->early_whole ? (int64_t)run->early.bytes : r->content_length;
-    return r->body != NULL ? body_length(r) : r->content_length;
-}
-
 static void write_head(struct proxy_run *run)
 {
-    const struct send_plan *plan = run->conf->plan;
+    const struct send_plan *plan = run->http->plan;
     struct str method = method_of(run), few[VALUES], *values = few;
     size_t room;
     char *p;
 
     run->upgrade_asked = run->close_asked = false;
-    run->send_length = length_to_send(run);
+    run->send_length = proxy_send_length(run);
     run->uri = request_uri(run->r, run->target);
     if (plan->count > VALUES)
         values = pool_alloc(request_pool(run->r), plan->count * sizeof(*values));
@@ -171,7 +158,7 @@ static void write_head(struct proxy_run *run)
     p = fmt_str(run->head.start, method);
     *p++ = ' ';
     p = fmt_str(p, run->uri);
-    p = run->conf->http_version == 10 ? FMT_LIT(p, " HTTP/1.0\r\n") : FMT_LIT(p, " HTTP/1.1\r\n");
+    p = run->http->http_version == 10 ? FMT_LIT(p, " HTTP/1.0\r\n") : FMT_LIT(p, " HTTP/1.1\r\n");
     for (uint32_t i = 0; i < plan->count; i++)
         if (values[i].len > 0)
             p = print_field(p, plan->fields[i].name, values[i]);
@@ -180,6 +167,24 @@ static void write_head(struct proxy_run *run)
     must(run->head.last <= run->head.end);
     if (run->send_length < 0 && !run->streaming)
         run->send_length = 0;
+}
+
+static void frame(struct proxy_run *run, struct chain *data, bool last)
+{
+    char *end;
+
+    if (run->send_length >= 0) {
+        chain_move(&run->out, data);
+        return;
+    }
+    if (data->bytes > 0) {
+        end = h1_chunk_head(run->chunk_head, data->bytes);
+        chain_add(&run->out, run->chunk_head, (size_t)(end - run->chunk_head));
+        chain_move(&run->out, data);
+        chain_add(&run->out, H1_CHUNK_END, 2);
+    }
+    if (last)
+        chain_add(&run->out, H1_CHUNK_LAST, sizeof(H1_CHUNK_LAST) - 1);
 }
 
 /* The answer ----------------------------------------------------------------------------------- */
@@ -234,7 +239,7 @@ static enum head_result final_head(struct proxy_run *run)
                       (uint32_t)run->conf->buffer_bytes, true);
     }
     run->reuse = a->keep_alive && !run->close_asked && run->body_kind != H1_BODY_CLOSE &&
-                 run->conf->http_version == 11;
+                 run->http->http_version == 11;
     return HEAD_DONE;
 }
 
@@ -323,6 +328,8 @@ static bool may_end(const struct proxy_run *run)
 }
 
 const struct proxy_codec proxy_h1 = {
-    .name = "http", .write_head = write_head, .reset = reset, .read_head = read_head,
+    .name = "http", .index = &proxy_index, .http = true,
+    .bad_body = "sent invalid chunked response", .target = proxy_url_target,
+    .write_head = write_head, .frame = frame, .reset = reset, .read_head = read_head,
     .decode = decode, .may_end = may_end,
 };

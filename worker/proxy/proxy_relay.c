@@ -110,15 +110,16 @@ static size_t first_block(const struct proxy_run *run)
     return size;
 }
 
-static bool is_default_buffers(const struct proxy_conf *conf)
+static bool is_default_buffers(const struct origin_conf *conf)
 {
-    return conf->buffers.number == 8 && conf->buffers.bytes == 4096;
+    return conf->buffers.number == 0 ||
+           (conf->buffers.number == 8 && conf->buffers.bytes == 4096);
 }
 
 void relay_init(struct proxy_run *run)
 {
     struct relay *y = &run->relay;
-    const struct proxy_conf *conf = run->conf;
+    const struct origin_conf *conf = run->conf;
 
     chain_init(&y->ready);
     y->buffering = conf->buffering;
@@ -188,7 +189,7 @@ static enum fill decode(struct proxy_run *run, struct buf *b, struct chain *into
     case DECODE_BAD:
         break;
     }
-    return lost(run, 0, "sent invalid chunked response");
+    return lost(run, 0, run->codec->bad_body);
 }
 
 static enum fill stream_ended(struct proxy_run *run)

@@ -61,27 +61,37 @@ static void add_location(struct proxy_run *run, const struct http_field *f)
         add(run->r, f, value);
 }
 
+/* Fields to which rules of proxy_pass apply. */
+static bool take_rewritten(struct proxy_run *run, const struct http_field *f)
+{
+    switch (f->id) {
+    case FIELD_LOCATION:
+        add_location(run, f);
+        return true;
+    case FIELD_REFRESH:
+        add(run->r, f, rewrite_refresh(run, f->value));
+        return true;
+    case FIELD_SET_COOKIE:
+        add(run->r, f, proxy_cookie_rewrite(run, f->value));
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void take_field(struct proxy_run *run, const struct http_field *f)
 {
     switch (f->id) {
     case FIELD_CONTENT_TYPE:
         run->r->out.type = f->value;
         return;
-    case FIELD_LOCATION:
-        add_location(run, f);
-        return;
-    case FIELD_REFRESH:
-        add(run->r, f, rewrite_refresh(run, f->value));
-        return;
-    case FIELD_SET_COOKIE:
-        add(run->r, f, proxy_cookie_rewrite(run, f->value));
-        return;
     case FIELD_UPGRADE:
         if (run->answer.status == 101)
             add(run->r, f, f->value);
         return;
     default:
-        add(run->r, f, f->value);
+        if (run->http == NULL || !take_rewritten(run, f))
+            add(run->r, f, f->value);
     }
 }
 
@@ -111,7 +121,7 @@ void proxy_response_fill(struct proxy_run *run)
             out->keep_head = true;
         take_field(run, f);
     }
-    if (run->conf->pass_trailers)
+    if (run->http != NULL && run->http->pass_trailers)
         out->trailers = run->trailers;
     out->length = body_length_of(run);
     if (run->body_kind == H1_BODY_NONE)

@@ -26,15 +26,6 @@ static struct template *compile(struct conf_call *call, uint32_t arg, struct str
     return t;
 }
 
-static struct array *list_of(struct conf_call *call, struct array **list, size_t item_bytes)
-{
-    if (*list == NULL) {
-        *list = pool_zalloc(call->pool, sizeof(**list));
-        **list = (struct array){.item_bytes = item_bytes, .pool = call->pool};
-    }
-    return *list;
-}
-
 /* "text", "~regex", "~*regex". */
 static bool load_pattern(struct conf_call *call, uint32_t arg, bool always_nocase,
                          struct template **text, struct scope_regex **regex)
@@ -52,7 +43,7 @@ static bool load_pattern(struct conf_call *call, uint32_t arg, bool always_nocas
 
 static bool add_rule(struct conf_call *call, struct array **list, bool always_nocase)
 {
-    struct rewrite_rule *rule = array_push(list_of(call, list, sizeof(*rule)));
+    struct rewrite_rule *rule = array_push(origin_list(call, list, sizeof(*rule)));
 
     return load_pattern(call, 0, always_nocase, &rule->from, &rule->regex) &&
            (rule->to = compile(call, 1, conf_arg(call, 1))) != NULL;
@@ -63,7 +54,7 @@ static bool only_off(struct conf_call *call, struct array **list, size_t item_by
 {
     if (call->count > 1 || !str_eq(conf_arg(call, 0), STR("off")))
         return false;
-    list_of(call, list, item_bytes);
+    origin_list(call, list, item_bytes);
     return true;
 }
 
@@ -80,7 +71,7 @@ bool proxy_redirect_load(struct conf_call *call)
     if (only_off(call, &conf->redirects, sizeof(struct rewrite_rule)))
         return true;
     if (call->count == 1 && str_eq(conf_arg(call, 0), STR("default"))) {
-        array_push(list_of(call, &conf->redirects, sizeof(struct rewrite_rule)));
+        array_push(origin_list(call, &conf->redirects, sizeof(struct rewrite_rule)));
         return true;
     }
     return call->count == 2 ? add_rule(call, &conf->redirects, false) : bad_value(call, 0);
@@ -142,7 +133,7 @@ bool proxy_cookie_flags_load(struct conf_call *call)
 
     if (only_off(call, &conf->cookie_flags, sizeof(*rule)))
         return true;
-    rule = array_push(list_of(call, &conf->cookie_flags, sizeof(*rule)));
+    rule = array_push(origin_list(call, &conf->cookie_flags, sizeof(*rule)));
     if (!load_pattern(call, 0, true, &rule->name, &rule->regex))
         return false;
     for (uint32_t i = 1; i < call->count; i++)
@@ -201,9 +192,9 @@ bool proxy_redirect_rewrite(struct proxy_run *run, struct str value, struct str 
 {
     static const struct rewrite_rule by_default;
 
-    if (run->conf->redirects == NULL)
+    if (run->http->redirects == NULL)
         return apply_redirect(run, &by_default, value, out);
-    EACH (struct rewrite_rule, rule, run->conf->redirects)
+    EACH (struct rewrite_rule, rule, run->http->redirects)
         if (apply_redirect(run, rule, value, out))
             return true;
     return false;
@@ -216,7 +207,7 @@ static bool rewrite_domain(struct proxy_run *run, struct str value, struct str *
     struct request *r = run->r;
     struct str bare = str_starts(value, STR(".")) ? str_from(value, 1) : value, from;
 
-    EACH (struct rewrite_rule, rule, run->conf->cookie_domains) {
+    EACH (struct rewrite_rule, rule, run->http->cookie_domains) {
         if (rule->regex != NULL) {
             if (!scope_regex_match(&r->scope, rule->regex, bare))
                 continue;
@@ -235,7 +226,7 @@ static bool rewrite_domain(struct proxy_run *run, struct str value, struct str *
 
 static bool rewrite_path(struct proxy_run *run, struct str value, struct str *out)
 {
-    EACH (struct rewrite_rule, rule, run->conf->cookie_paths)
+    EACH (struct rewrite_rule, rule, run->http->cookie_paths)
         if (apply_redirect(run, rule, value, out))
             return true;
     return false;
@@ -254,9 +245,9 @@ static const struct cookie_rule *find_flags(struct proxy_run *run, struct str na
 {
     struct request *r = run->r;
 
-    if (run->conf->cookie_flags == NULL)
+    if (run->http->cookie_flags == NULL)
         return NULL;
-    EACH (struct cookie_rule, rule, run->conf->cookie_flags) {
+    EACH (struct cookie_rule, rule, run->http->cookie_flags) {
         if (rule->regex != NULL ? scope_regex_match(&r->scope, rule->regex, name)
                                 : str_eq_nocase(scope_eval(&r->scope, rule->name), name))
             return rule;
@@ -278,7 +269,7 @@ static bool flag_is_dropped(const struct cookie_rule *rule, struct str name)
 
 static struct str rewritten(struct proxy_run *run, struct str name, struct str value)
 {
-    const struct proxy_conf *conf = run->conf;
+    const struct proxy_conf *conf = run->http;
     struct str out;
 
     if (conf->cookie_domains != NULL && str_eq_nocase(name, STR("domain")) &&
@@ -303,7 +294,7 @@ static struct str add_flags(struct request *r, const struct cookie_rule *rule, s
 
 struct str proxy_cookie_rewrite(struct proxy_run *run, struct str value)
 {
-    const struct proxy_conf *conf = run->conf;
+    const struct proxy_conf *conf = run->http;
     struct str rest = value, cookie, part;
     const struct cookie_rule *flags;
     ssize_t equals;

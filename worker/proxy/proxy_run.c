@@ -18,7 +18,6 @@
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
 #include "worker/http/wire.h"
-#include "worker/proxy/proxy_url.h"
 #include "worker/proxy/tunnel.h"
 #include "worker/proxy/upstream_vars.h"
 
@@ -194,11 +193,11 @@ static enum run_state try_failed(struct proxy_run *run, int64_t cause, int statu
 static bool wants_stream(const struct proxy_run *run)
 {
     const struct request *r = run->r;
-    const struct proxy_conf *conf = run->conf;
+    const struct origin_conf *conf = run->conf;
 
     return !conf->request_buffering && conf->pass_body && conf->set_body == NULL &&
            r->body != NULL && r == r->main && !r->body->complete &&
-           (!r->chunked || conf->http_version == 11);
+           (!r->chunked || conf->open_ended);
 }
 
 static enum run_state read_body(struct proxy_run *run)
@@ -626,14 +625,16 @@ static enum verdict verdict_of(struct proxy_run *run)
     }
 }
 
-static struct proxy_run *begin(struct request *r, const struct proxy_pass *target)
+static struct proxy_run *begin(struct request *r, const struct proxy_codec *codec,
+                               const struct proxy_pass *target)
 {
     struct proxy_run *run = run_take();
     struct upstream_summary *summary = upstream_summary_get(r);
 
     run->r = r;
-    run->conf = PROXY_CONF(r);
-    run->codec = &proxy_h1;
+    run->conf = r->scope.conf[*codec->index];
+    run->http = codec->http ? PROXY_CONF(r) : NULL;
+    run->codec = codec;
     run->target = target;
     run->state = RUN_BODY;
     run->post.run = on_post;
@@ -662,19 +663,20 @@ struct proxy_ctx {
     struct proxy_run *run;
 };
 
-enum verdict proxy_run_request(struct request *r)
+enum verdict proxy_run_request(struct request *r, const struct proxy_codec *codec)
 {
     struct proxy_ctx *ctx = request_ctx(r, proxy_index, sizeof(*ctx));
+    const struct origin_conf *conf = r->scope.conf[*codec->index];
     const struct proxy_pass *target;
     int status;
 
     if (ctx->run == NULL) {
-        target = proxy_url_target(r, PROXY_CONF(r)->pass, &status);
+        target = codec->target(r, conf->pass, &status);
         if (target == NULL)
             return request_fail(r, status, "upstream.unresolved");
         if (r->ops->dry)
             return assume(r, target);
-        ctx->run = begin(r, target);
+        ctx->run = begin(r, codec, target);
     }
     go(ctx->run);
     return verdict_of(ctx->run);

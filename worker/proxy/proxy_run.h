@@ -32,8 +32,17 @@ struct proxy_run;
 /* A protocol spoken to origins. */
 struct proxy_codec {
     const char *name;
+    const uint32_t *index;    /* of its module, whose struct begins with a struct origin_conf */
+    bool http;                /* and is a struct proxy_conf */
+    const char *bad_body;     /* the log's words for DECODE_BAD: "sent invalid ..." */
+    /* Where the request goes. NULL: logged, and *status is what to say. */
+    const struct proxy_pass *(*target)(struct request *r, const struct proxy_pass *pass,
+                                       int *status);
     /* Prints the request's head into run->head; sets run->send_length. */
     void (*write_head)(struct proxy_run *run);
+    /* Moves the next part of the body from data to run->out, as the protocol frames it. `last`: it
+       is the end; then data may be empty. */
+    void (*frame)(struct proxy_run *run, struct chain *data, bool last);
     /* A new try: forgets what came. */
     void (*reset)(struct proxy_run *run);
     /* Looks at what came so far (run->relay.in from pos on); consumes the head when HEAD_DONE. */
@@ -48,7 +57,8 @@ extern const struct proxy_codec proxy_h1;
 
 struct proxy_run {
     struct request *r;
-    const struct proxy_conf *conf;
+    const struct origin_conf *conf;
+    const struct proxy_conf *http; /* the same, of proxy_pass; else NULL */
     const struct proxy_codec *codec;
     const struct proxy_pass *target;
     enum run_state state;
@@ -72,9 +82,7 @@ struct proxy_run {
     struct chain early;           /* of a streamed body: what was here before the head was made */
     bool early_whole;             /* and that is all of it */
     bool sent_any, sent_all, send_broken;
-    struct chunk_line {
-        char text[H1_CHUNK_HEAD_MAX + 2];
-    } chunk;
+    char chunk_head[H1_CHUNK_HEAD_MAX + 2];
 
     /* The answer. */
     uint16_t status;              /* RUN_FAIL: what to say */
@@ -90,13 +98,17 @@ struct proxy_run {
     struct h1_head answer;        /* last: large */
 };
 
-/* The content handler: passes the request to the location's target. */
-enum verdict proxy_run_request(struct request *r);
+/* For content handlers: passes the request to the location's target. */
+enum verdict proxy_run_request(struct request *r, const struct proxy_codec *codec);
 
 /* proxy_send.c: writes what can be written now. RC_OK: all is out. */
 /* A streamed body's first bytes, before the head is made: its length may be known by then.
    RC_ERROR: the client's body is broken. */
 enum rc proxy_send_peek(struct proxy_run *run);
+/* Bytes of the body that is to be sent; -1: not known. Whether there is any is asked once
+   run->send_length is set. */
+int64_t proxy_send_length(const struct proxy_run *run);
+bool proxy_send_has_body(const struct proxy_run *run);
 void proxy_send_begin(struct proxy_run *run);
 enum rc proxy_send(struct proxy_run *run);
 void proxy_send_end(struct proxy_run *run);

@@ -18,6 +18,26 @@ enum rc proxy_send_peek(struct proxy_run *run)
     return pulled == PULL_ERROR ? RC_ERROR : RC_OK;
 }
 
+int64_t proxy_send_length(const struct proxy_run *run)
+{
+    struct request *r = run->r;
+
+    if (run->conf->set_body != NULL)
+        return (int64_t)scope_eval(&r->scope, run->conf->set_body).len;
+    if (!run->conf->pass_body || (r != r->main && (r->body == NULL || !r->body->complete)))
+        return -1;
+    if (run->streaming)
+        return run->early_whole ? (int64_t)run->early.bytes : r->content_length;
+    return r->body != NULL ? body_length(r) : r->content_length;
+}
+
+bool proxy_send_has_body(const struct proxy_run *run)
+{
+    if (run->streaming || run->conf->set_body != NULL)
+        return run->send_length != 0;
+    return run->conf->pass_body && run->send_length != 0;
+}
+
 static void take_body(struct proxy_run *run)
 {
     struct request *r = run->r;
@@ -26,28 +46,15 @@ static void take_body(struct proxy_run *run)
         struct str text = scope_eval(&r->scope, run->conf->set_body);
 
         run->body = text.len > 0 ? source_memory(request_pool(r), text) : NULL;
-    } else if (!run->conf->pass_body || run->send_length == 0) {
-        run->body = NULL;
     } else {
-        run->body = body_source(r);
+        run->body = proxy_send_has_body(run) ? body_source(r) : NULL;
     }
-}
-
-static void add_chunk(struct proxy_run *run, struct chain *data)
-{
-    char *end = h1_chunk_head(run->chunk.text, data->bytes);
-
-    chain_add(&run->out, run->chunk.text, (size_t)(end - run->chunk.text));
-    chain_move(&run->out, data);
-    chain_add(&run->out, H1_CHUNK_END, 2);
 }
 
 static void add_early(struct proxy_run *run)
 {
-    if (run->send_length >= 0)
-        chain_move(&run->out, &run->early);
-    else if (run->early.bytes > 0)
-        add_chunk(run, &run->early);
+    if (run->early.bytes > 0)
+        run->codec->frame(run, &run->early, run->early_whole);
     if (!run->early_whole)
         return;
     source_close(run->body);
@@ -82,12 +89,8 @@ static enum pull pull_body(struct proxy_run *run)
     chain_init(&more);
     run->body->waiter = &run->post;
     result = source_pull(run->body, &more, PULL_BYTES);
-    if (run->send_length >= 0)
-        chain_move(&run->out, &more);
-    else if (more.bytes > 0)
-        add_chunk(run, &more);
-    if (result == PULL_END && run->send_length < 0)
-        chain_add(&run->out, H1_CHUNK_LAST, sizeof(H1_CHUNK_LAST) - 1);
+    if (more.bytes > 0 || result == PULL_END)
+        run->codec->frame(run, &more, result == PULL_END);
     chain_fini(&more);
     return result;
 }

@@ -109,7 +109,7 @@ static bool load_constant(struct conf_call *call, struct proxy_pass *pass)
 
 bool proxy_url_load(struct conf_call *call)
 {
-    struct proxy_conf *conf = call->conf;
+    struct origin_conf *conf = call->conf;
     struct proxy_pass *pass = pool_zalloc(call->pool, sizeof(*pass));
     const char *why;
 

@@ -188,7 +188,7 @@ static void get_proxy(struct scope *scope, struct var_value *out, uintptr_t port
     struct request *r = request_of(scope);
 
     if (r->upstreams == NULL || r->upstreams->run == NULL) {
-        const struct proxy_pass *pass = PROXY_CONF(r)->pass;
+        const struct proxy_pass *pass = PROXY_CONF(r)->origin.pass;
 
         if (pass == NULL || pass->url != NULL)
             var_missing(out);
@@ -196,7 +196,10 @@ static void get_proxy(struct scope *scope, struct var_value *out, uintptr_t port
             var_found(out, port ? pass->port : pass->host);
         return;
     }
-    var_found(out, port ? r->upstreams->run->target->port : r->upstreams->run->target->host);
+    if (r->upstreams->run->http == NULL)
+        var_missing(out);
+    else
+        var_found(out, port ? r->upstreams->run->target->port : r->upstreams->run->target->host);
 }
 
 static void get_forwarded_for(struct scope *scope, struct var_value *out, uintptr_t data)

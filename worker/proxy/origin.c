@@ -1,0 +1,142 @@
+/*
+ * worker/proxy/origin.c - settings that every protocol spoken to origins has: applied and checked.
+ */
+#include "worker/proxy/origin.h"
+
+#include "common/generation.h"
+#include "common/temp_path.h"
+
+const struct word origin_ignore_words[] = {
+    {"X-Accel-Redirect", IGNORE_ACCEL_REDIRECT}, {"X-Accel-Expires", IGNORE_ACCEL_EXPIRES},
+    {"X-Accel-Limit-Rate", IGNORE_ACCEL_LIMIT_RATE}, {"X-Accel-Buffering", IGNORE_ACCEL_BUFFERING},
+    {"X-Accel-Charset", IGNORE_ACCEL_CHARSET}, {"Expires", IGNORE_EXPIRES},
+    {"Cache-Control", IGNORE_CACHE_CONTROL}, {"Set-Cookie", IGNORE_SET_COOKIE},
+    {"Vary", IGNORE_VARY}, {NULL, 0},
+};
+
+/* Directives ----------------------------------------------------------------------------------- */
+
+bool origin_set_bind(struct conf_call *call)
+{
+    struct origin_conf *conf = call->conf;
+    struct str text = conf_arg(call, 0);
+    const char *why;
+
+    conf->dial.exchange.bind = NULL;
+    if (str_eq(text, STR("off")))
+        return true;
+    if (template_has_vars(text) || call->count > 1)
+        return conf_fail_arg(call, call->count - 1, "only a fixed address is supported here");
+    conf->bind = pool_zalloc(call->pool, sizeof(*conf->bind));
+    if (!addr_parse(conf->bind, text, 0, &why))
+        return conf_fail_arg(call, 0, "invalid address \"%" STR_FMT "\": %s", STR_ARG(text), why);
+    conf->dial.exchange.bind = conf->bind;
+    return true;
+}
+
+bool origin_set_temp_path(struct conf_call *call)
+{
+    struct origin_conf *conf = call->conf;
+
+    conf->temp = temp_path_load(call);
+    return conf->temp != NULL;
+}
+
+struct array *origin_list(struct conf_call *call, struct array **list, size_t item_bytes)
+{
+    if (*list == NULL) {
+        *list = pool_zalloc(call->pool, sizeof(**list));
+        **list = (struct array){.item_bytes = item_bytes, .pool = call->pool};
+    }
+    return *list;
+}
+
+bool origin_set_hide(struct conf_call *call)
+{
+    struct origin_conf *conf = call->conf;
+
+    name_list_add(origin_list(call, &conf->hide, sizeof(struct str)), conf_arg(call, 0));
+    return true;
+}
+
+bool origin_set_pass_header(struct conf_call *call)
+{
+    struct origin_conf *conf = call->conf;
+
+    name_list_add(origin_list(call, &conf->pass_names, sizeof(struct str)), conf_arg(call, 0));
+    return true;
+}
+
+/* Checks --------------------------------------------------------------------------------------- */
+
+/* 0 or at least one buffer. */
+static bool check_temp_size(struct conf_call *call)
+{
+    const struct origin_conf *conf = call->conf;
+    const char *prefix = call->module->name;
+
+    if (conf->max_temp_bytes == 0 || conf->max_temp_bytes >= conf->buffer_bytes)
+        return true;
+    return conf_fail_at(call->gen, call->node,
+                        "\"%s_max_temp_file_size\" must be equal to zero to disable temporary "
+                        "files usage or must be equal to or greater than the maximum of the value "
+                        "of \"%s_buffer_size\" and one of the \"%s_buffers\"",
+                        prefix, prefix, prefix);
+}
+
+static bool check_buffers(struct conf_call *call)
+{
+    const struct origin_conf *conf = call->conf;
+    const char *prefix = call->module->name;
+    int64_t all = conf->buffers.number * conf->buffers.bytes;
+
+    if (conf->buffers.number < 2)
+        return conf_fail_at(call->gen, call->node, "there must be at least 2 \"%s_buffers\"",
+                            prefix);
+    if (conf->busy_bytes == 0)
+        return true;
+    if (conf->busy_bytes < MAX(conf->buffer_bytes, conf->buffers.bytes))
+        return conf_fail_at(call->gen, call->node,
+                            "\"%s_busy_buffers_size\" must be equal to or greater than the "
+                            "maximum of the value of \"%s_buffer_size\" and one of the "
+                            "\"%s_buffers\"", prefix, prefix, prefix);
+    return conf->busy_bytes <= all - conf->buffers.bytes ||
+           conf_fail_at(call->gen, call->node,
+                        "\"%s_busy_buffers_size\" must be less than the size of all "
+                        "\"%s_buffers\" minus one buffer", prefix, prefix);
+}
+
+/* A scope is complete -------------------------------------------------------------------------- */
+
+static struct name_set *make_hidden(struct conf_call *call, const char *const *hidden)
+{
+    const struct origin_conf *conf = call->conf;
+    struct name_set *set = pool_alloc(call->pool, sizeof(*set));
+    struct array names = array_of(struct str, call->pool);
+
+    for (; *hidden != NULL; hidden++)
+        if (conf->pass_names == NULL || !name_list_has(conf->pass_names, str_of(*hidden)))
+            name_list_add(&names, str_of(*hidden));
+    if (conf->hide != NULL)
+        EACH (struct str, name, conf->hide)
+            name_list_add(&names, *name);
+    name_set_build(set, call->pool, &names);
+    return set;
+}
+
+bool origin_finish(struct conf_call *call, const char *const *hidden)
+{
+    struct origin_conf *conf = call->conf;
+
+    conf->dial.exchange.place = conf;
+    conf->dial.retry = 0;
+    if ((conf->next & NEXT_OFF) == 0)
+        conf->dial.retry = (uint32_t)conf->next & (NEXT_ERROR | NEXT_TIMEOUT);
+    if (conf->hidden == NULL || conf->hidden_of[0] != conf->hide ||
+        conf->hidden_of[1] != conf->pass_names) {
+        conf->hidden = make_hidden(call, hidden);
+        conf->hidden_of[0] = conf->hide;
+        conf->hidden_of[1] = conf->pass_names;
+    }
+    return conf->buffers.number == 0 || (check_buffers(call) && check_temp_size(call));
+}

@@ -1,0 +1,98 @@
+/*
+ * worker/proxy/origin.h - what is configured alike for every protocol spoken to origins.
+ *
+ * The configuration struct of each such module begins with a struct origin_conf, so that the
+ * machine (proxy_run) and the rows (origin_rows.h) serve them all.
+ */
+#pragma once
+
+#include "common/module.h"
+#include "common/template.h"
+#include "worker/http/location.h"
+#include "worker/proxy/name_set.h"
+#include "worker/upstream/dial.h"
+
+struct conf_call;
+struct temp_path;
+
+/* ..._next_upstream, beyond the faults that dial knows. */
+enum {
+    NEXT_ERROR = DIAL_ERROR,
+    NEXT_TIMEOUT = DIAL_TIMEOUT,
+    NEXT_INVALID_HEADER = 1 << 4,
+    NEXT_500 = 1 << 5,
+    NEXT_502 = 1 << 6,
+    NEXT_503 = 1 << 7,
+    NEXT_504 = 1 << 8,
+    NEXT_403 = 1 << 9,
+    NEXT_404 = 1 << 10,
+    NEXT_429 = 1 << 11,
+    NEXT_NON_IDEMPOTENT = 1 << 12,
+    NEXT_OFF = 1 << 13,
+};
+
+/* ..._ignore_headers. */
+enum {
+    IGNORE_ACCEL_REDIRECT = 1 << 0,
+    IGNORE_ACCEL_EXPIRES = 1 << 1,
+    IGNORE_ACCEL_LIMIT_RATE = 1 << 2,
+    IGNORE_ACCEL_BUFFERING = 1 << 3,
+    IGNORE_ACCEL_CHARSET = 1 << 4,
+    IGNORE_EXPIRES = 1 << 5,
+    IGNORE_CACHE_CONTROL = 1 << 6,
+    IGNORE_SET_COOKIE = 1 << 7,
+    IGNORE_VARY = 1 << 8,
+};
+
+/* Where a request is passed: known at load, or worked out of `url` for each request. */
+struct proxy_pass {
+    struct template *url;         /* with variables; NULL: all else is set */
+    struct upstream_group *group;
+    struct str scheme;            /* "http://" */
+    struct str host;              /* $proxy_host: with the port unless it is the default */
+    struct str port;              /* $proxy_port */
+    struct str uri;               /* empty: the request's own is passed */
+    struct str base;              /* scheme, host and uri: what `proxy_redirect default` replaces */
+    struct location *location;
+};
+
+struct origin_conf {
+    struct proxy_pass *pass;
+    bool pass_headers, pass_body;
+    bool open_ended;              /* a body of unknown length can be sent as it arrives */
+    struct template *set_body;    /* sent in place of the client's body */
+
+    struct array *hide, *pass_names; /* struct str */
+    const struct array *hidden_of[2];
+    struct name_set *hidden;
+    int64_t ignore;               /* IGNORE_... */
+    bool intercept_errors;
+
+    bool buffering, request_buffering;
+    int64_t buffer_bytes;
+    struct buf_count buffers;
+    int64_t limit_rate;           /* bytes per second; 0: none */
+    int64_t busy_bytes, max_temp_bytes, temp_write_bytes;
+    struct temp_path *temp;
+
+    struct dial_options dial;
+    int64_t send_timeout_ms, read_timeout_ms;
+    int64_t next;                 /* NEXT_... */
+    bool ignore_client_abort;
+    struct addr *bind;
+};
+
+extern const struct word origin_ignore_words[];
+
+/* Apply functions of the shared rows. */
+bool origin_set_bind(struct conf_call *call);
+bool origin_set_temp_path(struct conf_call *call);
+bool origin_set_hide(struct conf_call *call);
+bool origin_set_pass_header(struct conf_call *call);
+
+/* From a module's scope_done: checks and derives. `hidden`: the fields of answers that clients see
+   only if told by ..._pass_header; NULL ends them. The module's name is the directives' prefix. */
+bool origin_finish(struct conf_call *call, const char *const *hidden);
+
+/* An array that a repeated directive fills, made when first needed. */
+struct array *origin_list(struct conf_call *call, struct array **list, size_t item_bytes);

@@ -1,0 +1,100 @@
+/*
+ * worker/proxy/origin_rows.h - the directives that all modules have which speak to origins, as rows
+ * made for a prefix: "proxy", "fastcgi" ...
+ *
+ * Their fields are those of struct origin_conf, with which the module's own struct begins.
+ */
+#pragma once
+
+#include "worker/proxy/origin.h"
+
+#define ORIGIN(member) FIELD(struct origin_conf, member)
+
+/* How an origin is reached, and when another is tried. `causes`: the words of ..._next_upstream. */
+#define ORIGIN_WAY_ROWS(prefix, next_args, causes)                                                 \
+    {.name = prefix "_connect_timeout", .where = IN_WEB, .args = "time", .value = VALUE_MS,        \
+     .field = ORIGIN(dial.exchange.connect_timeout_ms), .initial = "60s",                          \
+     .doc = "How long connecting to an origin may take."},                                         \
+    {.name = prefix "_send_timeout", .where = IN_WEB, .args = "time", .value = VALUE_MS,           \
+     .field = ORIGIN(send_timeout_ms), .initial = "60s",                                           \
+     .doc = "How long an origin may take to accept more of a request."},                           \
+    {.name = prefix "_read_timeout", .where = IN_WEB, .args = "time", .value = VALUE_MS,           \
+     .field = ORIGIN(read_timeout_ms), .initial = "60s",                                           \
+     .doc = "How long an origin may be silent while it owes an answer."},                          \
+    {.name = prefix "_next_upstream", .where = IN_WEB, .args = next_args, .value = VALUE_BITS,     \
+     .field = ORIGIN(next), .words = causes, .initial = "error timeout",                           \
+     .doc = "What makes a request go to the next server of the group."},                           \
+    {.name = prefix "_next_upstream_tries", .where = IN_WEB, .args = "number", .value = VALUE_INT, \
+     .field = ORIGIN(dial.tries), .initial = "0", .doc = "Servers tried at most; 0: all."},        \
+    {.name = prefix "_next_upstream_timeout", .where = IN_WEB, .args = "time", .value = VALUE_MS,  \
+     .field = ORIGIN(dial.next_timeout_ms), .initial = "0",                                        \
+     .doc = "No further server is tried after that time; 0: any time."},                           \
+    {.name = prefix "_bind", .where = IN_WEB, .args = "address|off", .apply = origin_set_bind,     \
+     .doc = "The local address of connections to origins."},                                       \
+    {.name = prefix "_socket_keepalive", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,   \
+     .field = ORIGIN(dial.exchange.socket_keepalive), .initial = "off",                            \
+     .doc = "TCP keepalive probes on connections to origins."},                                    \
+    {.name = prefix "_buffer_size", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,          \
+     .field = ORIGIN(buffer_bytes), .min = 256, .max = 64 << 20, .initial = "4k",                  \
+     .doc = "The largest head of an answer."}
+
+/* Sizes of the sockets' buffers. */
+#define ORIGIN_SOCKET_ROWS(prefix)                                                                 \
+    {.name = prefix "_socket_rcvbuf", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,        \
+     .field = ORIGIN(dial.exchange.rcvbuf), .max = INT32_MAX,                                      \
+     .doc = "The receive buffer of connections to origins."},                                      \
+    {.name = prefix "_socket_sndbuf", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,        \
+     .field = ORIGIN(dial.exchange.sndbuf), .max = INT32_MAX,                                      \
+     .doc = "The send buffer of connections to origins."}
+
+/* Heads of answers. */
+#define ORIGIN_HEAD_ROWS(prefix)                                                                   \
+    {.name = prefix "_hide_header", .where = IN_WEB, .args = "field", .field = ORIGIN(hide),       \
+     .repeat = true, .apply = origin_set_hide,                                                     \
+     .doc = "A field of the answer that the client does not see."},                                \
+    {.name = prefix "_pass_header", .where = IN_WEB, .args = "field",                              \
+     .field = ORIGIN(pass_names), .repeat = true, .apply = origin_set_pass_header,                 \
+     .doc = "A field of the answer that the client sees although it is hidden by default."},       \
+    {.name = prefix "_ignore_headers", .where = IN_WEB, .args = "field ...", .value = VALUE_BITS,  \
+     .field = ORIGIN(ignore), .words = origin_ignore_words,                                        \
+     .doc = "Fields of the answer that have no effect here."},                                     \
+    {.name = prefix "_intercept_errors", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,   \
+     .field = ORIGIN(intercept_errors), .initial = "off",                                          \
+     .doc = "Whether error_page applies to errors that the origin answers with."}
+
+/* Requests and the bodies of both directions. */
+#define ORIGIN_BODY_ROWS(prefix)                                                                   \
+    {.name = prefix "_pass_request_headers", .where = IN_WEB, .args = "on|off",                    \
+     .value = VALUE_FLAG, .field = ORIGIN(pass_headers), .initial = "on",                          \
+     .doc = "Whether the client's fields are sent."},                                              \
+    {.name = prefix "_pass_request_body", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,  \
+     .field = ORIGIN(pass_body), .initial = "on", .doc = "Whether the client's body is sent."},    \
+    {.name = prefix "_buffering", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,          \
+     .field = ORIGIN(buffering), .initial = "on",                                                  \
+     .doc = "Read answers ahead of a slow client, so that the origin is free soon."},              \
+    {.name = prefix "_request_buffering", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,  \
+     .field = ORIGIN(request_buffering), .initial = "on",                                          \
+     .doc = "Read all of the client's body before the origin is asked."},                          \
+    {.name = prefix "_buffers", .where = IN_WEB, .args = "number size", .value = VALUE_BUFS,       \
+     .field = ORIGIN(buffers), .initial = "8 4k",                                                  \
+     .doc = "Memory for one answer that is on its way: number times size."},                       \
+    {.name = prefix "_busy_buffers_size", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,    \
+     .field = ORIGIN(busy_bytes),                                                                  \
+     .notice = "what is being sent never delays reading; " prefix "_buffers is the bound",         \
+     .doc = "Accepted; buffers being sent to the client count as part of " prefix "_buffers."},    \
+    {.name = prefix "_limit_rate", .where = IN_WEB, .args = "rate", .value = VALUE_SIZE,           \
+     .field = ORIGIN(limit_rate), .initial = "0",                                                  \
+     .doc = "Bytes per second that are read of an answer; 0: as they come."},                      \
+    {.name = prefix "_max_temp_file_size", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,   \
+     .field = ORIGIN(max_temp_bytes), .initial = "1024m",                                          \
+     .doc = "How much of an answer may wait in a temporary file for a slow client; 0: nothing."},  \
+    {.name = prefix "_temp_file_write_size", .where = IN_WEB, .args = "size", .value = VALUE_SIZE, \
+     .field = ORIGIN(temp_write_bytes),                                                            \
+     .notice = "files are written in pieces as large as were read",                                \
+     .doc = "Accepted; files are written in pieces as large as were read."},                       \
+    {.name = prefix "_temp_path", .where = IN_WEB, .args = "path [level1] [level2] [level3]",      \
+     .initial = prefix "_temp", .apply = origin_set_temp_path,                                     \
+     .doc = "The directory of temporary files."},                                                  \
+    {.name = prefix "_ignore_client_abort", .where = IN_WEB, .args = "on|off",                     \
+     .value = VALUE_FLAG, .field = ORIGIN(ignore_client_abort), .initial = "off",                  \
+     .doc = "Go on with a request although its client has hung up."}
