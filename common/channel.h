@@ -18,6 +18,7 @@ enum channel_type {
     CHANNEL_READY,       /* serving */
     CHANNEL_DRAINED,     /* nothing left, about to exit */
     CHANNEL_FAILED,      /* cannot serve; number: an errno */
+    CHANNEL_ROTATE_LOG,  /* number: the index of a log that is as large as it may be */
 };
 
 struct channel_msg {

@@ -380,8 +380,6 @@ static const struct {
      "auth_jwt_type"},
     {"http_auth_require", true,
      "auth_require"},
-    {"http_core", true,
-     "error_log_tag"},
     {"http_f4f", true,
      "f4f f4f_buffer_size"},
     {"http_fastcgi", true,

@@ -21,6 +21,13 @@ enum log_level {
 
 struct pool;
 
+/* When a file is rotated by the server itself. */
+struct log_rotation {
+    int64_t bytes;          /* 0: however large it is */
+    int64_t age_ms;         /* 0: however old */
+    int64_t keep;           /* former files kept: PATH.1, the newest, to PATH.KEEP */
+};
+
 /*
  * An open log file, shared by name within a generation. Opened and reopened by the master; a worker
  * inherits the descriptor and replaces what it refers to when told to reopen.
@@ -30,6 +37,10 @@ struct log_file {
     int fd;                 /* -1 until opened */
     struct syslog_target *syslog;
     int64_t full_until_ms;  /* a disk that is full is not tried again before then */
+    const struct log_rotation *rotation; /* NULL: left to others. The rest: see log_rotate.h */
+    int64_t look_in_bytes, ask_at_ms;    /* of a writer */
+    int64_t rotate_at_ms, rotate_rest_ms; /* of who rotates */
+    bool rotate_asked;      /* somebody found it too large */
     struct log_file *next;
 };
 

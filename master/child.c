@@ -18,6 +18,7 @@
 #include "master/crew.h"
 #include "master/master.h"
 #include "master/privilege.h"
+#include "master/rotate.h"
 #include "master/spawn.h"
 
 #define QUICK_MS        1000   /* a life shorter than this counts as a quick death */
@@ -97,6 +98,9 @@ static void take_message(struct child_proc *c, const struct channel_msg *msg)
     case CHANNEL_FAILED:
         c->failed = true;
         c->failed_errno = (int)msg->number;
+        break;
+    case CHANNEL_ROTATE_LOG:
+        rotate_note(c, msg->number);
         break;
     case CHANNEL_DRAINED:
         break; /* its exit follows */

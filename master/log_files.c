@@ -13,6 +13,7 @@
 #include "common/dir.h"
 #include "common/generation.h"
 #include "common/log.h"
+#include "common/log_rotate.h"
 #include "master/privilege.h"
 
 /* Nobody was asked where these should be: their directory may not be there yet. */
@@ -56,6 +57,7 @@ bool log_files_open(struct generation *gen)
             continue;
         file->fd = open_file(file->path);
         all = all && file->fd >= 0;
+        log_rotate_schedule(file);
     }
     privilege_lower();
     return all;

@@ -12,6 +12,7 @@
 #include "common/core_conf.h"
 #include "common/generation.h"
 #include "common/log.h"
+#include "common/log_rotate.h"
 #include "master/log_files.h"
 #include "master/master.h"
 
@@ -23,27 +24,31 @@ static void tell_children(struct master *m, const struct generation *gen, int64_
 }
 
 static void reopen_file(struct master *m, struct generation *gen, struct log_file *file,
-                        int64_t index)
+                        int64_t index, int64_t owner)
 {
-    int fd = log_files_reopen(file, core_conf(gen)->uid);
+    int fd = log_files_reopen(file, owner);
 
     if (fd < 0)
         return;
-    if (dup3(fd, file->fd, O_CLOEXEC) < 0)
+    if (dup3(fd, file->fd, O_CLOEXEC) < 0) {
         log_error(&process_log, LOG_ALERT, errno, "dup3() failed while reopening \"%s\"",
                   file->path);
-    else
+    } else {
+        log_rotate_schedule(file);
         tell_children(m, gen, index, fd);
+    }
     close(fd);
 }
 
-static void reopen_generation(struct master *m, struct generation *gen)
+/* `path` NULL: all. */
+static void reopen_generation(struct master *m, struct generation *gen, const char *path)
 {
-    int64_t index = 0;
+    int64_t owner = path == NULL ? core_conf(gen)->uid : -1, index = 0;
 
     for (struct log_file *file = gen->log_files; file != NULL; file = file->next, index++)
-        if (file->path != NULL && file->fd >= 0)
-            reopen_file(m, gen, file, index);
+        if (file->path != NULL && file->fd >= 0 &&
+            (path == NULL || strcmp(file->path, path) == 0))
+            reopen_file(m, gen, file, index, owner);
 }
 
 /* A generation may have two crews. */
@@ -52,7 +57,23 @@ static bool is_done(const struct master *m, const struct crew *crew)
     for (const struct crew *newer = m->crews; newer != crew; newer = newer->older)
         if (newer->gen == crew->gen)
             return true;
-    return crew->gen == m->gen;
+    return crew->gen == m->gen || crew->gen == m->reload.gen;
+}
+
+static void reopen_all(struct master *m, const char *path)
+{
+    if (m->gen != NULL)
+        reopen_generation(m, m->gen, path);
+    if (m->reload.gen != NULL && m->reload.gen != m->gen)
+        reopen_generation(m, m->reload.gen, path);
+    for (struct crew *crew = m->crews; crew != NULL; crew = crew->older)
+        if (!is_done(m, crew))
+            reopen_generation(m, crew->gen, path);
+}
+
+void reopen_path(struct master *m, const char *path)
+{
+    reopen_all(m, path);
 }
 
 void reopen_logs(struct master *m)
@@ -60,11 +81,7 @@ void reopen_logs(struct master *m)
     int error_fd;
 
     log_error(&process_log, LOG_NOTICE, 0, "reopening logs");
-    if (m->gen != NULL)
-        reopen_generation(m, m->gen);
-    for (struct crew *crew = m->crews; crew != NULL; crew = crew->older)
-        if (!is_done(m, crew))
-            reopen_generation(m, crew->gen);
+    reopen_all(m, NULL);
     error_fd = m->gen != NULL ? log_files_error_fd(m->gen) : -1;
     if (m->daemonized && error_fd > STDERR_FILENO)
         dup2(error_fd, STDERR_FILENO);

@@ -1,5 +1,5 @@
 /*
- * master/reopen.h - log rotation: SIGUSR1.
+ * master/reopen.h - new files behind old descriptors: SIGUSR1, and rotation.
  */
 #pragma once
 
@@ -8,3 +8,6 @@ struct master;
 /* Opens every log file of every living generation anew and hands it to the children. A file that
    cannot be opened stays as it was. */
 void reopen_logs(struct master *m);
+
+/* The same for the file of one path, which is left with the owner that it has. */
+void reopen_path(struct master *m, const char *path);

@@ -4,6 +4,7 @@
 #include "master/supervise.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "master/master.h"
 #include "master/notify.h"
 #include "master/reopen.h"
+#include "master/rotate.h"
 #include "master/signals.h"
 
 /* Signals -------------------------------------------------------------------------------------- */
@@ -197,14 +199,14 @@ static int64_t sooner(int64_t deadline_ms, const struct machine *machine)
 
 static int wait_ms(const struct master *m)
 {
-    int64_t deadline_ms = sooner(INT64_MAX, &m->reload.machine);
+    int64_t deadline_ms = sooner(rotate_deadline(m, INT64_MAX), &m->reload.machine);
 
     for (const struct crew *crew = m->crews; crew != NULL; crew = crew->older)
         for (uint32_t i = 0; i < crew->count; i++)
             deadline_ms = sooner(deadline_ms, &crew->children[i].life);
     if (deadline_ms == INT64_MAX)
         return -1;
-    return (int)MAX(deadline_ms - clock_mono_ms, 0);
+    return (int)MIN(MAX(deadline_ms - clock_mono_ms, 0), INT_MAX);
 }
 
 static void hear_children(const struct watch *w)
@@ -228,6 +230,7 @@ static void wait_for_something(struct master *m, struct watch *w)
     clock_update();
     hear_children(w);
     read_signals(m);
+    rotate_logs(m);
 }
 
 static bool is_over(const struct master *m)

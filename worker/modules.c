@@ -27,6 +27,7 @@
 #include "worker/handler/random_index.h"
 #include "worker/handler/static_file.h"
 #include "worker/handler/stub_status.h"
+#include "worker/http/error_log_tag.h"
 #include "worker/http/gzip_ok.h"
 #include "worker/http/http_block.h"
 #include "worker/http/http_core.h"
@@ -88,6 +89,7 @@ const struct module *const modules[] = {
     &limit_rate_module, /* the last filter: it counts what the client gets */
 
     &log_phase_module,
+    &error_log_tag_module,
     &http_block_module, /* last to finish loading: it builds what others have added to */
     &http_ssl_module, /* behind it: it looks at what listens */
     &h1_module,

@@ -17,9 +17,11 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/core_conf.h"
+#include "common/log_rotate.h"
 #include "common/pool.h"
 #include "common/slots.h"
 #include "worker/heir.h"
+#include "worker/log/log_out.h"
 #include "worker/net/accept.h"
 #include "worker/net/conn.h"
 #include "worker/net/conn_count.h"
@@ -33,15 +35,29 @@
 
 static struct worker self;
 static struct event channel, signals;
-static struct post read_channel, read_signals;
+static struct post read_channel, read_signals, rotate;
 static struct timer trim;
 
 static const int heard[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP};
 
+/* The master ----------------------------------------------------------------------------------- */
+
+static void tell_master(enum channel_type type, int64_t number)
+{
+    struct channel_msg msg = {.type = type, .slot = self.slot, .generation = self.gen->number,
+                              .number = number, .fd = -1};
+
+    if (channel.fd >= 0)
+        channel_send(channel.fd, &msg);
+}
+
 /* Log files ------------------------------------------------------------------------------------ */
 
+/* What waits in a buffer belongs to the file that it was logged to. */
 static void replace_log(struct log_file *file, int fd)
 {
+    log_out_flush_file(file);
+    log_rotate_replaced(file);
     if (dup3(fd, file->fd, O_CLOEXEC) < 0)
         log_error(&process_log, LOG_ALERT, errno, "dup3() failed while reopening \"%s\"",
                   file->path);
@@ -63,20 +79,49 @@ static void take_log(int64_t number, int fd)
 }
 
 /* Without a master there is nobody else to do it. */
+static void reopen_log(struct log_file *file)
+{
+    int fd = open(file->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+
+    if (fd >= 0)
+        replace_log(file, fd);
+    else
+        log_error(&process_log, LOG_EMERG, errno, "open() \"%s\" failed", file->path);
+}
+
 static void reopen_logs(void)
 {
     log_error(&process_log, LOG_NOTICE, 0, "reopening logs");
-    for (struct log_file *file = self.gen->log_files; file != NULL; file = file->next) {
-        int fd;
+    for (struct log_file *file = self.gen->log_files; file != NULL; file = file->next)
+        if (file->path != NULL && file->fd >= 0)
+            reopen_log(file);
+}
 
-        if (file->path == NULL || file->fd < 0)
+static void run_rotate(struct post *post)
+{
+    for (struct log_file *file = self.gen->log_files; file != NULL; file = file->next) {
+        if (!file->rotate_asked)
             continue;
-        fd = open(file->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-        if (fd >= 0)
-            replace_log(file, fd);
-        else
-            log_error(&process_log, LOG_EMERG, errno, "open() \"%s\" failed", file->path);
+        file->rotate_asked = false;
+        if (log_rotate(file))
+            reopen_log(file);
     }
+}
+
+/* It is the master that rotates, if there is one. */
+static void on_full(struct log_file *full)
+{
+    const struct log_file *file = self.gen->log_files;
+    int64_t index = 0;
+
+    if (!core_conf(self.gen)->master_process) {
+        full->rotate_asked = true;
+        post_now(&rotate);
+        return;
+    }
+    while (file != full)
+        file = file->next, index++;
+    tell_master(CHANNEL_ROTATE_LOG, index);
 }
 
 /* Orders --------------------------------------------------------------------------------------- */
@@ -211,15 +256,6 @@ static void stop_modules(void)
             modules[i]->worker_stop();
 }
 
-static void tell_master(enum channel_type type, int64_t number)
-{
-    struct channel_msg msg = {.type = type, .slot = self.slot, .generation = self.gen->number,
-                              .number = number, .fd = -1};
-
-    if (channel.fd >= 0)
-        channel_send(channel.fd, &msg);
-}
-
 static enum rc start(const struct child *child)
 {
     const struct core_conf *core = core_conf(child->gen);
@@ -233,6 +269,8 @@ static enum rc start(const struct child *child)
     drain_init(&self.drain);
     channel.fd = child->channel;
     trim.on_timer = on_trim;
+    rotate.run = run_rotate;
+    log_rotate_on_full(on_full);
     if (loop_init(&self.loop, BATCH) != RC_OK)
         return RC_ERROR;
     loop = &self.loop;

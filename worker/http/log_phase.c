@@ -277,10 +277,13 @@ static const struct directive directives[] = {
      .apply = set_log_format, .repeat = true,
      .doc = "What a line of an access log looks like. \"combined\" is defined already."},
     {.name = "access_log", .where = IN_WEB_IF | IN_LIMIT_EXCEPT,
-     .args = "path [format] [buffer=size] [flush=time] [if=condition] ;; off",
+     .args = "path [format] [buffer=size] [gzip[=level]] [flush=time] [if=condition] "
+             "[rotate_size=size] [rotate_age=time] [rotate_keep=number] ;; off",
      .apply = set_access_log, .repeat = true, .field = F(logs),
      .doc = "Where to log requests, and in which format. Without one, requests are logged to "
-            "access.log in the usual place, in the format combined."},
+            "access.log in the usual place, in the format combined. A file is rotated by the "
+            "server, to FILE.1, FILE.2 and so on, when it is as large or as old as rotate_size "
+            "or rotate_age say; so many as rotate_keep says (10) are kept."},
     {.name = "open_log_file_cache", .where = IN_WEB,
      .args = "max=number [inactive=time] [min_uses=number] [valid=time] ;; off", .initial = "off",
      .apply = set_cache,

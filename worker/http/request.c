@@ -12,6 +12,7 @@
 #include "worker/codec/escape.h"
 #include "worker/codec/uri.h"
 #include "worker/http/body.h"
+#include "worker/http/error_log_tag.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
 #include "worker/http/server.h"
@@ -25,7 +26,7 @@ const struct var_table *request_vars;
 /* ", client: 1.2.3.4, server: a, request: "GET / HTTP/1.1", host: "a"" */
 static size_t describe(const void *about, char *out, size_t room)
 {
-    const struct request *r = about;
+    struct request *r = (struct request *)(uintptr_t)about;
     struct str host = fields_value(r->fields, FIELD_HOST);
     struct str referrer = fields_value(r->fields, FIELD_REFERER);
     struct addr client;
@@ -63,7 +64,7 @@ static size_t describe(const void *about, char *out, size_t room)
         APPEND(", referrer: \"%.*s\"", (int)log_escape(text, sizeof(text), referrer), text);
     }
 #undef APPEND
-    return used;
+    return used + error_log_tags(r, out + used, room - used);
 }
 
 void request_init(struct request *r, struct conn *c, const struct wire_ops *wire, void *wire_data,

@@ -9,6 +9,9 @@
 #include "common/log.h"
 
 #define DEFAULT_BUFFER (64 * 1024)
+#define ROTATE_LEAST   1024
+#define ROTATE_KEEP    10
+#define ROTATE_MOST    10000
 
 static const struct conf_word combined[] = {{.text = STR_INIT(
     "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
@@ -132,75 +135,164 @@ static bool read_place(struct conf_call *call, struct access_logs *logs, struct 
     return true;
 }
 
-struct buffering {
-    int64_t bytes, flush_ms;
+/* What is said of a file by all who log to it. */
+struct manner {
+    int64_t bytes, flush_ms, gzip_level;
+    struct log_rotation rotation;
 };
 
-static bool read_option(struct conf_call *call, struct access_logs *logs, struct access_log *log,
-                        uint32_t i, struct buffering *buffering)
+enum option { OPTION_UNKNOWN, OPTION_GOOD, OPTION_BAD };
+
+static enum option option_if(bool good, struct conf_call *call, uint32_t i, const char *what,
+                             struct str value)
+{
+    if (good)
+        return OPTION_GOOD;
+    conf_fail_arg(call, i, "invalid %s \"%" STR_FMT "\"", what, STR_ARG(value));
+    return OPTION_BAD;
+}
+
+static enum option read_buffering(struct conf_call *call, uint32_t i, struct manner *m)
 {
     struct str value;
 
     if (conf_arg_is(call, i, "buffer=", &value))
-        return (conf_size(value, &buffering->bytes) && buffering->bytes > 0) ||
-               conf_fail_arg(call, i, "invalid buffer size \"%" STR_FMT "\"", STR_ARG(value));
+        return option_if(conf_size(value, &m->bytes) && m->bytes > 0, call, i, "buffer size",
+                         value);
     if (conf_arg_is(call, i, "flush=", &value))
-        return (conf_ms(value, &buffering->flush_ms) && buffering->flush_ms > 0) ||
-               conf_fail_arg(call, i, "invalid flush time \"%" STR_FMT "\"", STR_ARG(value));
+        return option_if(conf_ms(value, &m->flush_ms) && m->flush_ms > 0, call, i, "flush time",
+                         value);
+    if (conf_arg_is(call, i, "gzip=", &value))
+        return option_if(conf_int(value, &m->gzip_level) && m->gzip_level >= 1 &&
+                         m->gzip_level <= 9, call, i, "compression level", value);
+    if (!str_eq(conf_arg(call, i), STR("gzip")))
+        return OPTION_UNKNOWN;
+    m->gzip_level = 1;
+    return OPTION_GOOD;
+}
+
+static enum option read_rotation(struct conf_call *call, uint32_t i, struct log_rotation *r)
+{
+    struct str value;
+
+    if (conf_arg_is(call, i, "rotate_size=", &value))
+        return option_if(conf_size(value, &r->bytes) && r->bytes >= ROTATE_LEAST, call, i,
+                         "size to rotate at (1k or more)", value);
+    if (conf_arg_is(call, i, "rotate_age=", &value))
+        return option_if(conf_ms(value, &r->age_ms) && r->age_ms >= 1000, call, i,
+                         "age to rotate at (1s or more)", value);
+    if (conf_arg_is(call, i, "rotate_keep=", &value))
+        return option_if(conf_int(value, &r->keep) && r->keep >= 1 && r->keep <= ROTATE_MOST,
+                         call, i, "number of files to keep (1 to 10000)", value);
+    return OPTION_UNKNOWN;
+}
+
+static bool read_option(struct conf_call *call, struct access_logs *logs, struct access_log *log,
+                        uint32_t i, struct manner *m)
+{
+    enum option option;
+    struct str value;
+
     if (conf_arg_is(call, i, "if=", &value))
         return compile(call, logs, i, value, &log->condition);
-    if (str_starts(conf_arg(call, i), STR("gzip"))) {
-        conf_fail_arg(call, i, "access logs cannot be compressed as they are written");
-        return conf_hint(call, "compress them when they are rotated");
-    }
-    return conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"", STR_ARG(conf_arg(call, i)));
+    option = read_buffering(call, i, m);
+    if (option == OPTION_UNKNOWN)
+        option = read_rotation(call, i, &m->rotation);
+    if (option == OPTION_UNKNOWN)
+        conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"", STR_ARG(conf_arg(call, i)));
+    return option == OPTION_GOOD;
+}
+
+static bool conflict(struct conf_call *call)
+{
+    return conf_fail(call, "access_log \"%" STR_FMT "\" already defined with conflicting "
+                           "parameters", STR_ARG(conf_arg(call, 0)));
 }
 
 /* Everybody who logs to a file must agree on how it is buffered. */
-static bool set_buffering(struct conf_call *call, struct log_out *out, struct buffering wanted)
+static bool set_buffering(struct conf_call *call, struct log_out *out, struct manner *m)
 {
-    if (wanted.flush_ms > 0 && wanted.bytes == 0)
+    if (m->gzip_level > 0 && m->bytes == 0)
+        m->bytes = DEFAULT_BUFFER;
+    if (m->flush_ms > 0 && m->bytes == 0)
         return conf_fail(call, "no buffer is defined for access_log \"%" STR_FMT "\"",
                          STR_ARG(conf_arg(call, 0)));
-    if (wanted.bytes == 0)
+    if (m->bytes == 0)
         return true;
     if (out == NULL)
         return conf_fail(call, "buffered logs cannot have variables in name");
     if (out->file->syslog != NULL)
         return conf_fail(call, "logs to syslog cannot be buffered");
     if (out->buffer_bytes > 0 &&
-        (out->buffer_bytes != wanted.bytes || out->flush_ms != wanted.flush_ms))
-        return conf_fail(call, "access_log \"%" STR_FMT "\" already defined with conflicting "
-                               "parameters", STR_ARG(conf_arg(call, 0)));
-    out->buffer_bytes = wanted.bytes;
-    out->flush_ms = wanted.flush_ms;
+        (out->buffer_bytes != m->bytes || out->flush_ms != m->flush_ms ||
+         out->gzip_level != m->gzip_level))
+        return conflict(call);
+    out->buffer_bytes = m->bytes;
+    out->flush_ms = m->flush_ms;
+    out->gzip_level = m->gzip_level;
     return true;
+}
+
+/* And on when it is rotated. */
+static bool set_rotation(struct conf_call *call, struct log_out *out, struct log_rotation *r)
+{
+    const struct log_rotation *other = out != NULL ? out->file->rotation : NULL;
+    struct log_rotation *kept;
+
+    if (r->bytes == 0 && r->age_ms == 0)
+        return r->keep == 0 || conf_fail(call, "\"rotate_keep\" takes \"rotate_size\" or "
+                                               "\"rotate_age\"");
+    if (out == NULL)
+        return conf_fail(call, "logs with variables in their names cannot be rotated");
+    if (out->file->path == NULL)
+        return conf_fail(call, "only files can be rotated");
+    if (r->keep == 0)
+        r->keep = ROTATE_KEEP;
+    if (other != NULL &&
+        (other->bytes != r->bytes || other->age_ms != r->age_ms || other->keep != r->keep))
+        return conflict(call);
+    if (other == NULL) {
+        kept = pool_alloc(call->pool, sizeof(*kept));
+        *kept = *r;
+        out->file->rotation = kept;
+    }
+    return true;
+}
+
+/* Without a format, the options begin at once. */
+static bool is_option(struct conf_call *call, const struct access_logs *logs)
+{
+    static const char *const keys[] = {"if=", "buffer=", "flush=", "gzip=", "rotate_size=",
+                                       "rotate_age=", "rotate_keep="};
+    struct str word = conf_arg(call, 1), unused;
+
+    if (call->count < 2)
+        return true;
+    for (size_t i = 0; i < COUNT(keys); i++)
+        if (conf_arg_is(call, 1, keys[i], &unused))
+            return true;
+    return str_eq(word, STR("gzip")) && growing_map_find(logs->formats, word) == NULL;
 }
 
 bool access_log_load(struct conf_call *call, struct access_logs *logs, struct access_log **list)
 {
     struct access_log *log = pool_zalloc(call->pool, sizeof(*log));
-    struct str format = conf_arg(call, 1), unused;
-    struct buffering buffering = {0, 0};
-    uint32_t options = 1;
+    struct manner manner = {0};
+    uint32_t options = is_option(call, logs) ? 1 : 2;
 
-    if (call->count < 2 || conf_arg_is(call, 1, "if=", &unused) ||
-        conf_arg_is(call, 1, "buffer=", &unused) || conf_arg_is(call, 1, "flush=", &unused))
-        format = STR("combined");
-    else
-        options = 2;
     if (!read_place(call, logs, log))
         return false;
-    log->format = find_format(call, logs, format, 1);
+    log->format = find_format(call, logs, options == 1 ? STR("combined") : conf_arg(call, 1), 1);
     if (log->format == NULL)
         return false;
     for (uint32_t i = options; i < call->count; i++)
-        if (!read_option(call, logs, log, i, &buffering))
+        if (!read_option(call, logs, log, i, &manner))
             return false;
     while (*list != NULL)
         list = &(*list)->next;
     *list = log;
-    return set_buffering(call, log->out, buffering);
+    return set_buffering(call, log->out, &manner) && set_rotation(call, log->out,
+                                                                  &manner.rotation);
 }
 
 static bool read_rule(struct conf_call *call, uint32_t i, struct log_path_rules *rules)
@@ -213,7 +305,7 @@ static bool read_rule(struct conf_call *call, uint32_t i, struct log_path_rules 
     else if (conf_arg_is(call, i, "inactive=", &value))
         good = conf_ms(value, &rules->inactive_ms) && rules->inactive_ms > 0;
     else if (conf_arg_is(call, i, "min_uses=", &value))
-        good = conf_int(value, &rules->min_uses) && rules->min_uses > 0;
+        good = conf_int(value, &rules->min_uses) && rules->min_uses >= 0;
     else if (conf_arg_is(call, i, "valid=", &value))
         good = conf_ms(value, &rules->valid_ms);
     return good || conf_fail_arg(call, i, "invalid \"open_log_file_cache\" parameter \"%" STR_FMT

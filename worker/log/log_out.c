@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/log_rotate.h"
 #include "common/syslog.h"
+#include "worker/log/log_gzip.h"
 
 #define FIRST_BYTES 4096
 #define TURN_BYTES  (64 * 1024) /* gathered in a turn before its end is not waited for */
@@ -52,24 +54,46 @@ static void failed(struct log_out *out, int err, ssize_t written, size_t len)
                   name_of(out), written, len);
 }
 
-static void write_lines(struct log_out *out, int fd)
+/* True when all was written. */
+static bool write_all(struct log_out *out, int fd, struct str text)
 {
-    const char *from = out->torn ? "\n" : out->lines.start;
-    size_t len = out->torn ? 1 : buf_used(&out->lines);
     ssize_t n;
 
+    do
+        n = write(fd, text.data, text.len);
+    while (n < 0 && errno == EINTR);
+    if (n > 0 && out->file != NULL && out->file->rotation != NULL)
+        log_rotate_wrote(out->file, (size_t)n);
+    if (n == (ssize_t)text.len)
+        return true;
+    out->torn |= n > 0;
+    failed(out, n < 0 ? errno : 0, n, text.len);
+    return false;
+}
+
+static void write_gzipped(struct log_out *out, int fd)
+{
+    struct buf packed = {0};
+
+    if (log_gzip(&packed, buf_str(&out->lines), (int)out->gzip_level))
+        write_all(out, fd, buf_str(&packed));
+    else if (log_allowed(&out->complained_ms))
+        log_error(&process_log, LOG_ALERT, 0, "no memory to compress \"%s\"", name_of(out));
+    buf_give(&packed);
+}
+
+static void write_lines(struct log_out *out, int fd)
+{
     if (clock_mono_ms < out->skip_until_ms)
         return;
-    do
-        n = write(fd, from, len);
-    while (n < 0 && errno == EINTR);
-    if (n == (ssize_t)len && out->torn) { /* that ended the broken line; now the others */
-        out->torn = false;
-        write_lines(out, fd);
-    } else if (n != (ssize_t)len) {
-        out->torn |= n > 0;
-        failed(out, n < 0 ? errno : 0, n, len);
+    if (out->gzip_level > 0) {
+        write_gzipped(out, fd);
+        return;
     }
+    if (out->torn && !write_all(out, fd, STR("\n"))) /* ends the broken line */
+        return;
+    out->torn = false;
+    write_all(out, fd, buf_str(&out->lines));
 }
 
 static void empty(struct log_out *out)
@@ -96,6 +120,17 @@ void log_out_flush_all(void)
 {
     while (with_lines != NULL)
         log_out_flush(with_lines);
+}
+
+void log_out_flush_file(const struct log_file *file)
+{
+    struct log_out *next;
+
+    for (struct log_out *out = with_lines; out != NULL; out = next) {
+        next = out->next;
+        if (out->file == file)
+            log_out_flush(out);
+    }
 }
 
 static void on_turn_end(struct post *post)

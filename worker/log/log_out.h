@@ -20,6 +20,7 @@ struct log_out {
     size_t line_at;             /* where the line being printed begins, from lines.start */
     int64_t buffer_bytes;       /* 0: write at the end of each turn */
     int64_t flush_ms;           /* with a buffer: write after so long; 0: only when it is full */
+    int64_t gzip_level;         /* with a buffer: each write is a gzip member; 0: as it is */
     struct post turn_end;
     struct timer timer;
     int64_t skip_until_ms;      /* the disk was full */
@@ -37,3 +38,6 @@ void log_out_end(struct log_out *out);
 /* Writes what is there. */
 void log_out_flush(struct log_out *out);
 void log_out_flush_all(void);
+
+/* The same for all that goes to this file, which is about to be replaced. */
+void log_out_flush_file(const struct log_file *file);

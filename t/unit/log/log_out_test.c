@@ -68,6 +68,21 @@ static void a_buffer_waits(void)
     is_slice(written(), "end\n", "written at the end");
 }
 
+static void a_file_that_is_replaced_gets_what_was_logged_to_it(void)
+{
+    struct log_file other = {.path = "other", .fd = file.fd};
+    struct log_out here = {.file = &file, .fd = -1, .buffer_bytes = 100};
+    struct log_out there = {.file = &other, .fd = -1, .buffer_bytes = 100};
+
+    add(&here, STR("here"));
+    add(&there, STR("there"));
+    log_out_flush_file(&file);
+    is_slice(written(), "here\n", "its lines");
+    ok(written().data == NULL, "no others");
+    log_out_flush_all();
+    is_slice(written(), "there\n", "which wait");
+}
+
 static void a_lot_in_one_turn(void)
 {
     struct log_out out = {.file = &file, .fd = -1};
@@ -152,6 +167,7 @@ int main(void)
     file.fd = fds[0];
     one_write_a_turn();
     a_buffer_waits();
+    a_file_that_is_replaced_gets_what_was_logged_to_it();
     a_lot_in_one_turn();
     a_full_disk_is_left_alone();
     paths_are_opened_when_needed();
