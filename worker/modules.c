@@ -40,6 +40,10 @@
 #include "worker/proxy/proxy.h"
 #include "worker/proxy/upstream_vars.h"
 #include "worker/upstream/group.h"
+#include "worker/upstream/lb_hash.h"
+#include "worker/upstream/lb_ip_hash.h"
+#include "worker/upstream/lb_least_conn.h"
+#include "worker/upstream/lb_random.h"
 #include "worker/vars/geo.h"
 #include "worker/vars/map.h"
 #include "worker/vars/proxy_vars.h"
@@ -76,6 +80,10 @@ const struct module *const modules[] = {
     &gzip_static_module,
     &static_file_module,
     &upstream_module,
+    &least_conn_module,
+    &ip_hash_module,
+    &hash_module,
+    &random_module,
     &upstream_vars_module,
     &proxy_module,
 

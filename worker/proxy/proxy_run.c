@@ -260,6 +260,7 @@ static enum run_state go_there(struct proxy_run *run)
     d->options = &run->conf->dial;
     d->log = &run->r->log;
     d->pool = request_pool(run->r);
+    d->scope = &run->r->scope;
     d->done = &run->post;
     d->on_try = on_try;
     dial_init(d);

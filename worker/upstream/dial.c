@@ -254,6 +254,8 @@ void dial_start(struct dial *d)
     int64_t tries = d->group->tries;
 
     d->started_ms = clock_mono_ms;
+    if (d->group->balancer->begin != NULL)
+        d->group->balancer->begin(d);
     d->tries_left = (uint32_t)(d->options->tries > 0 ? MIN(d->options->tries, tries) : tries);
     go(d);
 }

@@ -51,12 +51,19 @@ struct dial_options {
     bool keepalive;               /* may use idle connections */
 };
 
+/* What a balancer remembers from one choice for a request to the next. */
+struct dial_choice {
+    struct str key;
+    uint32_t hash, looks, misses;
+};
+
 struct dial {
     /* The owner's. */
     const struct upstream_group *group;
     const struct dial_options *options;
     struct log *log;
     struct pool *pool;            /* for records of tries */
+    struct scope *scope;          /* whose variables a balancer may ask for; may be NULL */
     struct post *done;
     void (*on_try)(struct dial *d); /* a peer was chosen: d->peer; may be NULL */
 
@@ -76,6 +83,7 @@ struct dial {
     struct booking *booking;
     uint64_t tried[1];            /* by place in the group, first 64; the rest in the pool */
     uint64_t *tried_more;
+    struct dial_choice choice;
     struct post post;
 };
 

@@ -182,10 +182,13 @@ static bool read_number(struct conf_call *call, uint32_t i, struct upstream_serv
 
 static bool read_parameter(struct conf_call *call, uint32_t i, struct upstream_server *s)
 {
+    const struct upstream_group *group = call->scope->owner;
     bool good = true;
 
     if (read_number(call, i, s, &good))
         return good || bad_parameter(call, i);
+    if (str_eq(conf_arg(call, i), STR("backup")) && group->balancer->no_backup)
+        return conf_fail_arg(call, i, "balancing method does not support parameter \"backup\"");
     if (str_eq(conf_arg(call, i), STR("backup")))
         s->backup = true;
     else if (str_eq(conf_arg(call, i), STR("down")))
@@ -287,6 +290,9 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
     add_peers(gen->pool, group, add_peers(gen->pool, group, group->peers, false), true);
     for (uint32_t i = 0; i < group->primaries + group->backups; i++)
         group->peers[i].id = set->peers++;
+    group->counted |= group->balancer->counted && !group->single;
+    if (group->balancer->build != NULL)
+        group->balancer->build(gen->pool, group);
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include "common/growing_map.h"
 
 struct balancer;
+struct template;
 struct zone_spec;
 
 /* The plain directives of an upstream block; an implicit group has the defaults. */
@@ -48,6 +49,8 @@ struct upstream_group {
     uint32_t primaries, backups;
     uint32_t tries;               /* peers that are not `down` */
     const struct balancer *balancer;
+    const struct template *balancer_key; /* of `hash` */
+    void *balancer_data;          /* what the balancer made at load */
     const struct upstream_conf *conf;
     struct conf_scope *scope;     /* of the block */
     struct zone_spec *zone;

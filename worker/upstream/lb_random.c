@@ -1,0 +1,80 @@
+/*
+ * worker/upstream/lb_random.c - any peer, or the better of any two.
+ *
+ * Chances are in proportion to weights. The better of two is the one with fewer connections for its
+ * weight: nearly as even as looking at all of them, without many workers choosing the same.
+ */
+#include "worker/upstream/lb_random.h"
+
+#include "common/clock.h"
+#include "common/conf_value.h"
+#include "common/random.h"
+#include "worker/upstream/balancer.h"
+#include "worker/upstream/dial.h"
+
+/* Any that may be picked, but not `other`. NULL after too many looks. */
+static const struct peer *any(struct dial *d, uint32_t total, const struct peer *other)
+{
+    int64_t now_s = clock_mono_ms / 1000;
+
+    while (!d->group->single && d->choice.looks <= BALANCER_LOOKS) {
+        const struct peer *peer = balancer_peer_at(d->group, random_below(total));
+
+        if (peer != other && balancer_may_pick(d, peer, now_s))
+            return peer;
+        d->choice.looks++;
+    }
+    return NULL;
+}
+
+static const struct peer *pick_one(struct dial *d)
+{
+    const struct peer *peer = any(d, balancer_total_weight(d->group), NULL);
+
+    return peer != NULL ? peer : round_robin.pick(d);
+}
+
+static const struct peer *pick_of_two(struct dial *d)
+{
+    uint32_t total = balancer_total_weight(d->group);
+    const struct peer *a = any(d, total, NULL), *b;
+
+    b = a == NULL ? NULL : any(d, total, a);
+    if (b == NULL)
+        return a != NULL ? a : round_robin.pick(d);
+    return (int64_t)peer_state(b)->conns * a->server->weight >
+                   (int64_t)peer_state(a)->conns * b->server->weight
+               ? a
+               : b;
+}
+
+static const struct balancer random_one = {
+    .name = "random", .no_backup = true, .pick = pick_one,
+};
+static const struct balancer random_two = {
+    .name = "random two", .no_backup = true, .counted = true, .pick = pick_of_two,
+};
+
+static bool set_random(struct conf_call *call)
+{
+    if (call->count > 0 && !str_eq(conf_arg(call, 0), STR("two")))
+        return conf_fail_arg(call, 0, "invalid parameter \"%" STR_FMT "\"",
+                             STR_ARG(conf_arg(call, 0)));
+    if (call->count > 1 && !str_eq(conf_arg(call, 1), STR("least_conn")))
+        return conf_fail_arg(call, 1, "invalid parameter \"%" STR_FMT "\"",
+                             STR_ARG(conf_arg(call, 1)));
+    return balancer_set(call, call->count > 0 ? &random_two : &random_one);
+}
+
+static const struct directive directives[] = {
+    {.name = "random", .where = IN_UPSTREAM, .args = "[two [least_conn]]", .apply = set_random,
+     .doc = "A request goes to any server, by weight. With \"two\", to the one of any two that has "
+            "fewer connections for its weight."},
+};
+
+const struct module random_module = {
+    .name = "random", .nginx_name = "http_upstream_random_module",
+    .doc = "Balancing by chance.",
+    .family = FAMILY_HTTP,
+    .directives = TABLE(directives),
+};
