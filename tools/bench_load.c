@@ -1,13 +1,18 @@
 /*
  * tools/bench_load.c - a load generator that accounts for every request.
  *
- *     bench_load load PORT CONNECTIONS SECONDS URI=SIZE...   closed loop; one request in flight each
- *     bench_load idle PORT CONNECTIONS URI=SIZE              one request each, then silence
+ *     bench_load load PORT CONNECTIONS SECONDS TARGET...   closed loop; one request in flight each
+ *     bench_load idle PORT CONNECTIONS TARGET              one request each, then silence
+ *     bench_load tunnel PORT CONNECTIONS TARGET            the same, upgraded to a websocket's tunnel
+ *
+ * A target is URI=SIZE, the size of the body that must come back; URI=SIZE+BYTES posts a body of so
+ * many bytes; //HOST/URI=SIZE asks that host. Connections take the targets in turn.
  *
  * Bodies are compared with bench_body byte by byte. `load` ends after SECONDS or when stdin closes,
  * finishes what is in flight, and prints one JSON object. A connection that the server ends is a
  * failed request unless the response before said `Connection: close`, for a request was already on
- * its way. `idle` prints "ready", waits for stdin to close and prints how many connections lived.
+ * its way. `idle` and `tunnel` print "ready", wait for stdin to close and print how many connections
+ * lived; before, a byte goes through each tunnel and back.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -27,14 +32,15 @@
 #include "bench_body.h"
 
 #define HEAD_MAX 4096
-#define TARGETS_MAX 16
+#define TARGETS_MAX 1024
+#define POST_MAX 65536
 #define REQUEST_TIMEOUT_MS 5000
 #define RECONNECT_MS 2
 
-enum conn_state { CONNECTING, IN_HEAD, IN_BODY, IDLE, WAITING };
+enum conn_state { CONNECTING, IN_HEAD, IN_BODY, IN_TUNNEL, IDLE, WAITING };
 
 struct target {
-    char request[512];
+    char *request;
     size_t request_size, body_size;
 };
 
@@ -52,6 +58,7 @@ struct conn {
 static struct {
     uint64_t requests, bytes, closes;
     uint64_t connect, unanswered, partial, timeout, status, body, framing;
+    uint64_t statuses[1000];                /* those seen in place of 200 */
     int64_t longest_us, pause_us, last_us, total_us;
 } tally;
 
@@ -60,7 +67,7 @@ static unsigned target_count;
 static struct sockaddr_in server;
 static char *body, scratch[1 << 18];
 static int epoll;
-static bool stopping, only_once;
+static bool stopping, only_once, tunnels;
 static int running;
 
 static int64_t now_us(void)
@@ -165,15 +172,36 @@ static void answered(struct conn *c)
     }
 }
 
+static bool wrong_status(struct conn *c)
+{
+    unsigned status = (unsigned)strtoul(c->head + 9, NULL, 10);
+
+    tally.statuses[status < 1000 ? status : 0]++;
+    failed(c, &tally.status);
+    return false;
+}
+
+/* Behind the 101 a byte goes to the origin and back. */
+static bool enter_tunnel(struct conn *c)
+{
+    if (strncmp(c->head, "HTTP/1.1 101", 12) != 0)
+        return wrong_status(c);
+    c->state = IN_TUNNEL;
+    if (write(c->fd, "?", 1) == 1)
+        return true;
+    failed(c, &tally.unanswered);
+    return false;
+}
+
 /* The head is complete: checks it and takes what came of the body. False: the connection is gone. */
 static bool take_head(struct conn *c, size_t head_size)
 {
     char *length = strcasestr(c->head, "\r\ncontent-length:");
 
-    if (strncmp(c->head, "HTTP/1.1 200", 12) != 0) {
-        failed(c, &tally.status);
-        return false;
-    }
+    if (tunnels)
+        return enter_tunnel(c);
+    if (strncmp(c->head, "HTTP/1.1 200", 12) != 0)
+        return wrong_status(c);
     if (length == NULL || strtoul(length + 17, NULL, 10) != c->target->body_size) {
         failed(c, &tally.framing);
         return false;
@@ -233,6 +261,10 @@ static void on_readable(struct conn *c)
             on_end(c);
             return;
         }
+        if (c->state == IN_TUNNEL) {
+            answered(c);
+            continue;
+        }
         if (!(in_head ? read_head(c, n) : read_body(c, n)))
             return;
         if (c->state == IN_BODY && c->body_got == c->target->body_size)
@@ -248,7 +280,7 @@ static void check_clocks(struct conn *conns, int count)
         struct conn *c = &conns[i];
         if (c->state == WAITING && !stopping && now >= c->since_us)
             start_connect(c);
-        else if ((c->state == IN_HEAD || c->state == IN_BODY || c->state == CONNECTING)
+        else if (c->state != WAITING && c->state != IDLE
                  && now - c->since_us > REQUEST_TIMEOUT_MS * 1000)
             failed(c, &tally.timeout);
     }
@@ -283,9 +315,25 @@ static bool stdin_closed(void)
     return select(1, &set, NULL, NULL, &none) > 0 && read(0, &byte, 1) == 0;
 }
 
+static void print_statuses(void)
+{
+    const char *comma = "";
+
+    printf("\"statuses\": {");
+    for (int i = 0; i < 1000; i++) {
+        if (tally.statuses[i] == 0)
+            continue;
+        printf("%s\"%d\": %llu", comma, i, (unsigned long long)tally.statuses[i]);
+        comma = ", ";
+    }
+    printf("}, ");
+}
+
 static void print_tally(int alive)
 {
-    printf("{\"requests\": %llu, \"bytes\": %llu, \"announced_closes\": %llu, \"alive\": %d, "
+    printf("{");
+    print_statuses();
+    printf("\"requests\": %llu, \"bytes\": %llu, \"announced_closes\": %llu, \"alive\": %d, "
            "\"failed\": {\"connect\": %llu, \"unanswered\": %llu, \"partial\": %llu, "
            "\"timeout\": %llu, \"status\": %llu, \"body\": %llu, \"framing\": %llu}, "
            "\"longest_ms\": %.3f, \"pause_ms\": %.3f, \"mean_ms\": %.4f}\n",
@@ -299,19 +347,49 @@ static void print_tally(int alive)
     fflush(stdout);
 }
 
+static const char *request_line(char *uri, char *host, size_t room)
+{
+    char *slash;
+
+    snprintf(host, room, "localhost");
+    if (strncmp(uri, "//", 2) != 0 || (slash = strchr(uri + 2, '/')) == NULL)
+        return uri;
+    snprintf(host, room, "%.*s", (int)(slash - uri - 2), uri + 2);
+    return slash;
+}
+
+static void print_request(struct target *t, char *uri, size_t post)
+{
+    char host[256], more[128] = "";
+    const char *path = request_line(uri, host, sizeof(host));
+    size_t room = strlen(uri) + post + 512;
+
+    t->request = malloc(room);
+    if (t->request == NULL)
+        abort();
+    if (tunnels)
+        snprintf(more, sizeof(more), "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    if (post > 0)
+        snprintf(more, sizeof(more), "Content-Length: %zu\r\n", post);
+    t->request_size = (size_t)snprintf(t->request, room, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n",
+                                       post > 0 ? "POST" : "GET", path, host, more);
+    memset(t->request + t->request_size, 'p', post);
+    t->request_size += post;
+}
+
 static void add_target(char *text)
 {
     struct target *t = &targets[target_count];
-    char *equals = strrchr(text, '=');
+    char *equals = strrchr(text, '='), *plus = equals == NULL ? NULL : strchr(equals, '+');
+    size_t post = plus == NULL ? 0 : strtoul(plus + 1, NULL, 10);
 
-    if (equals == NULL || target_count == TARGETS_MAX) {
+    if (equals == NULL || target_count == TARGETS_MAX || post > POST_MAX) {
         fprintf(stderr, "not URI=SIZE: %s\n", text);
         exit(2);
     }
     *equals = '\0';
     t->body_size = strtoul(equals + 1, NULL, 10);
-    t->request_size = (size_t)snprintf(t->request, sizeof(t->request),
-                                       "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", text);
+    print_request(t, text, post);
     target_count++;
 }
 
@@ -367,15 +445,16 @@ static int run_idle(struct conn *conns, int count)
 
 int main(int argc, char **argv)
 {
-    bool idle = argc > 4 && strcmp(argv[1], "idle") == 0;
+    bool idle = argc > 4 && (strcmp(argv[1], "idle") == 0 || strcmp(argv[1], "tunnel") == 0);
     int first = idle ? 4 : 5;
     struct rlimit files = { 100000, 100000 };
 
     if (argc <= first || (!idle && strcmp(argv[1], "load") != 0)) {
-        fprintf(stderr, "usage: bench_load load PORT CONNECTIONS SECONDS URI=SIZE...\n"
-                        "       bench_load idle PORT CONNECTIONS URI=SIZE\n");
+        fprintf(stderr, "usage: bench_load load PORT CONNECTIONS SECONDS TARGET...\n"
+                        "       bench_load idle|tunnel PORT CONNECTIONS TARGET\n");
         return 2;
     }
+    tunnels = strcmp(argv[1], "tunnel") == 0;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     signal(SIGPIPE, SIG_IGN);
     setrlimit(RLIMIT_NOFILE, &files);

@@ -1,8 +1,10 @@
 /*
  * tools/bench_origin.c - an origin too cheap to be the bottleneck of a benchmark.
  *
- * bench_origin PORT answers GET /b/N with the first N bytes of bench_body, kept alive, for as long as
- * it lives. One thread, edge-triggered epoll, one read and one writev per small request.
+ * bench_origin PORT answers a request for /b/N with the first N bytes of bench_body, for as long as it
+ * lives. It reads a body that the head announces by its length, closes if told to, and sends back
+ * what comes through a tunnel. One thread, edge-triggered epoll, one read and one writev per small
+ * request.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,10 +25,12 @@
 #define FDS_MAX 65536
 
 struct conn {
-    char in[4096];
+    char in[16384];
     size_t in_used;
     char head[160];
     size_t head_size, body_size, sent;      /* of the answer on its way */
+    size_t unread;                          /* of the request's body: the answer waits for it */
+    bool last, tunnel;
 };
 
 static struct conn *conns[FDS_MAX];
@@ -76,26 +80,66 @@ static bool send_answer(int fd, struct conn *c)
     return true;
 }
 
-/* Takes one request out of the buffer and makes its answer; false when none is complete. */
+/* The head of the answer to the request whose head, without its last line, is `in`. */
+static void print_head(struct conn *c, const char *in)
+{
+    const char *path = strstr(in, " /b/"), *length = strcasestr(in, "\r\ncontent-length: ");
+
+    c->unread = length == NULL ? 0 : strtoul(length + 18, NULL, 10);
+    c->last = strcasestr(in, "\r\nconnection: close") != NULL;
+    c->tunnel = strcasestr(in, "\r\nupgrade: ") != NULL;
+    if (c->tunnel) {
+        c->head_size = (size_t)snprintf(c->head, sizeof(c->head),
+                                        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+                                        "Upgrade: websocket\r\n\r\n");
+        return;
+    }
+    c->body_size = path == NULL ? 0 : strtoul(path + 4, NULL, 10);
+    if (c->body_size > BODY_MAX)
+        c->body_size = BODY_MAX;
+    c->head_size = (size_t)snprintf(c->head, sizeof(c->head),
+                                    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n%s"
+                                    "Content-Length: %zu\r\n\r\n",
+                                    c->last ? "Connection: close\r\n" : "", c->body_size);
+}
+
+/* Takes one request's head out of the buffer and makes its answer; false when none is complete. */
 static bool next_request(struct conn *c)
 {
     char *end = memmem(c->in, c->in_used, "\r\n\r\n", 4);
-    unsigned long size = 0;
 
     if (end == NULL)
         return false;
+    *end = '\0';
+    print_head(c, c->in);
     end += 4;
-    if (memcmp(c->in, "GET /b/", 7) == 0)
-        size = strtoul(c->in + 7, NULL, 10);
-    if (size > BODY_MAX)
-        size = BODY_MAX;
-    c->body_size = size;
-    c->head_size = (size_t)snprintf(c->head, sizeof(c->head),
-                                    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
-                                    "Content-Length: %lu\r\n\r\n", size);
     c->in_used -= (size_t)(end - c->in);
     memmove(c->in, end, c->in_used);
     return true;
+}
+
+/* Drops what is here of a body. */
+static void skip_body(struct conn *c)
+{
+    size_t n = c->unread < c->in_used ? c->unread : c->in_used;
+
+    c->unread -= n;
+    c->in_used -= n;
+    memmove(c->in, c->in + n, c->in_used);
+}
+
+/* What the socket has, into the buffer; from a tunnel back into the socket. */
+static ssize_t take(int fd, struct conn *c)
+{
+    ssize_t n = read(fd, c->in + c->in_used, sizeof(c->in) - 1 - c->in_used);
+
+    if (n <= 0)
+        return n;
+    if (c->tunnel)
+        return write(fd, c->in, (size_t)n);
+    c->in_used += (size_t)n;
+    c->in[c->in_used] = '\0';
+    return n;
 }
 
 static void serve(int fd)
@@ -103,22 +147,27 @@ static void serve(int fd)
     struct conn *c = conns[fd];
 
     for (;;) {
-        if (c->head_size > 0 && !send_answer(fd, c)) {
-            if (errno != EAGAIN)
+        skip_body(c);
+        if (c->head_size > 0 && c->unread == 0) {
+            if (!send_answer(fd, c)) {
+                if (errno != EAGAIN)
+                    drop(fd);
+                return;
+            }
+            if (c->last) {
                 drop(fd);
-            return;
+                return;
+            }
         }
-        if (next_request(c))
+        if (c->head_size == 0 && !c->tunnel && next_request(c))
             continue;
-        ssize_t n = read(fd, c->in + c->in_used, sizeof(c->in) - 1 - c->in_used);
+        ssize_t n = take(fd, c);
         if (n < 0 && errno == EAGAIN)
             return;
         if (n <= 0) {
             drop(fd);
             return;
         }
-        c->in_used += (size_t)n;
-        c->in[c->in_used] = '\0';
     }
 }
 
