@@ -40,6 +40,9 @@ print $out <<"CONF";
 events { }
 http {
     include $top/etc/mime.types;
+    include $top/etc/koi-utf;
+    include $top/etc/koi-win;
+    include $top/etc/win-utf;
     server {
         listen 127.0.0.1:8080;
         location /proxy/ {

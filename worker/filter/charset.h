@@ -1,5 +1,5 @@
 /*
- * worker/filter/charset.h - the charset that Content-Type names.
+ * worker/filter/charset.h - the charset of responses: named, and converted where a map is given.
  */
 #pragma once
 

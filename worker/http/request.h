@@ -42,6 +42,7 @@ struct response {
     struct str reason;          /* empty: the standard one */
     struct str type;            /* Content-Type without charset */
     struct str charset;         /* empty: none */
+    struct str override_charset;/* what an origin wants it recoded to: X-Accel-Charset */
     struct str etag;            /* with its quotes; empty: none */
     struct str location;        /* Location, as a handler gives it: completed to an absolute URL on
                                    output when it begins with '/' and absolute_redirect is on */

@@ -329,7 +329,7 @@ static void note_head(struct proxy_run *run)
     summary->trailers = run->trailers;
 }
 
-/* X-Accel-Buffering and X-Accel-Limit-Rate, unless ignored. */
+/* X-Accel-Buffering, X-Accel-Limit-Rate and X-Accel-Charset, unless ignored. */
 static void take_orders(struct proxy_run *run)
 {
     struct str buffering =
@@ -338,6 +338,8 @@ static void take_orders(struct proxy_run *run)
         proxy_response_control(run, FIELD_X_ACCEL_LIMIT_RATE, IGNORE_ACCEL_LIMIT_RATE);
     int64_t bytes;
 
+    run->r->out.override_charset =
+        proxy_response_control(run, FIELD_X_ACCEL_CHARSET, IGNORE_ACCEL_CHARSET);
     if (buffering.len > 0)
         run->relay.buffering = str_eq_nocase(buffering, STR("yes"));
     if (rate.len > 0 && str_to_int(rate, &bytes))
