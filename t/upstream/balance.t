@@ -8,7 +8,7 @@ use constant KEYS => 10_000;
 my $oracle = nginx_binary();
 
 # Every address of 127.0.0.0/8 answers with its own name.
-my $origin = Site->start(<<'CONF');
+my $origin = Site->start(<<'CONF', binary => $oracle // Site::binary());
     server { listen 0.0.0.0:%PORT%; keepalive_requests 1000000; return 200 $server_addr; }
 CONF
 my $port = $origin->port;

@@ -23,15 +23,15 @@ struct balancer {
 
 extern const struct balancer round_robin; /* lb_round_robin.c */
 
-/* Config time: the directive in `call` asks for this balancer. A second one wins, with a warning. */
+/* Config time: the directive in `call` asks for this balancer. A second wins, with a warning. */
 bool balancer_set(struct conf_call *call, const struct balancer *balancer);
 
-/* For those that look the peer up: not tried and usable. */
+/* Not tried and usable. */
 bool balancer_may_pick(const struct dial *d, const struct peer *peer, int64_t now_s);
 
-/* Of the peers at places [from, to) that may be picked and fit (`fits` may be NULL) the one whose turn
-   it is: smooth weighted round robin. Each gains its weight, the richest pays the sum of all gains. A
-   peer's gain shrinks when it fails and recovers by one at each choice. NULL: none fits. */
+/* Of the peers at places [from, to) that may be picked and fit (`fits` may be NULL) the one whose
+   turn it is: smooth weighted round robin. Each gains its weight, the richest pays the sum of all
+   gains. A peer's gain shrinks when it fails and recovers by one at each choice. NULL: none. */
 typedef bool balancer_fits_fn(const struct peer *peer, const void *arg);
 const struct peer *balancer_in_turn(struct dial *d, uint32_t from, uint32_t to,
                                     balancer_fits_fn *fits, const void *arg);
