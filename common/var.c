@@ -74,7 +74,7 @@ static void take_def(struct var *var, const struct var_def *def, uintptr_t data)
 }
 
 /* The longest of the prefixes that the name begins with. */
-static const struct var_def *find_prefix(struct var_table *t, struct str name)
+static const struct var_def *find_prefix(const struct var_table *t, struct str name)
 {
     const struct var_def *best = NULL;
 
@@ -113,6 +113,21 @@ static struct var *var_of(struct var_table *t, struct str name)
 uint32_t var_use(struct var_table *t, struct str name)
 {
     return var_of(t, name)->index;
+}
+
+const struct var *var_find(const struct var_table *t, struct str name, struct var *unused)
+{
+    const struct name *found = growing_map_find(t->by_name, name);
+    const struct var_def *def = found == NULL ? NULL : found->def;
+
+    if (found != NULL && found->var != NULL)
+        return found->var->defined ? found->var : NULL;
+    *unused = (struct var){.name = name};
+    if (def != NULL)
+        take_def(unused, def, def->data);
+    else if ((def = find_prefix(t, name)) != NULL)
+        take_def(unused, def, (uintptr_t)&unused->name);
+    return def == NULL ? NULL : unused;
 }
 
 struct var *var_define(struct var_table *t, struct str name, uint32_t flags)

@@ -70,6 +70,10 @@ void var_table_add(struct var_table *t, const struct var_def *defs, size_t count
    all is checked when loading ends. */
 uint32_t var_use(struct var_table *t, struct str name);
 
+/* At run time: what a name in lower case stands for, which the config may not have used; *unused is
+   then filled in (it has no index; `name` must live as long as it) and returned. NULL: nothing. */
+const struct var *var_find(const struct var_table *t, struct str name, struct var *unused);
+
 /* Defines a name from the config (map, geo, set ...). NULL if it exists and is not changeable; a
    changeable one comes as it is, `set` and all, to be written over. */
 struct var *var_define(struct var_table *t, struct str name, uint32_t flags);

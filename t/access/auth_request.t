@@ -78,6 +78,16 @@ my ($main, $sub) = map { my $uri = $_; grep { /^\Q$uri\E / } @lines } '/ask/f', 
 is +(split / /, $main)[2], (split / /, $sub)[2], '$request_id is that of the whole request';
 is $site->get('/shared/f')->status, 200, 'let in';
 is +($site->origin->requests)[-1]->header('X-Got'), 'set in /sets set in /sets', 'what the subrequest sets is seen';
+# A client that hangs up while the subrequest waits for its origin
+my $held = $site->origin->hold('/auth-origin');
+my $client = $site->connect;
+$client->send('GET /set/f');
+$held->reached;
+my $open = $site->origin->open;
+$client->close;
+wait_until { $site->origin->open < $open } 'the subrequest is given up when the client leaves';
+like $site->wait_for_log(qr/prematurely closed connection/), qr/subrequest: "\/auth-origin"/, 'and the log says so';
+$held->release;
 $site->stop;
 
 # Ours may have arguments and variables

@@ -90,7 +90,8 @@ static void copy_challenge(struct request *r, const struct request *sub)
 {
     EACH_FIELD (f, sub->out.fields) {
         if (f->id == FIELD_WWW_AUTHENTICATE && !(f->flags & FIELD_DELETED))
-            request_add_field(r, f->name, f->value, FIELD_WWW_AUTHENTICATE);
+            request_add_field(r, STR("WWW-Authenticate"), pool_str(request_pool(r), f->value),
+                              FIELD_WWW_AUTHENTICATE);
     }
 }
 
@@ -119,7 +120,8 @@ static enum verdict finish(struct request *r, struct asking *asking,
     enum verdict verdict;
 
     for (const struct assignment *set = conf->sets; set != NULL; set = set->next)
-        scope_set(&r->scope, set->var, scope_eval(&sub->scope, set->value));
+        scope_set(&r->scope, set->var,
+                  pool_str(request_pool(r), scope_eval(&sub->scope, set->value)));
     verdict = judge(r, sub);
     request_sub_end(sub);
     asking->state = ASKING_NEW;

@@ -389,15 +389,8 @@ static enum h1_state step_run(struct h1_conn *c)
         return H1_SEND;
     if (!chain_empty(&c->stream->out) && c->conn.ev.writable)
         conn_send(&c->conn, &c->stream->out, c->stream->out.bytes);
-    if (r->client_gone != NULL &&
-        (c->conn.ev.failed || (c->conn.ev.hangup && c->stream->body_done))) {
-        void (*gone)(struct request *, void *) = r->client_gone;
-
-        r->client_gone = NULL;
-        gone(r, r->client_gone_arg);
-        if (r->client_left)
-            return H1_CLOSED;
-    }
+    if ((c->conn.ev.failed || (c->conn.ev.hangup && c->stream->body_done)) && request_hangup(r))
+        return H1_CLOSED;
     return H1_RUN;
 }
 
@@ -543,7 +536,7 @@ static enum h1_state wait_for_source(struct h1_conn *c)
     c->starved = true;
     if (HTTP_CORE(&c->stream->r)->tcp_nodelay)
         conn_nodelay(&c->conn);
-    return c->conn.ev.failed || (c->conn.ev.hangup && c->stream->r.client_gone != NULL)
+    return c->conn.ev.failed || (c->conn.ev.hangup && request_minds_hangup(&c->stream->r))
                ? send_failed(c)
                : H1_SEND;
 }

@@ -323,12 +323,24 @@ void phase_answer(struct request *r)
         continue;
 }
 
+/* An error that is nothing but its status. */
+static bool answer_parent(struct request *r)
+{
+    r->answered = true;
+    r->ops->respond(r);
+    return false;
+}
+
 /* An error's page, ours or configured; then the filters and the wire. True: the engine goes on. */
 static bool answer_again(struct request *r)
 {
     do {
-        if (r->out.is_error_page && r->out.status >= 300 && error_page_apply(r) == REROUTE)
-            return true;
+        if (r->out.is_error_page && r->out.status >= 300) {
+            if (r->errors_are_parents)
+                return answer_parent(r);
+            if (error_page_apply(r) == REROUTE)
+                return true;
+        }
     } while (!try_answer(r));
     return false;
 }

@@ -21,7 +21,7 @@
 const struct var_table *request_vars;
 
 #define URI_CHANGES      11
-#define SUBREQUESTS      50
+#define SUBREQUESTS      51 /* levels */
 
 /* ", client: 1.2.3.4, server: a, request: "GET / HTTP/1.1", host: "a"" */
 static size_t describe(const void *about, char *out, size_t room)
@@ -121,9 +121,9 @@ static void finish(struct request *r)
     r->answered = true;
     r->ops->log(r);
     close_body(r);
-    for (struct request *sub = r->subs; sub != NULL; sub = sub->next_sub) {
-        post_cancel(&sub->post);
-        close_body(sub);
+    while (r->subs != NULL) {
+        r->subs->logged = true; /* what is cut off is the whole request's affair */
+        request_sub_end(r->subs);
     }
     pool_destroy(r->scope.pool);
     r->scope.pool = NULL;

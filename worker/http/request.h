@@ -107,9 +107,11 @@ struct request {
     /* The engine. */
     uint8_t phase;              /* enum phase */
     uint8_t uri_changes;        /* left: 10 at the start */
-    uint8_t subrequests_left;
+    uint8_t subrequests_left;   /* levels of subrequests that may yet nest */
     uint8_t limit_req_status, limit_conn_status; /* of the main request; 0: not asked yet */
     bool running, answered;
+    bool logged;                /* of a subrequest */
+    bool errors_are_parents;    /* a subrequest whose parent makes what it likes of an error */
     bool in_error_page;         /* no further error_page applies (recursive_error_pages off) */
     bool uri_changed;           /* set by rewrite: find the location again */
     bool access_delayed;        /* auth_delay: the refusal is ready and waits */
@@ -136,8 +138,9 @@ struct request {
     bool client_left;           /* log as 499 */
     void (*sub_done)(struct request *sub, void *arg); /* a subrequest's answer is there */
     void *sub_arg;
-    struct request *subs;       /* of a main request: those that it made, newest first */
+    struct request *subs;       /* of a main request: those that run, newest first */
     struct request *next_sub;
+    uint32_t subs_running, subs_made;
 };
 
 /* For the wire: an empty request of this connection, with its pool. `fields` and `out_fields` are
@@ -199,10 +202,24 @@ static inline struct pool *request_pool(const struct request *r)
 /* Adds a response field (copied only by reference). */
 void request_add_field(struct request *r, struct str name, struct str value, enum field_id id);
 
-/* A subrequest for `uri`: inherits fields, server and variables' table; its own response. It runs
-   posted; when its head is ready `done` is called (in the main request's driver's turn), after
-   which sub->out may be read and its body pulled. NULL when there are too many (50 in all). */
+/*
+ * A subrequest for `uri` (copied, as are the args): inherits fields, server and variables' values;
+ * has a pool and a response of its own. It runs posted; when its head is ready `done` is called,
+ * in the subrequest's turn: it only notes that and posts. Then sub->out may be read and its body
+ * pulled. NULL, logged, when they nest too deeply (50) or there were too many (64535).
+ */
 struct request *request_sub(struct request *r, struct str uri, struct str args, bool header_only,
                             void (*done)(struct request *sub, void *arg), void *arg);
-/* The parent is finished with it: log (if log_subrequest), close the body, free. */
+
+/* All of its body was taken: logs it now (if log_subrequest), not only when it ends. */
+void request_sub_log(struct request *sub);
+
+/* The parent is finished with it, and with all that lies in its pool: logs it, closes the body,
+   frees everything. Never from within its own engine (`done`). */
 void request_sub_end(struct request *sub);
+
+/* For the wire: the client hung up. request_minds_hangup: somebody (the request or a subrequest)
+   has work under way that is in vain then. request_hangup tells those; true when the request is to
+   be given up. */
+bool request_minds_hangup(const struct request *r);
+bool request_hangup(struct request *r);

@@ -48,9 +48,15 @@ static void get_member(struct scope *scope, struct var_value *out, uintptr_t off
     found_or_missing(out, *(struct str *)(void *)((char *)request_of(scope) + offset));
 }
 
+/* What the client sent: a subrequest may have been given less. */
+static const struct http_fields *asked_fields(struct scope *scope)
+{
+    return request_of(scope)->main->fields;
+}
+
 static void get_field(struct scope *scope, struct var_value *out, uintptr_t id)
 {
-    found_or_missing(out, fields_value(request_of(scope)->fields, (enum field_id)id));
+    found_or_missing(out, fields_value(asked_fields(scope), (enum field_id)id));
 }
 
 /* All values of a name, joined. */
@@ -107,7 +113,7 @@ static void get_http(struct scope *scope, struct var_value *out, uintptr_t data)
 {
     struct request *r = request_of(scope);
 
-    found_or_missing(out, find_joined(r, r->fields, behind_prefix(data, "http_")));
+    found_or_missing(out, find_joined(r, asked_fields(scope), behind_prefix(data, "http_")));
 }
 
 /* What of the response is not kept as a field. */
@@ -186,11 +192,11 @@ static struct str find_cookie(struct str header, struct str name)
 
 static void get_cookie(struct scope *scope, struct var_value *out, uintptr_t data)
 {
-    struct request *r = request_of(scope);
     struct str name = behind_prefix(data, "cookie_"), value;
-    const struct http_field *f = fields_find(r->fields, FIELD_COOKIE);
+    const struct http_fields *fields = asked_fields(scope);
+    const struct http_field *f = fields_find(fields, FIELD_COOKIE);
 
-    for (; f != NULL; f = fields_next_same(r->fields, f)) {
+    for (; f != NULL; f = fields_next_same(fields, f)) {
         value = find_cookie(f->value, name);
         if (value.data != NULL) {
             var_found(out, value);
@@ -203,10 +209,11 @@ static void get_cookie(struct scope *scope, struct var_value *out, uintptr_t dat
 static void get_joined_field(struct scope *scope, struct var_value *out, uintptr_t id)
 {
     struct request *r = request_of(scope);
-    const struct http_field *f = fields_find(r->fields, (enum field_id)id);
+    const struct http_fields *fields = asked_fields(scope);
+    const struct http_field *f = fields_find(fields, (enum field_id)id);
 
     found_or_missing(out, f == NULL ? STR_NONE
-                                    : join(r, r->fields, f,
+                                    : join(r, fields, f,
                                            id == FIELD_COOKIE ? STR("; ") : STR(", ")));
 }
 

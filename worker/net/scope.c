@@ -34,6 +34,28 @@ static struct var_value *slot(struct scope *s, uint32_t index)
     return &s->values[index];
 }
 
+/* What is kept must not lie in the memory of a part, which ends before the whole. */
+static void share(struct scope *s, struct var_value *value)
+{
+    if (value->state == VAR_FOUND && value->len > 0)
+        value->data = pool_str(s->shared, (struct str){value->data, value->len}).data;
+}
+
+static void get(struct scope *s, const struct var *var, struct var_value *value)
+{
+    struct pool *own = s->pool;
+    bool kept = s->shared != NULL && !value->uncached;
+
+    if (kept)
+        s->pool = s->shared; /* also for what else the getter makes */
+    depth++;
+    var->get(s, value, var->data);
+    depth--;
+    s->pool = own;
+    if (kept)
+        share(s, value);
+}
+
 static const struct var_value *compute(struct scope *s, uint32_t index, struct var_value *value)
 {
     const struct var *var = find_var(s, index);
@@ -45,11 +67,8 @@ static const struct var_value *compute(struct scope *s, uint32_t index, struct v
     }
     value->state = VAR_UNREAD; /* one that reads itself comes here again, and is stopped above */
     value->uncached = (var->flags & VAR_NO_CACHE) != 0;
-    if (var->get != NULL) {
-        depth++;
-        var->get(s, value, var->data);
-        depth--;
-    }
+    if (var->get != NULL)
+        get(s, var, value);
     if (value->state == VAR_UNREAD)
         value->state = VAR_NOT_FOUND;
     return value;
@@ -74,10 +93,30 @@ void scope_set(struct scope *s, uint32_t index, struct str text)
     const struct var *var = find_var(s, index);
     struct var_value value = {.data = text.data, .len = (uint32_t)text.len, .state = VAR_FOUND};
 
+    if (s->shared != NULL)
+        share(s, &value);
     if (var->set != NULL)
         var->set(s, &value, var->data);
     else
         *slot(s, index) = value;
+}
+
+bool scope_var_named(struct scope *s, struct str name, struct var_value *out)
+{
+    const struct var *var;
+    struct var unused;
+
+    var = var_find(s->vars, name, &unused);
+    if (var == NULL)
+        return false;
+    if (var != &unused) {
+        *out = *scope_var(s, var->index);
+        return true;
+    }
+    *out = (struct var_value){.uncached = 1};
+    if (depth < DEEPEST)
+        get(s, var, out);
+    return true;
 }
 
 struct str scope_capture(const struct scope *s, uint32_t number)

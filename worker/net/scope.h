@@ -12,6 +12,8 @@ struct scope {
     struct conn *conn;              /* NULL in a dry run */
     const struct addr *client;      /* who it comes from in truth (realip); NULL: the conn's peer */
     struct pool *pool;
+    struct pool *shared;            /* NULL, or that of the request which this is a part of: values
+                                       are its too, and outlive `pool` */
     struct log *log;
     void **conf;                    /* conf[module index] of where it is now */
     const struct var_table *vars;
@@ -31,6 +33,9 @@ const struct var_value *scope_var(struct scope *s, uint32_t index);
 
 /* Computed anew even if kept. */
 const struct var_value *scope_var_flushed(struct scope *s, uint32_t index);
+
+/* By a name in lower case that is known only now (in a page). False when nothing has that name. */
+bool scope_var_named(struct scope *s, struct str name, struct var_value *out);
 
 /* Stores a value (`set`, captures). */
 void scope_set(struct scope *s, uint32_t index, struct str value);

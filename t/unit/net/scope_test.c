@@ -67,6 +67,66 @@ static void values_are_kept_unless_uncacheable(void)
     is_slice(was_set, "x", "a setter gets the value itself");
 }
 
+static char part_memory[8];
+
+static void get_of_part(struct scope *scope, struct var_value *out, uintptr_t data)
+{
+    var_found(out, str_of(part_memory));
+}
+
+/* What a part of a request computes or sets is the whole request's, and outlives the part. */
+static void values_of_a_part_outlive_it(void)
+{
+    struct scope whole = fresh_scope(), part;
+
+    vars[LOOP].get = get_of_part;
+    is_slice(var_str(scope_var(&whole, KEPT)), "n1", "computed by the whole");
+    part = whole;
+    part.pool = pool_create(POOL_BLOCK);
+    part.shared = whole.pool;
+    is_slice(var_str(scope_var(&part, KEPT)), "n1", "is what its part sees");
+    strcpy(part_memory, "here");
+    is_slice(var_str(scope_var(&part, LOOP)), "here", "computed by the part");
+    scope_set(&part, PLAIN, pool_str(part.pool, STR("set")));
+    is_slice(var_str(scope_var(&part, FRESH)), "n2", "an uncacheable one");
+    strcpy(part_memory, "gone");
+    pool_destroy(part.pool);
+    is_slice(var_str(scope_var(&whole, LOOP)), "here", "is what the whole sees when it has ended");
+    is_slice(var_str(scope_var(&whole, PLAIN)), "set", "as is what it set");
+    is_slice(var_str(scope_var(&whole, FRESH)), "n3", "and an uncacheable one is computed anew");
+    vars[LOOP].get = get_itself;
+}
+
+static const struct var_def defs[] = {
+    {.name = "used", .get = get_counter},
+    {.name = "unused", .get = get_counter},
+    {.name = "pre_", .get = get_counter, .flags = VAR_PREFIX},
+    {.name = NULL},
+};
+
+static void names_are_found_at_run_time(void)
+{
+    struct var_table names;
+    struct scope s = fresh_scope();
+    struct var_value value;
+
+    var_table_init(&names, pool);
+    var_table_add(&names, defs, COUNT(defs));
+    var_use(&names, STR("used"));
+    var_use(&names, STR("undefined"));
+    s.vars = &names;
+    ok(scope_var_named(&s, STR("used"), &value), "a name that the config uses");
+    is_slice(var_str(&value), "n1", "has its value");
+    ok(scope_var_named(&s, STR("used"), &value), "again");
+    is_slice(var_str(&value), "n1", "which is kept");
+    ok(scope_var_named(&s, STR("unused"), &value), "a name that only a module knows");
+    is_slice(var_str(&value), "n2", "is computed");
+    ok(scope_var_named(&s, STR("pre_x"), &value), "a name with a prefix");
+    is_slice(var_str(&value), "n3", "too");
+    ok(!scope_var_named(&s, STR("undefined"), &value), "one that is used but not defined");
+    ok(!scope_var_named(&s, STR("other"), &value), "one that nobody knows");
+}
+
 static void a_cycle_ends(void)
 {
     struct scope s = fresh_scope();
@@ -112,6 +172,8 @@ int main(void)
     for (size_t i = 0; i < COUNT(vars); i++)
         *(struct var **)array_push(&table.vars) = &vars[i];
     values_are_kept_unless_uncacheable();
+    values_of_a_part_outlive_it();
+    names_are_found_at_run_time();
     a_cycle_ends();
     templates_are_joined();
     pool_destroy(pool);
