@@ -23,7 +23,7 @@ struct error_log_tag_conf {
     struct tag *tags;
 };
 
-static uint32_t error_log_tag_index;
+static uint32_t error_log_tag_index = UINT32_MAX; /* until there is a configuration */
 
 static bool is_name(struct str name)
 {
@@ -70,7 +70,7 @@ size_t error_log_tags(struct request *r, char *out, size_t room)
     struct scope *s = &r->scope, kept = r->scope;
     char *pos = out;
 
-    if (busy || s->conf == NULL)
+    if (busy || s->conf == NULL || error_log_tag_index == UINT32_MAX)
         return 0;
     conf = REQUEST_CONF(r, error_log_tag_index, struct error_log_tag_conf);
     busy = true;
