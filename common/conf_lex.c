@@ -7,6 +7,9 @@
  */
 #include "common/conf_lex.h"
 
+#include "common/conf_env.h"
+#include "common/fmt.h"
+
 void conf_lex_init(struct conf_lexer *lex, struct pool *pool, struct str text)
 {
     if (str_starts(text, STR("\xEF\xBB\xBF")))
@@ -95,10 +98,9 @@ static void skip_blanks(struct conf_lexer *lex)
     lex->pos = p;
 }
 
-static struct str unescape(struct pool *pool, struct str raw)
+/* Returns the end of what is written at `out`, which has room for all of `raw`. */
+static char *unescape(char *out, struct str raw)
 {
-    char *start = pool_bytes(pool, raw.len + 1), *out = start;
-
     for (size_t i = 0; i < raw.len; i++) {
         char c = raw.data[i], next = i + 1 < raw.len ? raw.data[i + 1] : '\0';
 
@@ -113,8 +115,31 @@ static struct str unescape(struct pool *pool, struct str raw)
         }
         *out++ = c;
     }
+    return out;
+}
+
+static struct str append(struct pool *pool, struct str text, struct str more, bool escaped)
+{
+    char *start = pool_bytes(pool, text.len + more.len + 1), *out = fmt_str(start, text);
+
+    out = escaped ? unescape(out, more) : fmt_str(out, more);
     *out = '\0';
     return str_range(start, out);
+}
+
+/* The word as it is meant: escapes undone, variables of the environment replaced. */
+static struct str resolve(struct pool *pool, struct str raw, struct conf_env_fault *fault)
+{
+    const char *pos = raw.data, *end = raw.data + raw.len, *next = conf_env_find(pos, end);
+    struct str text = append(pool, STR(""), str_range(pos, next), true);
+
+    while (next < end && fault->what == NULL) {
+        text = append(pool, text, conf_env_value(pool, &next, end, fault), false);
+        pos = next;
+        next = conf_env_find(pos, end);
+        text = append(pool, text, str_range(pos, next), true);
+    }
+    return text;
 }
 
 static struct conf_word *add_word(struct conf_lexer *lex)
@@ -133,9 +158,10 @@ static struct conf_word *add_word(struct conf_lexer *lex)
 
 /*
  * The end of the word that begins at `start`, which is behind the opening quote if there is one;
- * NULL at the end of the text. Lines inside the word are counted.
+ * NULL at the end of the text. Lines inside the word are counted. `raw` is set when there is
+ * something in it to be resolved.
  */
-static const char *word_end(struct conf_lexer *lex, const char *start, char quote, bool *escapes)
+static const char *word_end(struct conf_lexer *lex, const char *start, char quote, bool *raw)
 {
     bool dollar = false;
 
@@ -147,7 +173,7 @@ static const char *word_end(struct conf_lexer *lex, const char *start, char quot
             continue;
         }
         if (c == '\\') {
-            *escapes = true;
+            *raw = true;
             if (++p == lex->end)
                 return NULL;
             c = *p;
@@ -155,7 +181,9 @@ static const char *word_end(struct conf_lexer *lex, const char *start, char quot
         } else if (quote != 0 ? c == quote
                               : is_space(c) || c == ';' || (c == '{' && !dollar)) {
             return p;
-        } else if (c != '{') {
+        } else if (c == '{') {
+            *raw = *raw || dollar;
+        } else {
             dollar = c == '$';
         }
         if (c == '\n')
@@ -175,6 +203,20 @@ static enum conf_lex too_long(struct conf_lexer *lex, const struct conf_word *wo
                  pool_printf(lex->pool, "too long parameter \"%.10s...\" started", raw.data));
 }
 
+/* Something in the word that began at `start`, with `word`'s place (behind the quote, if any). */
+static enum conf_lex env_fault(struct conf_lexer *lex, const struct conf_word *word,
+                               const char *start, const struct conf_env_fault *what)
+{
+    uint32_t line = word->line, col = word->col + word->quoted;
+
+    for (const char *p = start; p < what->at; p++) {
+        col = *p == '\n' ? 1 : col + 1;
+        line += *p == '\n';
+    }
+    lex->hint = what->hint;
+    return fault(lex, line, col, str_of(what->what));
+}
+
 /* Reads the word at pos. LEX_SIMPLE when all is well. */
 static enum conf_lex read_word(struct conf_lexer *lex)
 {
@@ -182,15 +224,18 @@ static enum conf_lex read_word(struct conf_lexer *lex)
     const char *start = lex->pos + (quote != 0), *end;
     struct conf_word word = {.quoted = quote != 0, .line = lex->line,
                              .col = col_of(lex, lex->pos)};
-    bool escapes = false;
+    struct conf_env_fault env = {.what = NULL};
+    bool unresolved = false;
     struct str raw;
 
-    end = word_end(lex, start, quote, &escapes);
+    end = word_end(lex, start, quote, &unresolved);
     raw = str_range(start, end == NULL ? lex->end : end);
     if (raw.len > CONF_WORD_MAX)
         return too_long(lex, &word, raw, quote,
                         memchr(start, quote, CONF_WORD_MAX + 1) != NULL);
-    word.text = escapes && end != NULL ? unescape(lex->pool, raw) : raw;
+    word.text = unresolved && end != NULL ? resolve(lex->pool, raw, &env) : raw;
+    if (env.what != NULL)
+        return env_fault(lex, &word, start, &env);
     *add_word(lex) = word;
     if (end == NULL)
         return quote != 0 ? open_quote(lex, &word) : unexpected_end(lex);

@@ -9,6 +9,7 @@
 #include "worker/access/auth_basic.h"
 #include "worker/access/auth_request.h"
 #include "worker/access/limit_conn.h"
+#include "worker/access/limit_headers.h"
 #include "worker/access/limit_req.h"
 #include "worker/access/realip.h"
 #include "worker/access/referer.h"
@@ -19,6 +20,7 @@
 #include "worker/filter/limit_rate.h"
 #include "worker/filter/not_modified.h"
 #include "worker/filter/range.h"
+#include "worker/filter/remove_header.h"
 #include "worker/h1/h1_conn.h"
 #include "worker/handler/autoindex.h"
 #include "worker/handler/empty_gif.h"
@@ -88,12 +90,14 @@ const struct module *const modules[] = {
     &proxy_module,
 
     &not_modified_module,
+    &limit_headers_module,
     &headers_module,
     &charset_module,
     &gzip_module,
     &gzip_ok_module, /* says what gzip has looked at: behind it */
     &range_module,
     &trailers_module,
+    &remove_header_module, /* behind whoever adds a field */
     &limit_rate_module, /* the last filter: it counts what the client gets */
 
     &log_phase_module,

@@ -7,6 +7,7 @@
 #include "worker/access/limit_conn.h"
 
 #include "common/generation.h"
+#include "worker/access/limit_headers.h"
 #include "worker/http/phase.h"
 #include "worker/limit/places.h"
 
@@ -93,7 +94,10 @@ static enum verdict refuse(struct request *r, const struct limit_conn_conf *conf
                   conf->dry_run ? ", dry run," : "", STR_ARG(rule->spec->name));
     record(r, "limit", "no place in zone \"%" STR_FMT "\"", STR_ARG(rule->spec->name));
     r->main->limit_conn_status = conf->dry_run ? STATUS_REJECTED_DRY : STATUS_REJECTED;
-    return conf->dry_run ? GO_ON : request_fail(r, (int)conf->status, "limit.places");
+    if (conf->dry_run)
+        return GO_ON;
+    limit_headers_note(r, &(struct limit_refusal){.name = rule->spec->name, .quota = rule->most});
+    return request_fail(r, (int)conf->status, no_room ? "limit.room" : "limit.places");
 }
 
 static enum verdict limit(struct request *r)

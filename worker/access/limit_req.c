@@ -7,6 +7,7 @@
 
 #include "common/conf_value.h"
 #include "common/generation.h"
+#include "worker/access/limit_headers.h"
 #include "worker/http/phase.h"
 #include "worker/limit/rate.h"
 
@@ -33,16 +34,16 @@ struct delay {
 static bool declare_zone(struct conf_call *call)
 {
     struct key_zone_conf *zone = NULL;
-    struct str text;
-    int64_t rate = 0;
+    struct str text, rate = STR_NONE;
+    uint32_t rate_arg = 0;
 
     for (uint32_t i = 1; i < call->count; i++) {
         if (conf_arg_is(call, i, "zone=", &text)) {
             if ((zone = key_zone_declare(call, i, text, &rate_zone_kind)) == NULL)
                 return false;
         } else if (conf_arg_is(call, i, "rate=", &text)) {
-            if (!rate_read(call, i, text, &rate))
-                return false;
+            rate = text;
+            rate_arg = i;
         } else {
             return conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"",
                                  STR_ARG(conf_arg(call, i)));
@@ -50,8 +51,7 @@ static bool declare_zone(struct conf_call *call)
     }
     if (zone == NULL)
         return conf_fail(call, "\"limit_req_zone\" must have \"zone\" parameter");
-    zone->rate = rate > 0 ? rate : 1000;
-    return true;
+    return rate_read(call, rate_arg, rate, zone);
 }
 
 static bool read_count(struct conf_call *call, uint32_t arg, struct str text, const char *what,
@@ -150,6 +150,8 @@ static const char *dry_word(const struct limit_req_conf *conf)
 static enum verdict refuse(struct request *r, const struct limit_req_conf *conf,
                            const struct rate_outcome *outcome)
 {
+    const struct key_zone_conf *zone = outcome->rule->spec->data;
+
     log_error(&r->log, (enum log_level)conf->log_level, 0,
               "limiting requests%s, excess: %lld.%03lld by zone \"%" STR_FMT "\"", dry_word(conf),
               (long long)outcome->excess / 1000, (long long)outcome->excess % 1000,
@@ -157,7 +159,12 @@ static enum verdict refuse(struct request *r, const struct limit_req_conf *conf,
     record(r, "limit", "over the rate of zone \"%" STR_FMT "\"",
            STR_ARG(outcome->rule->spec->name));
     r->main->limit_req_status = conf->dry_run ? STATUS_REJECTED_DRY : STATUS_REJECTED;
-    return conf->dry_run ? GO_ON : request_fail(r, (int)conf->status, "limit.rate");
+    if (conf->dry_run)
+        return GO_ON;
+    limit_headers_note(r, &(struct limit_refusal){
+        .name = outcome->rule->spec->name, .quota = zone->quota, .window_s = zone->window_s,
+        .wait_ms = rate_wait_ms(outcome)});
+    return request_fail(r, (int)conf->status, "limit.rate");
 }
 
 static void on_timer(struct timer *timer)

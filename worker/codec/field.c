@@ -6,6 +6,7 @@
  */
 #include "worker/codec/field.h"
 
+#include "common/fmt.h"
 #include "worker/codec/scan.h"
 
 struct name {
@@ -140,17 +141,49 @@ static bool ends_field(char c)
     return c == '\r' || c == '\n' || c == '\0';
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* `at` is the first byte that ends a line. */
+static struct str fold(struct pool *pool, struct str value, size_t at)
+{
+    char *start = pool_bytes(pool, value.len), *out = fmt_str(start, (struct str){value.data, at});
+
+    while (at < value.len) {
+        if (!ends_field(value.data[at])) {
+            *out++ = value.data[at++];
+            continue;
+        }
+        while (out > start && is_blank(out[-1]))
+            out--;
+        while (at < value.len && (ends_field(value.data[at]) || is_blank(value.data[at])))
+            at++;
+        if (out > start && at < value.len)
+            *out++ = ' ';
+    }
+    return str_range(start, out);
+}
+
 struct str field_safe_value(struct pool *pool, struct str value)
 {
     const char *end = value.data + value.len;
-    char *copy;
 
     if (likely(scan_find(SCAN_CONTROL, value.data, value.data, end) == end))
         return value;
-    copy = pool_bytes(pool, value.len);
     for (size_t i = 0; i < value.len; i++)
-        copy[i] = ends_field(value.data[i]) ? ' ' : value.data[i];
-    return (struct str){copy, value.len};
+        if (ends_field(value.data[i]))
+            return fold(pool, value, i);
+    return value;
+}
+
+bool field_name_is_safe(struct str name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (ends_field(name.data[i]) || name.data[i] == ':')
+            return false;
+    return name.len > 0;
 }
 
 void fields_init(struct http_fields *f, struct pool *pool)

@@ -26,9 +26,13 @@ struct str field_name_title(enum field_id id);
    Transfer-Encoding, Upgrade, Proxy-Connection, HTTP2-Settings, Trailer. */
 bool field_is_hop_by_hop(enum field_id id);
 
-/* A value that variables had a part in, as it may be sent: CR, LF and NUL in it, which would
-   end the field, are spaces (RFC 9110, 5.5). The same slice when there are none. */
+/* A value from the configuration or from variables, as it may be sent: on one line. CR, LF and NUL
+   in it, which would end the field (RFC 9110, 5.5), are a space, together with the blanks beside
+   them, and nothing where the value begins or ends. The same slice when there are none. */
 struct str field_safe_value(struct pool *pool, struct str value);
+
+/* Whether a name from the configuration can be one: some bytes, none of which ends it. */
+bool field_name_is_safe(struct str name);
 
 enum http_field_flags {
     /* The name has characters that nginx calls invalid (all but letters, digits and '-', or '_'
@@ -36,6 +40,8 @@ enum http_field_flags {
     FIELD_NAME_ODD = 1,
     /* For users of a list: leave this one out. Never set by a parser. */
     FIELD_DELETED = 2,
+    /* Of a response: add_header gave it. */
+    FIELD_ADDED = 4,
 };
 
 struct http_field {

@@ -41,6 +41,8 @@ static bool add(struct conf_call *call, struct added **list)
         list = &(*list)->next;
     *list = added;
     added->name = conf_arg(call, 0);
+    if (!field_name_is_safe(added->name))
+        return conf_fail_arg(call, 0, "invalid field name \"%" STR_FMT "\"", STR_ARG(added->name));
     added->id = field_find_id(added->name);
     added->value = template_compile(call->pool, &call->gen->http_vars, conf_arg(call, 1), &why);
     if (added->value == NULL)
@@ -119,19 +121,28 @@ static struct str value_of(struct request *r, const struct added *added)
     return field_safe_value(request_pool(r), scope_eval(&r->scope, added->value));
 }
 
+static void put(struct request *r, struct str name, struct str value, enum field_id id)
+{
+    struct http_field *f = value.len > 0 ? fields_add(r->out.fields, name, value, (uint8_t)id)
+                                         : NULL;
+
+    if (f != NULL)
+        f->flags |= FIELD_ADDED;
+}
+
 /* Fields that there can be one of, and that other members of the response stand for. */
 static void set_validator(struct request *r, const struct added *added, struct str value)
 {
     if (added->id == FIELD_ETAG) {
         r->out.etag = value;
+        r->out.etag_added = true;
         return;
     }
     r->out.has_last_modified = false;
     EACH_FIELD (f, r->out.fields)
         if (f->id == FIELD_LAST_MODIFIED)
             f->flags |= FIELD_DELETED;
-    if (value.len > 0)
-        request_add_field(r, added->name, value, FIELD_LAST_MODIFIED);
+    put(r, added->name, value, FIELD_LAST_MODIFIED);
 }
 
 static void add_field(struct request *r, const struct added *added)
@@ -140,10 +151,9 @@ static void add_field(struct request *r, const struct added *added)
 
     if (added->id == FIELD_ETAG || added->id == FIELD_LAST_MODIFIED)
         set_validator(r, added, value);
-    else if (value.len > 0) /* one more Server or Date does not replace ours */
-        request_add_field(r, added->name, value,
-                          added->id == FIELD_SERVER || added->id == FIELD_DATE ? FIELD_OTHER
-                                                                               : added->id);
+    else /* one more Server or Date does not replace ours */
+        put(r, added->name, value,
+            added->id == FIELD_SERVER || added->id == FIELD_DATE ? FIELD_OTHER : added->id);
 }
 
 static void filter(struct request *r)

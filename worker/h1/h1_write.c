@@ -12,9 +12,9 @@
 /* Room for every line whose size does not depend on the response. */
 #define FIXED_ROOM 384
 
-static size_t room_needed(const struct response *out, const struct http_core_conf *conf)
+static size_t room_needed(const struct response *out, struct str server)
 {
-    size_t room = FIXED_ROOM + out->reason.len + conf->server_header.len + out->type.len +
+    size_t room = FIXED_ROOM + out->reason.len + server.len + out->type.len +
                   out->charset.len + out->location.len + out->etag.len + out->encoding.len;
 
     EACH_FIELD (f, out->fields)
@@ -38,13 +38,28 @@ static char *status_line(char *p, const struct response *out)
     return FMT_LIT(p, "\r\n");
 }
 
+/* A value made of a decoded URI may hold line ends, which would begin fields, or a body, of the
+   client's choice (RFC 9110, 5.5). */
+static char *value(char *p, struct str text)
+{
+    char *end = fmt_str(p, text);
+
+    if (likely(memchr(p, '\n', text.len) == NULL && memchr(p, '\r', text.len) == NULL))
+        return end;
+    for (; p < end; p++) {
+        if (*p == '\n' || *p == '\r')
+            *p = ' ';
+    }
+    return end;
+}
+
 static char *type_line(char *p, const struct response *out)
 {
     p = FMT_LIT(p, "Content-Type: ");
-    p = fmt_str(p, out->type);
+    p = value(p, out->type);
     if (out->charset.len > 0) {
         p = FMT_LIT(p, "; charset=");
-        p = fmt_str(p, out->charset);
+        p = value(p, out->charset);
     }
     return FMT_LIT(p, "\r\n");
 }
@@ -92,32 +107,14 @@ static char *connection_lines(char *p, const struct h1_conn *c)
     return p;
 }
 
-/* A value made of a decoded URI may hold line ends, which would begin fields, or a body, of the
-   client's choice (RFC 9110, 5.5). */
-static char *value(char *p, struct str text)
+static char *own_lines(char *p, const struct response *out, struct str server)
 {
-    char *end = fmt_str(p, text);
-
-    if (likely(memchr(p, '\n', text.len) == NULL && memchr(p, '\r', text.len) == NULL))
-        return end;
-    for (; p < end; p++) {
-        if (*p == '\n' || *p == '\r')
-            *p = ' ';
-    }
-    return end;
-}
-
-static char *own_lines(char *p, const struct request *r)
-{
-    const struct response *out = &r->out;
-    struct str server = HTTP_CORE(r)->server_header;
-
     if (server.len > 0 && !fields_has(out->fields, FIELD_SERVER)) {
         p = FMT_LIT(p, "Server: ");
         p = fmt_str(p, server);
         p = FMT_LIT(p, "\r\n");
     }
-    if (!fields_has(out->fields, FIELD_DATE)) {
+    if (!out->no_date && !fields_has(out->fields, FIELD_DATE)) {
         p = FMT_LIT(p, "Date: ");
         p = fmt_str(p, clock_http());
         p = FMT_LIT(p, "\r\n");
@@ -170,7 +167,8 @@ void h1_write_head(struct h1_conn *c)
     struct h1_stream *s = c->stream;
     struct request *r = &s->r;
     struct response *out = &r->out;
-    size_t room = room_needed(out, HTTP_CORE(r));
+    struct str server = out->no_server ? STR_NONE : http_core_signature(r);
+    size_t room = room_needed(out, server);
     char *p;
 
     if (s->head.start != NULL && (size_t)(s->head.end - s->head.start) < room)
@@ -178,7 +176,7 @@ void h1_write_head(struct h1_conn *c)
     if (s->head.start == NULL)
         buf_take(&s->head, room);
     p = status_line(s->head.start, out);
-    p = own_lines(p, r);
+    p = own_lines(p, out, server);
     if (out->type.len > 0)
         p = type_line(p, out);
     p = framing_lines(p, c);

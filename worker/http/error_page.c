@@ -6,6 +6,7 @@
 #include "common/conf_value.h"
 #include "common/fmt.h"
 #include "common/generation.h"
+#include "worker/codec/escape.h"
 #include "worker/http/body.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
@@ -235,9 +236,9 @@ static bool wants_padding(const struct request *r)
 
 void error_page_standard(struct request *r)
 {
-    const struct http_core_conf *conf = HTTP_CORE(r);
     struct pool *pool = request_pool(r);
     struct str heading = heading_of(pool, r->out.status), title = heading, line = STR(""), page;
+    struct str signature = escape_html(pool, http_core_signature(r));
     const char *detail = detail_of(r->out.status);
 
     r->out.length = 0;
@@ -252,7 +253,7 @@ void error_page_standard(struct request *r)
                        "<center><h1>%" STR_FMT "</h1></center>\r\n%" STR_FMT
                        "<hr><center>%" STR_FMT "</center>\r\n</body>\r\n</html>\r\n%s",
                        STR_ARG(title), STR_ARG(heading), STR_ARG(line),
-                       STR_ARG(conf->server_header.len > 0 ? conf->server_header : STR("weir")),
+                       STR_ARG(signature.len > 0 ? signature : STR("weir")),
                        wants_padding(r) ? PAD PAD PAD PAD PAD PAD : "");
     r->out.type = STR("text/html");
     r->out.length = (int64_t)page.len;

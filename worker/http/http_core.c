@@ -83,21 +83,23 @@ static bool set_error_page(struct conf_call *call)
     return error_page_load(call, &((struct http_core_conf *)call->conf)->error_pages);
 }
 
-/* "on" names us with the version, "off" without, "" not at all. */
+/* "on" names us with the version, "off" without, "" not at all, another text itself. */
 static bool set_server_tokens(struct conf_call *call)
 {
     struct http_core_conf *conf = call->conf;
     struct str text = conf_arg(call, 0);
+    const char *why;
 
+    conf->server_text = NULL;
     if (str_eq(text, STR("on")) || str_eq(text, STR("build")))
         conf->server_header = STR("weir/" WEIR_VERSION);
     else if (str_eq(text, STR("off")))
         conf->server_header = STR("weir");
-    else if (template_has_vars(text))
-        return conf_fail_arg(call, 0, "variables in \"server_tokens\" are not supported");
-    else
-        conf->server_header = text;
-    conf->server_tokens = text;
+    else if (!template_has_vars(text))
+        conf->server_header = field_safe_value(call->pool, text);
+    else if ((conf->server_text = template_compile(call->pool, &call->gen->http_vars, text,
+                                                   &why)) == NULL)
+        return conf_fail_arg(call, 0, "%s", why);
     return true;
 }
 
@@ -329,4 +331,13 @@ struct str http_core_type(const struct http_core_conf *conf, struct str ext)
     struct str type = ext.len > 0 ? mime_find(conf->types, ext) : STR_NONE;
 
     return type.data != NULL ? type : conf->default_type;
+}
+
+struct str http_core_signature(struct request *r)
+{
+    const struct http_core_conf *conf = HTTP_CORE(r);
+
+    if (likely(conf->server_text == NULL))
+        return conf->server_header;
+    return field_safe_value(request_pool(r), scope_eval(&r->scope, conf->server_text));
 }

@@ -58,7 +58,7 @@ struct http_core_conf {
     bool msie_padding;
     int64_t satisfy;                  /* enum: 0 all, 1 any */
     struct str server_header;         /* "weir/0.1.0", "weir", "" */
-    struct str server_tokens;         /* as written */
+    struct template *server_text;     /* instead, where it has variables; or NULL */
     int64_t auth_delay_ms;
     bool log_subrequest;
     int64_t ignored_size;             /* sizes of tables that size themselves */
@@ -76,3 +76,7 @@ extern uint32_t http_core_index;
 
 /* The Content-Type of an extension, or default_type. */
 struct str http_core_type(const struct http_core_conf *conf, struct str ext);
+
+/* How we name ourselves in Server and on error pages; empty: not at all. Computed at each call, if
+   it has variables. */
+struct str http_core_signature(struct request *r);

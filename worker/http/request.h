@@ -23,6 +23,7 @@ struct request_body;
 struct phase_ops;
 struct recorder;
 struct upstream_summary;
+struct limit_refusal;
 
 /*
  * What goes back. A handler fills it in and returns ANSWERED; filters change it; the wire sends it.
@@ -37,6 +38,8 @@ struct response {
     bool intercepted;           /* error_page was applied already */
     bool has_last_modified;
     bool upgraded;              /* 101: what follows the head is a tunnel */
+    bool no_server, no_date;    /* these fields are left out */
+    bool etag_added;            /* the ETag is one that add_header gave */
     int64_t length;             /* of the body; -1: unknown (chunked or until close) */
     int64_t last_modified;      /* seconds since 1970, when has_last_modified */
     struct str reason;          /* empty: the standard one */
@@ -119,6 +122,7 @@ struct request {
     uint16_t handler_at;        /* in the phase's list */
     uint16_t error_status;      /* what an error page stands for; 0 otherwise */
     const char *fail_reason;    /* short dotted cause of a 4xx/5xx of our own */
+    const struct limit_refusal *limit_refusal; /* what limit_headers tells of; NULL: nothing */
 
     struct response out;
     uint64_t body_sent;         /* bytes of body, framing included, written so far: for

@@ -51,6 +51,7 @@ struct key_zone_conf {
     struct template *key;
     struct zone_spec *spec;
     int64_t rate;               /* thousandths of a request per second; for limits on requests */
+    int64_t quota, window_s;    /* the same as it was written */
 };
 
 /* Reads the key (argument 0); `text` is what argument `arg` has behind "zone=". NULL after

@@ -16,19 +16,32 @@ const struct zone_kind rate_zone_kind = {
     .name = "limit_req", .layout_version = 1, .init = key_zone_init, .repair = key_zone_repair,
 };
 
-bool rate_read(struct conf_call *call, uint32_t arg, struct str text, int64_t *rate)
+bool rate_read(struct conf_call *call, uint32_t arg, struct str text, struct key_zone_conf *zone)
 {
     bool per_minute = str_ends(text, STR("r/m"));
     struct str number = text;
 
+    zone->window_s = per_minute ? 60 : 1;
+    zone->quota = 1;
+    if (text.data == NULL) {
+        zone->rate = 1000;
+        return true;
+    }
     if (per_minute || str_ends(text, STR("r/s")))
         number.len -= 3;
-    if (!str_to_int(number, rate) || *rate <= 0 || *rate > INT32_MAX) {
+    if (!str_to_int(number, &zone->quota) || zone->quota <= 0 || zone->quota > INT32_MAX) {
         conf_fail_arg(call, arg, "invalid rate \"%" STR_FMT "\"", STR_ARG(conf_arg(call, arg)));
         return conf_hint(call, "as in rate=10r/s or rate=30r/m");
     }
-    *rate = *rate * 1000 / (per_minute ? 60 : 1);
+    zone->rate = zone->quota * 1000 / zone->window_s;
     return true;
+}
+
+int64_t rate_wait_ms(const struct rate_outcome *refused)
+{
+    const struct key_zone_conf *conf = refused->rule->spec->data;
+
+    return ((refused->excess - refused->rule->burst) * 1000 + conf->rate - 1) / conf->rate;
 }
 
 /* What it would have in excess with one request more. */

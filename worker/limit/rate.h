@@ -26,5 +26,9 @@ struct rate_outcome {
 /* Counts this scope's request under all rules, or under none if one refuses it. */
 enum rate_answer rate_ask(struct scope *s, const struct array *rules, struct rate_outcome *out);
 
-/* Config time: "rate=10r/s". False after conf_fail. */
-bool rate_read(struct conf_call *call, uint32_t arg, struct str text, int64_t *rate);
+/* What a rule that refused means for the client: how long until such a request would pass. */
+int64_t rate_wait_ms(const struct rate_outcome *refused);
+
+/* Config time: "rate=10r/s" becomes zone->rate, quota, window_s; 1r/s with data NULL. False after
+   conf_fail. */
+bool rate_read(struct conf_call *call, uint32_t arg, struct str text, struct key_zone_conf *zone);

@@ -13,6 +13,8 @@ bool proxy_plan_set_header(struct conf_call *call)
     struct send_field field = {.name = conf_arg(call, 0), .kind = SEND_TEMPLATE};
     const char *why;
 
+    if (!field_name_is_safe(field.name))
+        return conf_fail_arg(call, 0, "invalid field name \"%" STR_FMT "\"", STR_ARG(field.name));
     field.id = (uint8_t)field_find_id(field.name);
     field.value = template_compile(call->pool, &call->gen->http_vars, conf_arg(call, 1), &why);
     if (field.value == NULL)

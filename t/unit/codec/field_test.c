@@ -148,8 +148,26 @@ static void lists_are_walked(void)
     ok(!field_list_has(STR("xtrailers"), STR("trailers")), "a part of one is not");
 }
 
+static void values_are_on_one_line(void)
+{
+    struct pool *pool = pool_create(4096);
+    struct str plain = STR("a  b\tc");
+
+    ok(field_safe_value(pool, plain).data == plain.data, "nothing to fold: the same slice");
+    is_slice(field_safe_value(pool, STR("a\r\n  b")), "a b", "a line end and the blanks behind it");
+    is_slice(field_safe_value(pool, STR("\n  a; \n\t\n b;\r\n")), "a; b;",
+             "several, also at the ends");
+    is_slice(field_safe_value(pool, STR("a\0b\x01")), "a b\x01", "NUL too; others stay");
+    is_slice(field_safe_value(pool, STR(" \r\n ")), "", "nothing else");
+    is_slice(field_safe_value(pool, STR("\x7f a ")), "\x7f a ", "without a line end all stays");
+    ok(field_name_is_safe(STR("X-A")) && !field_name_is_safe(STR("")) &&
+       !field_name_is_safe(STR("a\nb")) && !field_name_is_safe(STR("a:")), "names");
+    pool_destroy(pool);
+}
+
 int main(void)
 {
+    values_are_on_one_line();
     every_name_has_its_number();
     near_misses_have_none();
     a_list_grows_and_finds();

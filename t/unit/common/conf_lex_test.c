@@ -4,6 +4,8 @@
 #include "common/conf_lex.h"
 #include "t/unit/tap.h"
 
+#include <stdlib.h>
+
 static struct pool *pool;
 
 /* Everything read: words joined by "|", then ; { or }; a fault as "!text@line:col". */
@@ -53,6 +55,37 @@ static void keeps_variables_whole(void)
     lexes("a $b{", "a|$b{", "a brace later ends the word");
     lexes("a $${b};", "a|$${b};", "two dollars");
     lexes("a ${{b;", "a|${{b;", "a second brace belongs too");
+}
+
+static void takes_the_environment(void)
+{
+    setenv("WEIR_A", "a b;{$x \\n", 1);
+    setenv("WEIR_EMPTY", "", 1);
+    unsetenv("WEIR_NONE");
+    lexes("x ${env:WEIR_A};", "x|a b;{$x \\n;", "a value is part of the word, whatever is in it");
+    lexes("x \"<${env:WEIR_A}${env:WEIR_EMPTY}>\" y;", "x|<a b;{$x \\n>|y;", "in quotes too");
+    lexes("x ${env:WEIR_EMPTY}{", "x|{", "an empty one makes an empty word");
+    lexes("x ${env:WEIR_NONE:-d}e;", "x|de;", "a default");
+    lexes("x ${env:WEIR_NONE:-};", "x|;", "an empty default");
+    lexes("x ${env:WEIR_EMPTY:-d};", "x|d;", "for an empty variable too");
+    lexes("x ${env:WEIR_A:-d};", "x|a b;{$x \\n;", "not where there is a value");
+    lexes("x '${env:WEIR_NONE:-d \"e\"; $f:-g\\'}';", "x|d \"e\"; $f:-g\\';", "of many words");
+    lexes("x \\${env:WEIR_NONE} \\\\${env:WEIR_EMPTY}y;", "x|\\${env:WEIR_NONE}|\\y;",
+          "a backslash leaves it as it is");
+    lexes("x $env:A ${envy} $${env:WEIR_EMPTY}${x};", "x|$env:A|${envy}|$${x};", "others stay");
+    lexes("# ${env:WEIR_NONE}\nx;", "x;", "not in comments");
+    lexes("x ${env:WEIR_NONE};", "!environment variable \"WEIR_NONE\" is not set@1:3", "not set");
+    lexes("x\n  'a\nbc${env:WEIR_NONE}';",
+          "!environment variable \"WEIR_NONE\" is not set@3:3", "its place in a long word");
+    lexes("x 'a${env:WEIR_NONE}';", "!environment variable \"WEIR_NONE\" is not set@1:5",
+          "and behind a quote");
+    lexes("x ${env:};", "!invalid environment variable name \"\"@1:3", "no name");
+    lexes("x ${env:1A};", "!invalid environment variable name \"1A\"@1:3", "a bad name");
+    lexes("x ${env:A-b};", "!invalid environment variable name \"A-b\"@1:3", "a dash alone");
+    lexes("x ${env:A:=b};", "!invalid environment variable name \"A:=b\"@1:3", "an equals sign");
+    lexes("x ${env:A:-a b};", "!\"${env:A:-a\" is not closed by \"}\"@1:3", "a space, no quotes");
+    lexes("x ${env:WEIR_NONE:-${env:B}};",
+          "!a default within \"${env:...}\" cannot have variables@1:3", "no nesting");
 }
 
 static void takes_quotes(void)
@@ -128,6 +161,7 @@ int main(void)
     pool = pool_create(65536);
     cuts_words();
     keeps_variables_whole();
+    takes_the_environment();
     takes_quotes();
     takes_escapes();
     tells_faults();
