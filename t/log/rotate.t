@@ -109,11 +109,11 @@ subtest 'a file that somebody else moved is made anew, not moved again' => sub {
     my $site = Site->start("$format access_log %DIR%/r.log r rotate_size=4k rotate_keep=100; $server");
     load($site, 1, 10);
     rename $site->path('r.log'), $site->path('elsewhere');
-    load($site, 11, 300);
+    load($site, 11, 90);
     wait_until { -e $site->path('r.log') } 'made anew';
     ok !-e $site->path('r.log.1'), 'without a rotation';
-    load($site, 301, 330);
-    whole_ok($site, 330, 'moved', $site->path('elsewhere'), $site->path('r.log'));
+    load($site, 91, 110);
+    whole_ok($site, 110, 'moved', $site->path('elsewhere'), $site->path('r.log'));
     $site->stop;
 };
 

@@ -1,6 +1,10 @@
 /*
- * worker/http/condition.h - the test of an `if`: ($x), ($x = y), ($x ~ re), (-f path) and their
- * negations.
+ * worker/http/condition.h - the test of an `if`: ($x), ($x = y), ($x ~ re), (-f path), their
+ * negations, and several of them with &&, ||, ! and parentheses.
+ *
+ * What nginx understands means the same here, so "&&" and "||" are operators only as words of their
+ * own, and parentheses that a regex opens are its own. What follows a test that settles the matter
+ * is not looked at.
  */
 #pragma once
 

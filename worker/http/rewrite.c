@@ -163,6 +163,9 @@ static bool open_if(struct conf_call *call)
     return true;
 }
 
+#define IF_DOC                                                                                     \
+    "What holds when a test does: ($v), ($v = text), ($v ~ regex), (-f path), or several joined "  \
+    "with && and ||, negated with !, grouped with parentheses."
 #define IN_CODE (IN_SERVER | IN_LOCATION | IN_SERVER_IF | IN_LOCATION_IF)
 #define F(member) FIELD(struct rewrite_conf, member)
 
@@ -178,9 +181,9 @@ static const struct directive directives[] = {
      .apply = set_rewrite, .repeat = true,
      .doc = "Changes the path of requests that match, or redirects them."},
     {.name = "if", .where = IN_SERVER, .args = "(condition) ... { }", .apply = open_if,
-     .repeat = true, .opens = IN_SERVER_IF, .doc = "What holds when a test does."},
+     .repeat = true, .opens = IN_SERVER_IF, .doc = IF_DOC},
     {.name = "if", .where = IN_LOCATION, .args = "(condition) ... { }", .apply = open_if,
-     .repeat = true, .opens = IN_LOCATION_IF, .doc = "What holds when a test does."},
+     .repeat = true, .opens = IN_LOCATION_IF, .doc = IF_DOC},
     {.name = "rewrite_log", .where = IN_WEB | IN_SERVER_IF | IN_LOCATION_IF, .args = "on|off",
      .value = VALUE_FLAG, .field = F(log), .initial = "off",
      .doc = "Log what rewrite does, at level notice."},

@@ -78,6 +78,83 @@ static void files(void)
     unlink(path);
 }
 
+/* Of three variables, each set or not, those for which it holds: a bit each from 000 to 111. */
+static unsigned truths(const char *condition)
+{
+    unsigned found = 0;
+    char config[512], target[64];
+    struct kit *kit;
+
+    snprintf(config, sizeof(config), "events { } http { server { listen 127.0.0.1:80;\n"
+             "location / { if (%s) { return 200; } return 404; } } }", condition);
+    kit = kit_load(config);
+    if (kit == NULL) {
+        printf("# does not load: %s\n", condition);
+        return ~0u;
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        snprintf(target, sizeof(target), "/?a=%u&b=%u&c=%u", i >> 2 & 1, i >> 1 & 1, i & 1);
+        found |= (unsigned)(kit_ask(kit, target, NULL, NULL).status == 200) << i;
+    }
+    kit_free(kit);
+    return found;
+}
+
+#define A "$arg_a"
+#define B "$arg_b"
+#define C "$arg_c"
+
+/* The same in C. */
+#define SAME(condition, formula, what)                                                             \
+    do {                                                                                           \
+        unsigned wanted = 0;                                                                       \
+        for (unsigned i = 0; i < 8; i++) {                                                         \
+            bool a = i >> 2 & 1, b = i >> 1 & 1, c = i & 1;                                        \
+            (void)a, (void)b, (void)c;                                                             \
+            wanted |= (unsigned)(formula) << i;                                                    \
+        }                                                                                          \
+        is_int(truths(condition), wanted, what);                                                   \
+    } while (0)
+
+static void operators(void)
+{
+    SAME(A " && " B, a && b, "and");
+    SAME(A " || " B, a || b, "or");
+    SAME("!" A, !a, "not");
+    SAME("! " A, !a, "with a blank");
+    SAME("!!" A, a, "twice");
+    SAME("(" A ")", a, "in parentheses");
+    SAME(A " && " B " && " C, a && b && c, "three");
+    SAME(A " || " B " && " C, a || (b && c), "and binds closer");
+    SAME(A " && " B " || " C, (a && b) || c, "on either side");
+    SAME("(" A " || " B ") && " C, (a || b) && c, "but for parentheses");
+    SAME(A " && (" B " || " C ")", a && (b || c), "at the end");
+    SAME("(" A ") && (" B ")", a && b, "around each");
+    SAME("((" A ") || (" B " && (" C ")))", a || (b && c), "nested");
+    SAME("( ( " A " ) || ( " B " && ( " C " ) ) )", a || (b && c), "with blanks");
+    SAME("!(" A " && " B ")", !(a && b), "not of a group");
+    SAME("!(!" A " || !(" B " && !" C "))", !(!a || !(b && !c)), "of groups within");
+    SAME("! ( " A " || " B " ) || " C, !(a || b) || c, "with blanks");
+    SAME(A " = 1 && " B " != 1 || " C " = 1", (a && !b) || c, "comparisons");
+    SAME("(" A " = 1) && (" B " != 1)", a && !b, "in parentheses");
+    SAME("(" A " = \"1\") && (" B " = '1')", a && b, "with quotes");
+    SAME(A " ~ ^(1|2)$ && " B " ~* ^(?:(1)|x)$", a && b, "regexes");
+    SAME("(" A " ~ (1)) && !(" B " !~ 1)", a && b, "whose parentheses are theirs");
+    SAME("(" A " ~ ^\\(|1) && " B, a && b, "or escaped");
+    SAME("(" A " ~ \"(1\\)|1)\") && " B, a && b, "or quoted");
+    SAME("!-f /none && " A, a, "file tests");
+    SAME("(-d /) && (!-e /none || " A ")", true, "in parentheses");
+    SAME("-f /none || " A " && -d /", a, "mixed");
+    SAME(A " = && || " B, b, "a value that looks like an operator");
+    SAME("\n" A "\n && " B "\n", a && b, "over several lines");
+}
+
+static void captures(void)
+{
+    ok(holds("$uri ~ ^/(.*)/x && $arg_a = $1", "path", NULL), "captures for what follows");
+    ok(!holds("$arg_b && $uri ~ ^/(.*)/x", "path", NULL), "what follows a false one is not asked");
+}
+
 static bool loads(const char *condition)
 {
     char config[256];
@@ -95,6 +172,8 @@ static void forms(void)
 {
     ok(loads("($uri)") && loads("( $uri )") && loads("( $uri = /a )"), "blanks inside");
     ok(loads("($uri ~ (a|b))"), "parentheses of a regex");
+    ok(loads("($uri = &&)") && loads("($uri != ||)") && loads("(-f &&)"), "operators as values");
+    ok(loads("($uri = a)b)") && loads("($uri ~ a\\))"), "a parenthesis in a value");
     kit_quiet = true;
     ok(!loads("$uri"), "no parentheses");
     ok(!loads("()"), "nothing");
@@ -102,7 +181,14 @@ static void forms(void)
     ok(!loads("($uri = a b)"), "too much");
     ok(!loads("(uri = a)") && !loads("(-z $uri)") && !loads("(-f)"), "no variable, no test");
     ok(!loads("($uri ~ a()"), "a broken regex");
-    ok(!loads("(!$uri)"), "a variable is not negated");
+    ok(!loads("(!uri)") && !loads("($uri == /a && $uri)"), "no more with operators");
+    ok(!loads("($uri &&)") && !loads("(&& $uri)") && !loads("($uri && || $uri)"), "half a test");
+    ok(!loads("(($uri && $uri)") && !loads("($uri && $uri))"), "parentheses that do not match");
+    ok(!loads("($uri &&$uri)") && !loads("($uri && $uri $uri)"), "no operator between");
+    ok(!loads("($uri && -f)") && !loads("($uri = && $uri)"), "half a test of another kind");
+    ok(!loads("($uri \"&&\" $uri)"), "an operator is not quoted");
+    ok(!loads("((((((((((((((((((((((((((((((((((((((((($uri && $uri)))))))))))))))))))"
+              "))))))))))))))))))))))"), "too deep");
     kit_quiet = false;
 }
 
@@ -112,6 +198,8 @@ int main(void)
     variables();
     patterns();
     files();
+    operators();
+    captures();
     forms();
     rmdir(dir);
     return tap_done();
