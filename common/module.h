@@ -48,6 +48,7 @@ struct module {
     const char *name;       /* "limit_conn" */
     const char *doc;
     const char *nginx_name; /* as in --with/--without-NAME: "http_limit_conn_module", or NULL */
+    const char *library;    /* what it was built with, for -V: "c-ares 1.18.1", or NULL */
     enum family family;
 
     const struct directive *directives;

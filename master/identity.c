@@ -119,6 +119,27 @@ static void print_modules(void)
             fprintf(stderr, " --without-%s_module", built_by_default[i]);
 }
 
+/* Those that a build may do without; a name that several modules have is printed once. */
+static void print_libraries(void)
+{
+    const char *separator = "built with ";
+
+    for (const struct module *const *m = modules; *m != NULL; m++) {
+        const struct module *const *first = modules;
+
+        if ((*m)->library == NULL)
+            continue;
+        while ((*first)->library == NULL || strcmp((*first)->library, (*m)->library) != 0)
+            first++;
+        if (first != m)
+            continue;
+        fprintf(stderr, "%s%s", separator, (*m)->library);
+        separator = ", ";
+    }
+    if (separator[0] == ',')
+        fputc('\n', stderr);
+}
+
 void identity_print_build(const struct identity *self)
 {
     const char *running = OpenSSL_version(OPENSSL_VERSION);
@@ -131,7 +152,9 @@ void identity_print_build(const struct identity *self)
     fputs("built with " OPENSSL_VERSION_TEXT, stderr);
     if (strcmp(OPENSSL_VERSION_TEXT, running) != 0)
         fprintf(stderr, " (running with %s)", running);
-    fprintf(stderr, "\nTLS SNI support enabled\nconfigure arguments: --prefix=%.*s",
+    fputc('\n', stderr);
+    print_libraries();
+    fprintf(stderr, "TLS SNI support enabled\nconfigure arguments: --prefix=%.*s",
             (int)strlen(self->prefix) - 1, self->prefix);
     fprintf(stderr, " --conf-path=%s --error-log-path=%s --http-log-path=%s --pid-path=%s",
             self->conf_path, self->error_log, self->access_log, self->pid_path);

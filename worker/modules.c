@@ -39,6 +39,7 @@
 #include "worker/http/request_vars.h"
 #include "worker/http/rewrite.h"
 #include "worker/http/try_files.h"
+#include "worker/net/resolver_conf.h"
 #include "worker/proxy/proxy.h"
 #include "worker/proxy/upstream_vars.h"
 #include "worker/upstream/group.h"
@@ -57,6 +58,7 @@ const struct module *const modules[] = {
 
     &http_core_module,
     &http_variables_module,
+    &resolver_module,
     &proxy_vars_module,
     &realip_module, /* the first to look at a request: others ask for its client */
     &map_module,

@@ -9,8 +9,8 @@
 #
 # The binary is $ENV{WEIR}: Weir, or an nginx to see what that does. In a config %DIR% is the private
 # directory, %PORT% %PORT2% ... are private ports, %ORIGIN% %ORIGIN2% ... scripted origins (see Origin;
-# %ORIGIN_UNIX% one on a unix socket). `use Site` also brings strict, warnings, signatures,
-# Test::More, wait_until and needs_weir.
+# %ORIGIN_UNIX% one on a unix socket), %DNS% %DNS2% ... name servers (see Dns). `use Site` also brings
+# strict, warnings, signatures, Test::More, wait_until and needs_weir.
 #
 # When a site stops (at done_testing at the latest) one test is reported: the server ended when told,
 # by no signal, with no sanitizer report and no line of level alert, emerg or crit that was not
@@ -125,12 +125,13 @@ sub wrap ($self, $conf) {
     return join "\n", @main, $main, "events { $events }", 'http {', @http, $conf, "}\n";
 }
 
-# Replaces %DIR%, %PORTn%, %ORIGINn%, %ORIGIN_UNIX%.
+# Replaces %DIR%, %PORTn%, %ORIGINn%, %ORIGIN_UNIX%, %DNSn%.
 sub fill_in ($self, $text) {
     $text =~ s/%DIR%/$self->{dir}/g;
     $text =~ s/%PORT(\d*)%/$self->port($1 || 1)/ge;
     $text =~ s/%ORIGIN(\d*)%/$self->origin($1 || 1)->address/ge;
     $text =~ s/%ORIGIN_UNIX%/$self->origin('unix')->address/ge;
+    $text =~ s/%DNS(\d*)%/$self->dns($1 || 1)->address/ge;
     return $text;
 }
 
@@ -141,6 +142,11 @@ sub path ($self, $name) { return $name =~ /\A\// ? $name : "$self->{dir}/$name" 
 sub origin ($self, $n = 1) {
     return $self->{origins}{$n} //= $n eq 'unix' ? Origin->start(unix => "$self->{dir}/origin.sock")
                                                  : Origin->start;
+}
+
+sub dns ($self, $n = 1) {
+    require Dns;
+    return $self->{name_servers}{$n} //= Dns->start;
 }
 
 # Writes a file below the directory, and makes the directories on the way; mtime => SECONDS, mode =>.
@@ -457,7 +463,7 @@ sub sanitizer_reports ($self) {
 
 # The directory goes, unless WEIR_KEEP is set or something failed and WEIR_KEEP_FAILED is.
 sub sweep ($self) {
-    $_->stop for values %{ $self->{origins} };
+    $_->stop for values %{ $self->{origins} }, values %{ $self->{name_servers} // {} };
     my $failed = !Test::More->builder->is_passing;
     if ($ENV{WEIR_KEEP} || ($failed && $ENV{WEIR_KEEP_FAILED})) {
         Test::More::diag("kept $self->{dir}");

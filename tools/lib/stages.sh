@@ -71,6 +71,11 @@ need() {
     "$@" || missing+=("$package")
 }
 
+# The same for what a build may do without: taken where it is easily had.
+want() {
+    ! has_command apt-get || need "$@"
+}
+
 need_for_build() {
     need gcc has_command gcc
     need libc6-dev has_header stdio.h
@@ -81,6 +86,7 @@ need_for_build() {
     need zlib1g-dev has_library zlib
     need libpcre2-dev has_library libpcre2-8
     need libcap-dev has_library libcap
+    want libc-ares-dev has_library libcares
 }
 
 as_root() {

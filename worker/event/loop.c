@@ -40,14 +40,19 @@ void loop_fini(struct loop *l)
     l->batch = NULL;
 }
 
-static enum rc add(struct event *ev, uint32_t events)
+static enum rc control(int op, struct event *ev, uint32_t events)
 {
     struct epoll_event e = {.events = events, .data.ptr = ev};
 
-    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, ev->fd, &e) == 0)
+    if (epoll_ctl(loop->epoll_fd, op, ev->fd, &e) == 0)
         return RC_OK;
-    log_error(&process_log, LOG_ALERT, errno, "epoll_ctl(%d, %d) failed", EPOLL_CTL_ADD, ev->fd);
+    log_error(&process_log, LOG_ALERT, errno, "epoll_ctl(%d, %d) failed", op, ev->fd);
     return RC_ERROR;
+}
+
+static enum rc add(struct event *ev, uint32_t events)
+{
+    return control(EPOLL_CTL_ADD, ev, events);
 }
 
 enum rc loop_add(struct event *ev)
@@ -58,6 +63,12 @@ enum rc loop_add(struct event *ev)
 enum rc loop_add_level(struct event *ev, bool shared)
 {
     return add(ev, shared ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN);
+}
+
+enum rc loop_watch(struct event *ev, bool in, bool out, bool known)
+{
+    return control(known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, ev,
+                   (in ? EPOLLIN : 0u) | (out ? EPOLLOUT : 0u));
 }
 
 void loop_remove(struct event *ev)

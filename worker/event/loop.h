@@ -48,6 +48,10 @@ enum rc loop_add(struct event *ev);
 /* Registers fd level-triggered for reading only, with EPOLLEXCLUSIVE when `shared` (listeners). */
 enum rc loop_add_level(struct event *ev, bool shared);
 
+/* Level-triggered, for the descriptors of libraries that say what they wait for: registers fd, or,
+   when it is `known`, changes what it is watched for. */
+enum rc loop_watch(struct event *ev, bool in, bool out, bool known);
+
 /* Takes it out without closing. Before close() it is not needed: closing does it. */
 void loop_remove(struct event *ev);
 

@@ -47,7 +47,9 @@ enum {
 /* Where a request is passed: known at load, or worked out of `url` for each request. */
 struct proxy_pass {
     struct template *url;         /* with variables; NULL: all else is set */
-    struct upstream_group *group;
+    struct upstream_group *group; /* NULL: `lookup` has to be resolved for this request */
+    struct str lookup;
+    int lookup_port;
     struct str scheme;            /* "http://" */
     struct str host;              /* $proxy_host: with the port unless it is the default */
     struct str port;              /* $proxy_port */

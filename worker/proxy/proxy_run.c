@@ -18,6 +18,7 @@
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
 #include "worker/http/wire.h"
+#include "worker/proxy/origin_lookup.h"
 #include "worker/proxy/tunnel.h"
 #include "worker/proxy/upstream_vars.h"
 
@@ -52,6 +53,9 @@ static void run_give(struct proxy_run *run)
 static void let_go(struct proxy_run *run)
 {
     proxy_send_end(run);
+    if (run->lookup != NULL)
+        resolve_end(run->lookup);
+    run->lookup = NULL;
     if (run->dial.state != DIAL_IDLE)
         dial_cancel(&run->dial);
     run->x = NULL;
@@ -82,12 +86,13 @@ void proxy_run_doing(struct proxy_run *run, const char *doing)
 static size_t describe(const struct request *r, char *out, size_t room)
 {
     const struct proxy_run *run = r->upstreams->run;
-    struct str peer = run->dial.peer != NULL ? run->dial.peer->name : run->target->group->name;
+    struct str peer;
     char uri[512];
     int n;
 
     if (run->dial.tries == NULL)
         return 0;
+    peer = run->dial.peer != NULL ? run->dial.peer->name : run->target->group->name;
     n = snprintf(out, room, ", upstream: \"%" STR_FMT "%" STR_FMT "%s%.*s\"",
                  STR_ARG(run->target->scheme), STR_ARG(peer),
                  str_starts(peer, STR("unix:")) ? ":" : "",
@@ -200,19 +205,24 @@ static bool wants_stream(const struct proxy_run *run)
            (!r->chunked || conf->open_ended);
 }
 
+static enum run_state body_read(const struct proxy_run *run)
+{
+    return likely(run->target->group != NULL) ? RUN_DIAL : RUN_LOOK_UP;
+}
+
 static enum run_state read_body(struct proxy_run *run)
 {
     struct request *r = run->r;
 
     run->streaming = wants_stream(run);
     if (run->streaming)
-        return proxy_send_peek(run) == RC_OK ? RUN_DIAL
+        return proxy_send_peek(run) == RC_OK ? body_read(run)
                                              : fail(run, r->body->status, "request.body");
     if (r != r->main)
-        return RUN_DIAL;
+        return body_read(run);
     switch (body_read_all(r)) {
     case RC_OK:
-        return RUN_DIAL;
+        return body_read(run);
     case RC_AGAIN:
         return RUN_BODY;
     case RC_ERROR:
@@ -222,6 +232,21 @@ static enum run_state read_body(struct proxy_run *run)
 }
 
 /* The way there -------------------------------------------------------------------------------- */
+
+static enum run_state look_up(struct proxy_run *run)
+{
+    const struct proxy_pass *found;
+
+    if (run->lookup == NULL)
+        run->lookup = origin_ask(run->r, run->target, &run->post);
+    if (run->lookup->state == RESOLVE_WAITS)
+        return RUN_LOOK_UP;
+    found = origin_found(run->r, run->target, run->lookup);
+    if (found == NULL)
+        return fail(run, 502, "upstream.unresolved");
+    run->target = found;
+    return RUN_DIAL;
+}
 
 static void on_try(struct dial *d)
 {
@@ -476,7 +501,8 @@ static const struct {
     enum run_state (*step)(struct proxy_run *run);
     uint32_t leads_to;
 } steps[RUN_STATES] = {
-    [RUN_BODY]   = {"body", read_body, BIT(RUN_DIAL) | BIT(RUN_FAIL)},
+    [RUN_BODY]   = {"body", read_body, BIT(RUN_LOOK_UP) | BIT(RUN_DIAL) | BIT(RUN_FAIL)},
+    [RUN_LOOK_UP] = {"look up", look_up, BIT(RUN_DIAL) | BIT(RUN_FAIL)},
     [RUN_DIAL]   = {"dial", go_there, BIT(RUN_TALK) | BIT(RUN_FAIL)},
     [RUN_TALK]   = {"talk", talk,
                     BIT(RUN_DIAL) | BIT(RUN_ANSWER) | BIT(RUN_FAIL) | BIT(RUN_LEAVE)},

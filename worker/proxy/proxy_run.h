@@ -16,6 +16,7 @@
 
 enum run_state {
     RUN_BODY,   /* the client's body is being read */
+    RUN_LOOK_UP, /* the origin's name is asked for */
     RUN_DIAL,   /* on the way to a peer */
     RUN_TALK,   /* the request goes out, the head of the answer is awaited */
     RUN_ANSWER, /* the head is in: the relay passes the body on */
@@ -66,6 +67,7 @@ struct proxy_run {
     struct post post;
 
     /* The way there. */
+    struct resolve *lookup;       /* NULL: nothing to be asked for */
     struct dial dial;
     struct exchange *x;           /* dial.exchange while it is ours */
     bool again;                   /* a dead idle connection was replaced once */

@@ -5,6 +5,7 @@
 
 #include "common/generation.h"
 #include "worker/http/http_block.h"
+#include "worker/proxy/origin_lookup.h"
 
 #define HTTP_PORT 80
 
@@ -123,20 +124,6 @@ bool proxy_url_load(struct conf_call *call)
 
 /* For a request -------------------------------------------------------------------------------- */
 
-/* A group of the configuration by its name, else a literal address. NULL: a name to look up. */
-static struct upstream_group *find_group(struct request *r, const struct proxy_url *url)
-{
-    struct upstream_group *group = upstream_named(url->host_port);
-    struct addr addr;
-    const char *why;
-
-    if (group != NULL)
-        return group;
-    if (!addr_parse(&addr, url->host_port, HTTP_PORT, &why))
-        return NULL;
-    return upstream_group_of(request_pool(r), url->host_port, &addr);
-}
-
 const struct proxy_pass *proxy_url_target(struct request *r, const struct proxy_pass *pass,
                                           int *status)
 {
@@ -158,10 +145,8 @@ const struct proxy_pass *proxy_url_target(struct request *r, const struct proxy_
     fill_pass(request_pool(r), target, &url);
     target->location = pass->location;
     target->url = pass->url;
-    target->group = find_group(r, &url);
-    if (target->group != NULL)
+    if (origin_locate(r, target, url.host_port, HTTP_PORT))
         return target;
-    log_error(&r->log, LOG_ERROR, 0, "no resolver defined to resolve %" STR_FMT, STR_ARG(url.host));
     *status = 502;
     return NULL;
 }

@@ -18,8 +18,8 @@ const char *proxy_url_split(struct pool *pool, struct str text, struct proxy_url
 bool proxy_url_load(struct conf_call *call);
 
 /*
- * Where this request goes: the configuration's, or worked out in the pool. Without an answer: NULL,
- * logged, and *status is what to say.
+ * Where this request goes: the configuration's, or worked out in the pool; if its group is NULL a
+ * name has to be looked up first. Without an answer: NULL, logged, and *status is what to say.
  */
 const struct proxy_pass *proxy_url_target(struct request *r, const struct proxy_pass *pass,
                                           int *status);

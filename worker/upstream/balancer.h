@@ -22,6 +22,7 @@ struct balancer {
 };
 
 extern const struct balancer round_robin; /* lb_round_robin.c */
+extern const struct balancer in_order;    /* the same file: for groups without a history */
 
 /* Config time: the directive in `call` asks for this balancer. A second wins, with a warning. */
 bool balancer_set(struct conf_call *call, const struct balancer *balancer);

@@ -96,6 +96,8 @@ static const struct peer *choose(struct dial *d)
 
     if (g->single && !g->counted)
         return g->peers[0].server->down || dial_was_tried(d, 0) ? NULL : &g->peers[0];
+    if (g->id == UINT32_MAX)
+        return g->balancer->pick(d); /* nothing is shared, nothing to be booked */
     peer_lock(g);
     peer = d->fresh ? d->peer : g->balancer->pick(d);
     if (peer != NULL)

@@ -125,23 +125,26 @@ struct upstream_group *upstream_named(struct str name)
 }
 
 struct upstream_group *upstream_group_of(struct pool *pool, struct str name,
-                                         const struct addr *addr)
+                                         const struct addr *addrs, uint32_t count)
 {
     static const struct upstream_conf no_keepalive;
     struct upstream_group *group = pool_zalloc(pool, sizeof(*group));
     struct upstream_server *server = pool_zalloc(pool, sizeof(*server));
-    char *text = pool_bytes(pool, ADDR_TEXT);
 
     *server = (struct upstream_server){.text = name, .weight = 1, .max_fails = 1,
                                        .fail_timeout_s = 10};
     *group = (struct upstream_group){
-        .name = name, .implicit = true, .single = true, .primaries = 1, .tries = 1,
-        .balancer = &round_robin, .conf = &no_keepalive, .id = UINT32_MAX,
-        .peers = pool_zalloc(pool, sizeof(struct peer)),
+        .name = name, .implicit = true, .single = count == 1, .primaries = count, .tries = count,
+        .balancer = &in_order, .conf = &no_keepalive, .id = UINT32_MAX,
+        .peers = pool_zalloc(pool, count * sizeof(struct peer)),
     };
-    group->peers[0] = (struct peer){.addr = *addr, .server = server, .group = group,
-                                    .id = UINT32_MAX,
-                                    .name = {text, addr_print(addr, text, ADDR_TEXT)}};
+    for (uint32_t i = 0; i < count; i++) {
+        char *text = pool_bytes(pool, ADDR_TEXT);
+
+        group->peers[i] = (struct peer){.addr = addrs[i], .server = server, .group = group,
+                                        .id = UINT32_MAX,
+                                        .name = {text, addr_print(&addrs[i], text, ADDR_TEXT)}};
+    }
     return group;
 }
 

@@ -83,7 +83,7 @@ struct upstream_group *upstream_group_for(struct conf_call *call, struct str tex
    some directive has it. */
 struct upstream_group *upstream_named(struct str name);
 
-/* Run time: the group of one address that was computed for a request; its lists are in the pool and
-   it has no history. */
+/* Run time: the group of the addresses that were found for a request, tried in this order; it is in
+   the pool and has no history. */
 struct upstream_group *upstream_group_of(struct pool *pool, struct str name,
-                                         const struct addr *addr);
+                                         const struct addr *addrs, uint32_t count);

@@ -17,3 +17,13 @@ static const struct peer *pick(struct dial *d)
 }
 
 const struct balancer round_robin = {.name = "round robin", .pick = pick};
+
+static const struct peer *pick_next(struct dial *d)
+{
+    for (uint32_t i = 0; i < d->group->primaries; i++)
+        if (!dial_was_tried(d, i))
+            return &d->group->peers[i];
+    return NULL;
+}
+
+const struct balancer in_order = {.name = "in order", .pick = pick_next};

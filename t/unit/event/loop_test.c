@@ -2,6 +2,7 @@
  * t/unit/event/loop_test.c - the order of things in a turn, and events of what is gone.
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -48,6 +49,11 @@ static void run_end(struct post *post)
 static void on_due(struct timer *timer)
 {
     note('t');
+}
+
+static void on_plain(struct event *ev)
+{
+    note('p');
 }
 
 static struct post post_a = {.run = run_a};
@@ -148,6 +154,31 @@ static void turn_end_hooks_run_once_a_turn(void)
     is_str(trace, "rr", "cancelled");
 }
 
+static void a_watched_one_is_told_again(void)
+{
+    int fds[2];
+    struct event ev = {.on_event = on_plain};
+    char byte;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 || write(fds[1], "x", 1) != 1)
+        abort();
+    ev.fd = fds[0];
+    is_int(loop_watch(&ev, true, false, false), RC_OK, "watched for reading");
+    clear_trace();
+    loop_turn(&test_loop, 1000);
+    loop_turn(&test_loop, 1000);
+    is_str(trace, "pp", "for as long as there is something to read");
+    ok(ev.readable && !ev.writable, "and for nothing else");
+    is_int(loop_watch(&ev, false, true, true), RC_OK, "now for writing");
+    ev.readable = false;
+    loop_turn(&test_loop, 1000);
+    ok(ev.writable && !ev.readable, "what is not watched for is not told");
+    if (read(fds[0], &byte, 1) != 1)
+        abort();
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     clock_update();
@@ -156,6 +187,7 @@ int main(void)
     a_turn_has_an_order();
     a_closed_one_hears_nothing_more();
     turn_end_hooks_run_once_a_turn();
+    a_watched_one_is_told_again();
     loop_fini(&test_loop);
     return tap_done();
 }
