@@ -21,8 +21,8 @@ struct page {
 
 struct referers {
     struct host_table hosts;    /* struct page * */
-    struct array regexes;       /* struct scope_regex *: of what follows the scheme */
-    struct array host_regexes;  /* struct scope_regex *: names of servers */
+    struct scope_regex_set regexes;      /* of what follows the scheme */
+    struct scope_regex_set host_regexes; /* names of servers */
     size_t count;               /* of all these */
     bool none, blocked, server_names;
     bool built;
@@ -40,8 +40,8 @@ static struct referers *new_referers(struct pool *pool)
     struct referers *set = pool_zalloc(pool, sizeof(*set));
 
     host_table_init(&set->hosts, pool);
-    set->regexes = array_of(struct scope_regex *, pool);
-    set->host_regexes = array_of(struct scope_regex *, pool);
+    scope_regex_set_init(&set->regexes, pool);
+    scope_regex_set_init(&set->host_regexes, pool);
     return set;
 }
 
@@ -64,9 +64,11 @@ static bool add_regex(struct conf_call *call, struct referers *set, uint32_t arg
 {
     struct scope_regex *regex = scope_regex_load(call, arg, str_from(conf_arg(call, arg), 1), true);
 
-    *(struct scope_regex **)array_push(&set->regexes) = regex;
+    if (regex == NULL)
+        return false;
+    scope_regex_set_add(&set->regexes, regex);
     set->count++;
-    return regex != NULL;
+    return true;
 }
 
 static bool add_word(struct conf_call *call, struct referers *set, uint32_t arg)
@@ -109,7 +111,7 @@ static bool add_server_names(struct conf_call *call, struct referers *set)
                 return false;
             continue;
         }
-        *(struct scope_regex **)array_push(&set->host_regexes) = name->regex;
+        scope_regex_set_add(&set->host_regexes, name->regex);
         set->count++;
     }
     return true;
@@ -129,6 +131,8 @@ static bool scope_done(struct conf_call *call)
     if (set->count == 0 && (set->none || set->blocked))
         return conf_fail(call, "the \"none\" or \"blocked\" referers are specified in the "
                                "\"valid_referers\" directive without any valid referer");
+    scope_regex_set_build(&set->regexes);
+    scope_regex_set_build(&set->host_regexes);
     twice = host_table_build(&set->hosts, call->pool);
     return twice == NULL || conf_fail_at(call->gen, twice->node, "conflicting parameter \"%" STR_FMT
                                          "\"", STR_ARG(twice->text));
@@ -151,15 +155,6 @@ static const struct directive directives[] = {
 
 /* At run time ---------------------------------------------------------------------------------- */
 
-static bool matches_any(struct scope *scope, const struct array *regexes, struct str text)
-{
-    EACH (struct scope_regex *, regex, regexes) {
-        if (scope_regex_match(scope, *regex, text))
-            return true;
-    }
-    return false;
-}
-
 /* `rest` is what follows the scheme. */
 static bool is_known(struct scope *scope, const struct referers *set, struct str rest)
 {
@@ -173,8 +168,8 @@ static bool is_known(struct scope *scope, const struct referers *set, struct str
         return false;
     page = host_table_find(&set->hosts, host);
     if (page == NULL)
-        return matches_any(scope, &set->host_regexes, host) ||
-               matches_any(scope, &set->regexes, rest);
+        return scope_regex_set_match(scope, &set->host_regexes, host) >= 0 ||
+               scope_regex_set_match(scope, &set->regexes, rest) >= 0;
     path = str_from(rest, host.len);
     while (path.len > 0 && path.data[0] != '/')
         path = str_from(path, 1);

@@ -26,6 +26,7 @@ struct location_set {
     struct node *root;              /* NULL until built, or when there are only regexes */
     struct location **regexes;      /* in order of writing */
     uint32_t regex_count;
+    struct scope_regex_set regex_set; /* the same */
 };
 
 /* The name's form: location [=|~|~*|^~] name, the sign possibly attached. */
@@ -230,6 +231,12 @@ static bool tree_add(struct generation *gen, struct location_set *set, struct lo
     return true;
 }
 
+static void add_regex(struct location_set *set, struct location *location)
+{
+    set->regexes[set->regex_count++] = location;
+    scope_regex_set_add(&set->regex_set, location->regex);
+}
+
 bool location_set_build(struct generation *gen, struct location_set *set)
 {
     uint32_t regexes = 0;
@@ -241,13 +248,15 @@ bool location_set_build(struct generation *gen, struct location_set *set)
         regexes += l->kind == LOCATION_REGEX;
     if (regexes > 0)
         set->regexes = pool_alloc(gen->pool, regexes * sizeof(*set->regexes));
+    scope_regex_set_init(&set->regex_set, gen->pool);
     for (struct location *l = set->first; l != NULL; l = l->next) {
         if (l->kind == LOCATION_REGEX)
-            set->regexes[set->regex_count++] = l;
+            add_regex(set, l);
         else
             good &= tree_add(gen, set, l);
         good &= location_set_build(gen, l->inner);
     }
+    scope_regex_set_build(&set->regex_set);
     return good;
 }
 
@@ -311,12 +320,27 @@ static bool match_regex(struct request *r, struct location *location)
     return match;
 }
 
+/* Who listens is told of each one that does not match. */
+static struct location *find_regex(struct request *r, const struct location_set *set)
+{
+    int64_t at;
+
+    if (likely(r->recorder == NULL)) {
+        at = scope_regex_set_match(&r->scope, &set->regex_set, r->uri);
+        return at < 0 ? NULL : set->regexes[at];
+    }
+    for (uint32_t i = 0; i < set->regex_count; i++)
+        if (match_regex(r, set->regexes[i]))
+            return set->regexes[i];
+    return NULL;
+}
+
 /* *out changes only when something matches. Names the outcome as a level sees it. */
 enum location_result location_find(struct request *r, struct location_set *set,
                                    struct location **out)
 {
     struct walk found = {NULL, NULL, false};
-    struct location *inner = NULL;
+    struct location *inner = NULL, *regex;
 
     if (set == NULL)
         return LOCATION_NONE;
@@ -337,11 +361,9 @@ enum location_result location_find(struct request *r, struct location_set *set,
         if (found.prefix->kind == LOCATION_PREFIX_ONLY)
             return LOCATION_FOUND;
     }
-    for (uint32_t i = 0; i < set->regex_count; i++) {
-        if (!match_regex(r, set->regexes[i]))
-            continue;
-        *out = set->regexes[i];
-        location_find(r, set->regexes[i]->inner, out);
+    if ((regex = find_regex(r, set)) != NULL) {
+        *out = regex;
+        location_find(r, regex->inner, out);
         return LOCATION_FINAL;
     }
     return found.prefix != NULL ? LOCATION_FOUND : LOCATION_NONE;

@@ -19,6 +19,7 @@ struct server_names {
     struct growing_map prefix;   /* "mail." for mail.* */
     size_t suffix_most, prefix_most; /* the longest of their keys: no longer part is looked up */
     struct array regexes;        /* struct server_name * */
+    struct scope_regex_set regex_set; /* theirs */
 };
 
 static struct str lower_copy(struct pool *pool, struct str text)
@@ -112,6 +113,7 @@ static void add_to(struct generation *gen, const struct http_address *a, struct 
 
     if (name->regex != NULL) {
         *(struct server_name **)array_push(&names->regexes) = name;
+        scope_regex_set_add(&names->regex_set, name->regex);
     } else if (text.len > 0 && text.data[0] == '.') {
         claim(gen, a, &names->exact, str_from(text, 1), name);
         claim_suffix(gen, a, names, text, name);
@@ -133,6 +135,7 @@ bool server_names_build(struct generation *gen, struct http_address *address)
     growing_map_init(&names->suffix, gen->pool);
     growing_map_init(&names->prefix, gen->pool);
     names->regexes = array_of(struct server_name *, gen->pool);
+    scope_regex_set_init(&names->regex_set, gen->pool);
     EACH (struct http_server *, server, &address->servers) {
         if ((*server)->names.count == 0) { /* as server_name "" */
             void **place = growing_map_at(&names->exact, STR(""));
@@ -143,6 +146,7 @@ bool server_names_build(struct generation *gen, struct http_address *address)
         EACH (struct server_name, name, &(*server)->names)
             add_to(gen, address, names, name);
     }
+    scope_regex_set_build(&names->regex_set);
     if (address->servers.count > 1 || names->regexes.count > 0)
         address->names = names;
     return true;
@@ -180,13 +184,11 @@ static struct http_server *find_prefix(const struct server_names *names, struct 
 static struct http_server *find_regex(struct scope *scope, const struct server_names *names,
                                       struct str host)
 {
-    if (host.len == 0)
+    int64_t at;
+
+    if (host.len == 0 || (at = scope_regex_set_match(scope, &names->regex_set, host)) < 0)
         return NULL;
-    EACH (struct server_name *, name, &names->regexes) {
-        if (scope_regex_match(scope, (*name)->regex, host))
-            return (*name)->server;
-    }
-    return NULL;
+    return (*(struct server_name **)array_at(&names->regexes, (size_t)at))->server;
 }
 
 struct http_server *server_names_find(struct scope *scope, const struct http_address *address,

@@ -73,3 +73,34 @@ bool scope_regex_match(struct scope *scope, const struct scope_regex *regex, str
     }
     return true;
 }
+
+void scope_regex_set_init(struct scope_regex_set *set, struct pool *pool)
+{
+    regex_set_init(&set->set, pool);
+    set->regexes = array_of(const struct scope_regex *, pool);
+}
+
+void scope_regex_set_add(struct scope_regex_set *set, const struct scope_regex *regex)
+{
+    regex_set_add(&set->set, regex->regex);
+    *(const struct scope_regex **)array_push(&set->regexes) = regex;
+}
+
+void scope_regex_set_build(struct scope_regex_set *set)
+{
+    regex_set_build(&set->set);
+}
+
+int64_t scope_regex_set_match(struct scope *scope, const struct scope_regex_set *set,
+                              struct str subject)
+{
+    struct scope_regex *const *regexes = set->regexes.items;
+    struct regex_pick pick;
+    int64_t at;
+
+    regex_pick_init(&pick, &set->set, subject);
+    while ((at = regex_pick_next(&pick)) >= 0)
+        if (scope_regex_match(scope, regexes[at], subject))
+            return at;
+    return -1;
+}

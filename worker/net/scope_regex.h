@@ -5,7 +5,7 @@
 #pragma once
 
 #include "common/conf_load.h"
-#include "common/regex.h"
+#include "common/regex_set.h"
 #include "worker/net/scope.h"
 
 struct scope_regex {
@@ -22,3 +22,19 @@ struct scope_regex *scope_regex_load(struct conf_call *call, uint32_t arg, struc
    named variables. Allocates only when the pattern has groups. Without a scope it only says whether
    there is a match. */
 bool scope_regex_match(struct scope *scope, const struct scope_regex *regex, struct str subject);
+
+/* Several, of which the first in order of adding that matches counts. Most are never run: see
+   common/regex_set.h. */
+struct scope_regex_set {
+    struct regex_set set;
+    struct array regexes;   /* const struct scope_regex * */
+};
+
+/* Config time: _build is called once, after the last _add. */
+void scope_regex_set_init(struct scope_regex_set *set, struct pool *pool);
+void scope_regex_set_add(struct scope_regex_set *set, const struct scope_regex *regex);
+void scope_regex_set_build(struct scope_regex_set *set);
+
+/* Run time: as scope_regex_match with each in turn. The number of the one that matched, or -1. */
+int64_t scope_regex_set_match(struct scope *scope, const struct scope_regex_set *set,
+                              struct str subject);

@@ -24,6 +24,7 @@ struct map {
     struct template *key;
     struct host_table texts;        /* struct entry * */
     struct array regexes;           /* struct entry * */
+    struct scope_regex_set regex_set; /* theirs */
     const struct template *other;   /* default; NULL: empty */
     bool hostnames;
 };
@@ -53,8 +54,11 @@ static bool add_regex(struct conf_call *call, struct map *map, struct entry *ent
 
     at.node = entry->line;
     entry->regex = scope_regex_load(&at, UINT32_MAX, str_from(pattern, nocase), nocase);
+    if (entry->regex == NULL)
+        return false;
     *(struct entry **)array_push(&map->regexes) = entry;
-    return entry->regex != NULL;
+    scope_regex_set_add(&map->regex_set, entry->regex);
+    return true;
 }
 
 static bool add_text(struct conf_call *call, struct map *map, struct entry *entry)
@@ -115,8 +119,10 @@ static bool set_map(struct conf_call *call)
     map->key = scope_conf_template(call, call->node, 1);
     host_table_init(&map->texts, call->pool);
     map->regexes = array_of(struct entry *, call->pool);
+    scope_regex_set_init(&map->regex_set, call->pool);
     for (const struct conf_node *line = call->node->children; line != NULL; line = line->next)
         good &= add_line(call, map, var, line);
+    scope_regex_set_build(&map->regex_set);
     twice = host_table_build(&map->texts, call->pool);
     if (twice != NULL)
         return conf_fail_in(call, twice->line, 0, "conflicting parameter \"%" STR_FMT "\"",
@@ -150,15 +156,15 @@ const struct module map_module = {
 static const struct template *find(struct scope *scope, const struct map *map, struct str key)
 {
     const struct entry *entry;
+    int64_t at;
 
     if (map->hostnames && key.len > 0 && key.data[key.len - 1] == '.')
         key.len--;
     if ((entry = host_table_find(&map->texts, key)) != NULL)
         return entry->value;
-    EACH (struct entry *, regex, &map->regexes) {
-        if (key.len > 0 && scope_regex_match(scope, (*regex)->regex, key)) /* as in nginx */
-            return (*regex)->value;
-    }
+    if (key.len > 0 && /* as in nginx */
+        (at = scope_regex_set_match(scope, &map->regex_set, key)) >= 0)
+        return (*(struct entry **)array_at(&map->regexes, (size_t)at))->value;
     return map->other;
 }
 
