@@ -73,6 +73,7 @@ subtest 'only so many are kept' => sub {
     my $n = 0;
     my %inodes;
     wait_until { load($site, ++$n * 100, $n * 100 + 99, 1); $inodes{ (stat $site->path('r.log.3'))[1] // 0 }++; keys %inodes > 4 } 'rotations';
+    wait_until { parts($site) == 4 && -s $site->path('r.log') < 4096 } 'no rotation under way';
     is_deeply [map { s/.*\///r } parts($site)], [qw(r.log r.log.1 r.log.2 r.log.3)], 'three';
     my @numbers = map { /(\d+) 204/ } content(reverse parts($site));
     is_deeply \@numbers, [$numbers[0] .. $numbers[-1]], 'the newest';
