@@ -148,19 +148,33 @@ void chain_consume(struct chain *c, size_t n)
     advance(chain_head(c), n);
 }
 
+/* The first n bytes of a piece. */
+static void add_part(struct chain *c, const struct piece *p, size_t n)
+{
+    if (p->kind == PIECE_MEMORY)
+        chain_add(c, p->data, n);
+    else if (p->kind == PIECE_FILE)
+        chain_add_file(c, p->fd, p->offset, n);
+    else
+        chain_add_pipe(c, p->fd, n);
+}
+
 void chain_move(struct chain *c, struct chain *from)
 {
-    for (uint32_t i = 0; i < from->count; i++) {
-        const struct piece *p = &from->pieces[from->first + i];
-
-        if (p->kind == PIECE_MEMORY)
-            chain_add(c, p->data, p->len);
-        else if (p->kind == PIECE_FILE)
-            chain_add_file(c, p->fd, p->offset, p->len);
-        else
-            chain_add_pipe(c, p->fd, p->len);
-    }
+    for (uint32_t i = 0; i < from->count; i++)
+        add_part(c, &from->pieces[from->first + i], from->pieces[from->first + i].len);
     chain_clear(from);
+}
+
+void chain_move_first(struct chain *c, struct chain *from, size_t n)
+{
+    while (n > 0) {
+        size_t part = MIN(n, chain_head(from)->len);
+
+        add_part(c, chain_head(from), part);
+        chain_consume(from, part);
+        n -= part;
+    }
 }
 
 int chain_iovec(const struct chain *c, struct iovec *iov, int cap, size_t max)

@@ -63,5 +63,8 @@ void chain_clear(struct chain *c);
 /* Moves all of `from` to the end of c; from is empty afterwards. */
 void chain_move(struct chain *c, struct chain *from);
 
+/* Moves its first n bytes (n <= from->bytes). */
+void chain_move_first(struct chain *c, struct chain *from, size_t n);
+
 /* The leading memory pieces as an iovec of at most `cap` entries and `max` bytes; their count. */
 int chain_iovec(const struct chain *c, struct iovec *iov, int cap, size_t max);

@@ -40,6 +40,7 @@
 #include "worker/http/rewrite.h"
 #include "worker/http/try_files.h"
 #include "worker/net/resolver_conf.h"
+#include "worker/proxy/fastcgi.h"
 #include "worker/proxy/proxy.h"
 #include "worker/proxy/upstream_vars.h"
 #include "worker/upstream/group.h"
@@ -90,6 +91,7 @@ const struct module *const modules[] = {
     &random_module,
     &upstream_vars_module,
     &proxy_module,
+    &fastcgi_module,
 
     &not_modified_module,
     &limit_headers_module,

@@ -49,6 +49,14 @@ http {
             include $top/etc/proxy_params;
             proxy_pass http://127.0.0.1:8081;
         }
+        location /fastcgi/ {
+            include $top/etc/fastcgi_params;
+            fastcgi_pass 127.0.0.1:8081;
+        }
+        location /php/ {
+            include $top/etc/fastcgi.conf;
+            fastcgi_pass 127.0.0.1:8081;
+        }
     }
 }
 CONF

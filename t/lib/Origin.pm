@@ -17,6 +17,8 @@
 #     [write => B]    send bytes                              'stall'            nothing, for ever
 #     [fill => N]     send N bytes of Origin::pattern         [wait => NAME]     until ->go(NAME)
 #     [answer => {}]  send a canned answer                    'deaf', 'hear'     stop, resume reading
+#     [out => B]      as `write`, in the protocol's frames    ['end']            FastCGI's last record
+#     [err => B]      to FastCGI's standard error
 # After the last step the connection waits for its next request.
 package Origin;
 use v5.36;
@@ -30,7 +32,8 @@ use Ports;
 use Procs;
 use Wait qw(wait_until);
 
-# OPTIONS: port => N, or unix => PATH; rcvbuf => BYTES to make uploads back up soon.
+# OPTIONS: port => N, or unix => PATH; rcvbuf => BYTES to make uploads back up soon; protocol =>
+# 'fastcgi', 'scgi', 'uwsgi' or 'memcached' (the parameters are the request's fields).
 sub start ($class, %option) {
     my $self = bless { owner => $$, %option }, $class;
 
@@ -41,7 +44,8 @@ sub start ($class, %option) {
     if ($pid == 0) {
         Procs::die_with_parent();
         close $here;
-        eval { Origin::Server->new($listener, $there, sub { listen_on($self) })->run; 1 }
+        eval { Origin::Server->new($listener, $there, sub { listen_on($self) },
+                                  $self->{protocol} // 'http')->run; 1 }
             or print STDERR "# origin: $@";
         require POSIX;
         POSIX::_exit(0);

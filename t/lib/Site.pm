@@ -9,8 +9,9 @@
 #
 # The binary is $ENV{WEIR}: Weir, or an nginx to see what that does. In a config %DIR% is the private
 # directory, %PORT% %PORT2% ... are private ports, %ORIGIN% %ORIGIN2% ... scripted origins (see Origin;
-# %ORIGIN_UNIX% one on a unix socket), %DNS% %DNS2% ... name servers (see Dns). `use Site` also brings
-# strict, warnings, signatures, Test::More, wait_until and needs_weir.
+# %ORIGIN_UNIX% one on a unix socket; %FASTCGI%, %SCGI%, %UWSGI%, %MEMCACHED% ones that speak that),
+# %DNS% %DNS2% ... name servers (see Dns). `use Site` also brings strict, warnings, signatures,
+# Test::More, wait_until and needs_weir.
 #
 # When a site stops (at done_testing at the latest) one test is reported: the server ended when told,
 # by no signal, with no sanitizer report and no line of level alert, emerg or crit that was not
@@ -118,7 +119,7 @@ sub wrap ($self, $conf) {
     push @main, 'user nobody nogroup;' if $> == 0 && $main !~ /^\s*user\b/m;
     $events = "worker_connections 512; $events" unless $events =~ /\bworker_connections\b/;
     push @http, 'access_log %DIR%/access.log;' unless $conf =~ /^access_log\b/m;
-    for my $what (kind_of($self->{binary}) eq 'weir' ? qw(client_body proxy)
+    for my $what (kind_of($self->{binary}) eq 'weir' ? qw(client_body proxy fastcgi)
                   : qw(client_body proxy fastcgi uwsgi scgi)) {
         push @http, "${what}_temp_path %DIR%/temp/$what;" unless $conf =~ /\b${what}_temp_path\b/;
     }
@@ -132,6 +133,7 @@ sub fill_in ($self, $text) {
     $text =~ s/%ORIGIN(\d*)%/$self->origin($1 || 1)->address/ge;
     $text =~ s/%ORIGIN_UNIX%/$self->origin('unix')->address/ge;
     $text =~ s/%DNS(\d*)%/$self->dns($1 || 1)->address/ge;
+    $text =~ s/%(FASTCGI|SCGI|UWSGI|MEMCACHED)(_UNIX|\d*)%/$self->origin(lc $1 . $2)->address/ge;
     return $text;
 }
 
@@ -140,8 +142,11 @@ sub dir  ($self) { return $self->{dir} }
 sub path ($self, $name) { return $name =~ /\A\// ? $name : "$self->{dir}/$name" }
 
 sub origin ($self, $n = 1) {
-    return $self->{origins}{$n} //= $n eq 'unix' ? Origin->start(unix => "$self->{dir}/origin.sock")
-                                                 : Origin->start;
+    return $self->{origins}{$n} //= do {
+        my ($protocol) = $n =~ /\A(fastcgi|scgi|uwsgi|memcached)/;
+        my $unix = $n =~ /unix\z/;
+        Origin->start($unix ? (unix => "$self->{dir}/$n.sock") : (), protocol => $protocol // 'http');
+    };
 }
 
 sub dns ($self, $n = 1) {

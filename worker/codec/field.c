@@ -227,6 +227,27 @@ struct http_field *fields_next_same(const struct http_fields *f, const struct ht
     return NULL;
 }
 
+struct str fields_join(const struct http_fields *f, const struct http_field *first,
+                       struct pool *pool)
+{
+    struct str by = first->id == FIELD_COOKIE ? STR("; ") : STR(", ");
+    const struct http_field *next = fields_next_same(f, first);
+    size_t len = first->value.len;
+    char *text, *p;
+
+    if (next == NULL)
+        return first->value;
+    for (; next != NULL; next = fields_next_same(f, next))
+        len += by.len + next->value.len;
+    text = pool_bytes(pool, len);
+    p = fmt_str(text, first->value);
+    for (next = fields_next_same(f, first); next != NULL; next = fields_next_same(f, next)) {
+        p = fmt_str(p, by);
+        p = fmt_str(p, next->value);
+    }
+    return str_range(text, p);
+}
+
 struct http_field *fields_find_name(const struct http_fields *f, struct str name)
 {
     enum field_id id = field_find_id(name);

@@ -113,6 +113,11 @@ static inline struct str fields_value(const struct http_fields *f, enum field_id
 /* The next one after `item` with the same name (by id, or by text for FIELD_OTHER), or NULL. */
 struct http_field *fields_next_same(const struct http_fields *f, const struct http_field *item);
 
+/* The values of `first` and all after it with its name, as one list (RFC 9110, 5.2; cookies have a
+   semicolon between them). In the pool if there are several. */
+struct str fields_join(const struct http_fields *f, const struct http_field *first,
+                       struct pool *pool);
+
 /* The first by name, whatever its case, or NULL; uses the id when the name has one. */
 struct http_field *fields_find_name(const struct http_fields *f, struct str name);
 

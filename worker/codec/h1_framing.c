@@ -94,14 +94,36 @@ enum h1_fault h1_framing_field(struct h1_head *h, enum field_id id, struct str v
     case FIELD_CONTENT_LENGTH:
         return again ? H1_FAULT_LENGTH_DUPLICATE : take_length(h, value);
     case FIELD_TRANSFER_ENCODING:
+        if (h->kind == H1_CGI)
+            return H1_FAULT_NONE; /* says nothing there: the protocol around it ends bodies */
         return again ? H1_FAULT_CODING_DUPLICATE : take_coding(h, value);
     default:
         return h->kind == H1_REQUEST ? request_field(h, id, value, again) : H1_FAULT_NONE;
     }
 }
 
+/* "Status: 404 Not Found". Without it a Location means a redirect (RFC 3875, 6.2 and 6.3.3). */
+static enum h1_fault take_cgi_status(struct h1_head *h)
+{
+    const struct http_field *field = fields_find(&h->fields, FIELD_STATUS);
+    int64_t status;
+
+    h->version = H1_11;
+    h->status = fields_has(&h->fields, FIELD_LOCATION) ? 302 : 200;
+    if (field == NULL)
+        return H1_FAULT_NONE;
+    if (field->value.len < 3 || !str_to_int((struct str){field->value.data, 3}, &status) ||
+        status < 200 || (field->value.len > 3 && field->value.data[3] != ' '))
+        return H1_FAULT_STATUS_LINE;
+    h->status = (uint16_t)status;
+    h->reason = str_from(field->value, MIN(field->value.len, 4));
+    return H1_FAULT_NONE;
+}
+
 enum h1_fault h1_framing_settle(struct h1_head *h)
 {
+    if (h->kind == H1_CGI)
+        return take_cgi_status(h);
     if (h->chunked && h->content_length >= 0)
         return H1_FAULT_LENGTH_WITH_CODING;
     if (h->kind == H1_REQUEST) {
@@ -121,12 +143,12 @@ enum h1_fault h1_framing_settle(struct h1_head *h)
 
 enum h1_body h1_body_kind(const struct h1_head *h, bool to_head)
 {
-    if (h->kind == H1_RESPONSE &&
+    if (h->kind != H1_REQUEST &&
         (to_head || h->status < 200 || h->status == 204 || h->status == 304))
         return H1_BODY_NONE;
     if (h->chunked)
         return H1_BODY_CHUNKED;
     if (h->content_length >= 0)
         return h->content_length > 0 ? H1_BODY_LENGTH : H1_BODY_NONE;
-    return h->kind == H1_RESPONSE ? H1_BODY_CLOSE : H1_BODY_NONE;
+    return h->kind != H1_REQUEST ? H1_BODY_CLOSE : H1_BODY_NONE;
 }

@@ -30,6 +30,12 @@ const char *h1_fault_text(enum h1_fault fault)
     return faults[fault].text;
 }
 
+bool h1_fault_is_size(enum h1_fault fault)
+{
+    return fault == H1_FAULT_LINE_TOO_LONG || fault == H1_FAULT_FIELD_TOO_LONG ||
+           fault == H1_FAULT_HEAD_TOO_LARGE || fault == H1_FAULT_TOO_MANY_FIELDS;
+}
+
 int h1_fault_status(enum h1_fault fault)
 {
     return faults[fault].status;
@@ -43,7 +49,7 @@ void h1_head_init(struct h1_head *h, enum h1_kind kind, const struct h1_limits *
     h->limits = *limits;
     h->port = -1;
     h->content_length = -1;
-    h->state = kind == H1_REQUEST ? BLANK_LINES : FIRST_LINE;
+    h->state = kind == H1_REQUEST ? BLANK_LINES : kind == H1_CGI ? FIELD_LINES : FIRST_LINE;
     fields_init(&h->fields, pool);
 }
 
@@ -349,6 +355,25 @@ static inline enum step parse_field(struct h1_head *h, const char **p, const cha
                           : keep_field(h, name, trim(colon + 1, last), id, odd);
 }
 
+/* Some applications begin with a status line all the same, which says nothing here: nginx skips
+   such lines too. */
+static bool is_status_line(const struct h1_head *h, const char *p, const char *end)
+{
+    return h->kind == H1_CGI && end - p >= 5 && memcmp(p, "HTTP/", 5) == 0;
+}
+
+static enum step skip_line(struct h1_head *h, const char **p, const char *end)
+{
+    const char *lf = memchr(*p, '\n', (size_t)(end - *p));
+
+    if (lf == NULL)
+        return wait(h, *p, end);
+    if (h->fields.count + ++h->ignored > h->limits.fields)
+        return bad(h, *p, H1_FAULT_TOO_MANY_FIELDS);
+    *p = lf + 1;
+    return NEXT;
+}
+
 /* The empty line behind the last field. */
 static enum step parse_empty_line(struct h1_head *h, const char *p, const char *end)
 {
@@ -372,7 +397,8 @@ static enum step parse_fields(struct h1_head *h, const char *end)
             return wait(h, p, end);
         if (unlikely(is_line_end(*p)))
             return parse_empty_line(h, p, end);
-        step = parse_field(h, &p, end);
+        step = unlikely(is_status_line(h, p, end)) ? skip_line(h, &p, end)
+                                                   : parse_field(h, &p, end);
     }
     return step;
 }

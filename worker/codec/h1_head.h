@@ -21,7 +21,11 @@
 #include "worker/codec/h1_host.h"
 #include "worker/codec/method.h"
 
-enum h1_kind { H1_REQUEST, H1_RESPONSE };
+enum h1_kind {
+    H1_REQUEST,
+    H1_RESPONSE,
+    H1_CGI, /* a response without a status line: its fields say the status (RFC 3875, 6) */
+};
 
 enum h1_result {
     H1_MORE,    /* well so far, not complete */
@@ -75,6 +79,9 @@ enum h1_fault {
 
 /* For a log line "client sent ..." / "upstream sent ...". */
 const char *h1_fault_text(enum h1_fault fault);
+
+/* Whether it is but too large. */
+bool h1_fault_is_size(enum h1_fault fault);
 
 /* 400, 414, 494 (nginx's number for "Request Header Or Cookie Too Large"; sent as 400), 500, 501,
    502, 505. For responses every fault means 502. */

@@ -105,7 +105,8 @@ bool output_finish(struct request *r)
         r->out.body = NULL;
     } else if (r->out.status == 204) {
         output_drop_body(r);
-        r->out.type = STR("");
+        if (r->out.reason.data == NULL) /* one of an origin is passed on as it is */
+            r->out.type = STR("");
         r->out.has_last_modified = false;
     }
     return true;

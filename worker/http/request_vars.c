@@ -59,28 +59,6 @@ static void get_field(struct scope *scope, struct var_value *out, uintptr_t id)
     found_or_missing(out, fields_value(asked_fields(scope), (enum field_id)id));
 }
 
-/* All values of a name, joined. */
-static struct str join(struct request *r, const struct http_fields *fields,
-                       const struct http_field *first, struct str by)
-{
-    const struct http_field *next = fields_next_same(fields, first);
-    size_t len = first->value.len;
-    char *text, *p;
-
-    if (next == NULL)
-        return first->value;
-    for (; next != NULL; next = fields_next_same(fields, next))
-        len += by.len + next->value.len;
-    text = pool_bytes(request_pool(r), len);
-    p = fmt_str(text, first->value);
-    for (next = fields_next_same(fields, first); next != NULL;
-         next = fields_next_same(fields, next)) {
-        p = fmt_str(p, by);
-        p = fmt_str(p, next->value);
-    }
-    return str_range(text, p);
-}
-
 /* "x_real_ip" names X-Real-IP. */
 static bool names_field(struct str var, struct str field)
 {
@@ -99,7 +77,7 @@ static struct str find_joined(struct request *r, const struct http_fields *field
 {
     EACH_FIELD (f, fields) {
         if (!(f->flags & FIELD_DELETED) && names_field(var, f->name))
-            return join(r, fields, f, f->id == FIELD_COOKIE ? STR("; ") : STR(", "));
+            return fields_join(fields, f, request_pool(r));
     }
     return STR_NONE;
 }
@@ -212,9 +190,33 @@ static void get_joined_field(struct scope *scope, struct var_value *out, uintptr
     const struct http_fields *fields = asked_fields(scope);
     const struct http_field *f = fields_find(fields, (enum field_id)id);
 
-    found_or_missing(out, f == NULL ? STR_NONE
-                                    : join(r, fields, f,
-                                           id == FIELD_COOKIE ? STR("; ") : STR(", ")));
+    found_or_missing(out, f == NULL ? STR_NONE : fields_join(fields, f, request_pool(r)));
+}
+
+/* As sent, or as counted when a body without it was read. */
+static void get_content_length(struct scope *scope, struct var_value *out, uintptr_t data)
+{
+    struct request *r = request_of(scope);
+    bool counted = !fields_has(asked_fields(scope), FIELD_CONTENT_LENGTH) && r->body != NULL &&
+                   r->body->complete;
+
+    if (counted)
+        found_number(r, out, (uint64_t)body_length(r));
+    else
+        get_field(scope, out, FIELD_CONTENT_LENGTH);
+}
+
+/* The port that the client named, and the colon before it. */
+static void get_request_port(struct scope *scope, struct var_value *out, uintptr_t is)
+{
+    struct request *r = request_of(scope);
+
+    if (r->host_port < 0)
+        var_found(out, STR(""));
+    else if (is)
+        var_found(out, STR(":"));
+    else
+        found_number(r, out, (uint64_t)r->host_port);
 }
 
 static void get_host(struct scope *scope, struct var_value *out, uintptr_t data)
@@ -526,9 +528,11 @@ static const struct var_def variables[] = {
     {.name = "http_via", .get = get_joined_field, .data = FIELD_VIA},
     {.name = "http_x_forwarded_for", .get = get_joined_field, .data = FIELD_X_FORWARDED_FOR},
     {.name = "http_cookie", .get = get_joined_field, .data = FIELD_COOKIE},
-    {.name = "content_length", .get = get_field, .data = FIELD_CONTENT_LENGTH},
+    {.name = "content_length", .get = get_content_length, .flags = VAR_NO_CACHE},
     {.name = "content_type", .get = get_field, .data = FIELD_CONTENT_TYPE},
     {.name = "host", .get = get_host},
+    {.name = "is_request_port", .get = get_request_port, .data = true},
+    {.name = "request_port", .get = get_request_port},
     {.name = "hostname", .get = get_hostname},
     {.name = "server_name", .get = get_server_name},
     {.name = "server_addr", .get = get_addr, .data = LOCAL_HOST},

@@ -202,21 +202,16 @@ static void init_answer(struct proxy_run *run)
 
 static enum head_result bad_head(struct proxy_run *run)
 {
-    switch (run->answer.fault) {
-    case H1_FAULT_LINE_TOO_LONG:
-    case H1_FAULT_FIELD_TOO_LONG:
-    case H1_FAULT_HEAD_TOO_LARGE:
-    case H1_FAULT_TOO_MANY_FIELDS:
+    enum h1_fault fault = run->answer.fault;
+
+    if (h1_fault_is_size(fault))
         log_error(&run->r->log, LOG_ERROR, 0, "upstream sent too big header");
-        return HEAD_TOO_BIG;
-    case H1_FAULT_STATUS_LINE:
+    else if (fault == H1_FAULT_STATUS_LINE)
         log_error(&run->r->log, LOG_ERROR, 0, "upstream sent no valid HTTP/1.0 header");
-        return HEAD_BAD;
-    default:
+    else
         log_error(&run->r->log, LOG_ERROR, 0, "upstream sent invalid header: %s",
-                  h1_fault_text(run->answer.fault));
-        return HEAD_BAD;
-    }
+                  h1_fault_text(fault));
+    return h1_fault_is_size(fault) ? HEAD_TOO_BIG : HEAD_BAD;
 }
 
 static enum head_result final_head(struct proxy_run *run)

@@ -423,14 +423,7 @@ static void give(struct relay *y, struct chain *out, size_t max)
         chain_move(out, &y->ready);
         return;
     }
-    while (max > 0) {
-        const struct piece *p = chain_head(&y->ready);
-        size_t n = MIN(p->len, max);
-
-        chain_add(out, p->data, n);
-        chain_consume(&y->ready, n);
-        max -= n;
-    }
+    chain_move_first(out, &y->ready, max);
 }
 
 static enum pull pull_direct(struct proxy_run *run)

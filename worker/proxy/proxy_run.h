@@ -8,6 +8,7 @@
 #pragma once
 
 #include "common/buf.h"
+#include "worker/codec/fcgi.h"
 #include "worker/codec/h1_chunk.h"
 #include "worker/codec/h1_head.h"
 #include "worker/http/request.h"
@@ -29,6 +30,7 @@ enum head_result { HEAD_MORE, HEAD_DONE, HEAD_BAD, HEAD_TOO_BIG };
 enum decode_result { DECODE_MORE, DECODE_END, DECODE_BAD };
 
 struct proxy_run;
+struct fastcgi_stderr;
 
 /* A protocol spoken to origins. */
 struct proxy_codec {
@@ -97,6 +99,14 @@ struct proxy_run {
     uint32_t interims;            /* heads of 1xx skipped */
     struct http_fields *trailers; /* of a chunked answer */
     struct h1_chunk chunks;
+    struct {
+        struct fcgi_reader reader;
+        size_t plain_bytes;       /* content of records, from relay.in.pos on */
+        struct str plain;         /* of the body: what came with the head's last bytes */
+        bool extra;               /* more came than Content-Length says */
+        struct fastcgi_stderr *err;
+        char headers[4 * FCGI_HEADER_BYTES]; /* of records of the request's body */
+    } fcgi;
     struct h1_head answer;        /* last: large */
 };
 

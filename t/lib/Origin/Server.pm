@@ -9,12 +9,13 @@ use Errno qw(EAGAIN EINTR);
 use IO::Select;
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Storable qw(freeze thaw);
+use Origin::Gateway;
 
 use constant { READ_AHEAD => 65536, KEEP_OUT => 262144 };
 
-sub new ($class, $listener, $control, $listen_again) {
+sub new ($class, $listener, $control, $listen_again, $protocol = 'http') {
     $listener->blocking(0);
-    return bless { listener => $listener, control => $control, listen_again => $listen_again,
+    return bless { protocol => $protocol, listener => $listener, control => $control, listen_again => $listen_again,
                    rules => {}, held => {}, go => {}, on_accept => [], requests => [],
                    conns => {}, ends => {}, accepted => 0 }, $class;
 }
@@ -190,7 +191,8 @@ sub refill ($conn) {
     my $text = join '', map { sprintf "%014d.\n", $_ } $from .. $from + 4096;
     substr $text, 0, $conn->{filled} % 16, '';
     my $n = length $text < $conn->{fill} ? length $text : $conn->{fill};
-    $conn->{out} .= substr $text, 0, $n;
+    $conn->{out} .= $conn->{wrap} ? Origin::Gateway::records(6, substr $text, 0, $n)
+                                  : substr $text, 0, $n;
     $conn->{filled} += $n;
     $conn->{fill}   -= $n;
 }
@@ -229,6 +231,7 @@ sub pump ($self, $conn) {
 }
 
 sub next_head ($self, $conn) {
+    return next_gateway_head($self, $conn) if $self->{protocol} ne 'http';
     $conn->{in} =~ s/\A(.*?\r\n)\r\n//s or return 0;
     my $head = $1;
     my ($line, @lines) = split /\r\n/, $head;
@@ -250,6 +253,16 @@ sub next_head ($self, $conn) {
     return 1;
 }
 
+sub next_gateway_head ($self, $conn) {
+    my $request = Origin::Gateway::head($self->{protocol}, $conn) or return 0;
+
+    @$request{qw(connection nth)} = ($conn->{id}, ++$conn->{nth});
+    $conn->{request} = $request;
+    push @{ $self->{requests} }, $request;
+    $conn->{steps} = [$self->steps_for($request->{uri})];
+    return 1;
+}
+
 sub steps_for ($self, $uri) {
     my ($path) = $uri =~ /\A([^?]*)/;
     for my $key ($uri, $path, '*') {
@@ -266,6 +279,7 @@ sub step_body ($self, $conn) {
     my $request = $conn->{request};
 
     return 1 if !$request || $request->{complete};
+    return Origin::Gateway::fastcgi_body($conn, $request) if $self->{protocol} eq 'fastcgi';
     return read_chunks($conn, $request) unless defined $conn->{left};
     my $piece = substr $conn->{in}, 0, $conn->{left}, '';
     $request->{body} .= $piece;
@@ -315,8 +329,25 @@ sub step_write ($self, $conn, $bytes) {
     return 1;
 }
 
+# As the protocol frames them: bytes of the answer, of standard error, its end.
+sub step_out ($self, $conn, $bytes, %option) {
+    return step_write($self, $conn, Origin::Gateway::out($self->{protocol}, $bytes, %option));
+}
+
+sub step_err ($self, $conn, $bytes) {
+    return step_write($self, $conn, Origin::Gateway::records(7, $bytes));
+}
+
+sub step_end ($self, $conn, @status) {
+    drained($self, $conn) or return 0;
+    $conn->{out} .= Origin::Gateway::end_record(@status);
+    splice @{ $conn->{steps} }, 1, 0, ['close'] unless $conn->{stays};
+    return 1;
+}
+
 sub step_fill ($self, $conn, $n) {
     return 0 if $conn->{fill};
+    $conn->{wrap} = $self->{protocol} eq 'fastcgi';
     @$conn{qw(fill filled)} = ($n, 0);
     return 1;
 }
@@ -324,10 +355,23 @@ sub step_fill ($self, $conn, $n) {
 sub step_answer ($self, $conn, $answer) {
     return 0 if $conn->{fill};
     my $request = $conn->{request};
+    return gateway_answer($self, $conn, $answer) if $self->{protocol} ne 'http';
     $conn->{out} .= render($answer, $request, $conn->{stays});
     @$conn{qw(fill filled)} = ($answer->{fill}, 0) if $answer->{fill} && $request->{method} ne 'HEAD';
     my $ends = $answer->{close} || $answer->{no_length} || !$conn->{stays};
     splice @{ $conn->{steps} }, 1, 0, ['close'] if $ends;
+    return 1;
+}
+
+sub gateway_answer ($self, $conn, $answer) {
+    my $fastcgi = $self->{protocol} eq 'fastcgi';
+
+    $conn->{out} .= Origin::Gateway::render($self->{protocol}, $answer, $conn->{request});
+    $conn->{wrap} = $fastcgi;
+    @$conn{qw(fill filled)} = ($answer->{fill}, 0) if $answer->{fill};
+    splice @{ $conn->{steps} }, 1, 0, ['end'] if $fastcgi && $answer->{fill};
+    splice @{ $conn->{steps} }, 1, 0, ['close']
+        if $answer->{close} || (!$conn->{stays} && !($fastcgi && $answer->{fill}));
     return 1;
 }
 

@@ -468,6 +468,37 @@ static bool host_is(const char *text, const char *want, int32_t want_port)
     return want != NULL && str_eq(host, str_of(want)) && port == want_port;
 }
 
+#define BAD_CGI(literal, fault) bad_as(H1_CGI, STR(literal), H1_FAULT_##fault)
+
+/* RFC 3875, 6: the status is a field, or follows from what is there. */
+static void cgi_replies(void)
+{
+    BAD_CGI("Content-Type: a/b\r\n\r\nx", NONE);
+    is_int(h.status, 200, "success is not said");
+    is_int(h1_body_kind(&h, false), H1_BODY_CLOSE, "a body that ends with the stream");
+    BAD_CGI("Status: 404 Not Here\nContent-Length: 3\n\n", NONE);
+    is_int(h.status, 404, "a status");
+    is_slice(h.reason, "Not Here", "its reason");
+    is_int(h1_body_kind(&h, false), H1_BODY_LENGTH, "a body of a length");
+    BAD_CGI("Status: 404\r\n\r\n", NONE);
+    is_slice(h.reason, "", "no reason");
+    BAD_CGI("Location: /x\r\n\r\n", NONE);
+    is_int(h.status, 302, "a redirect");
+    BAD_CGI("Status: 201 Made\r\nLocation: /x\r\n\r\n", NONE);
+    is_int(h.status, 201, "a location that is none");
+    BAD_CGI("HTTP/1.1 500 No\r\nStatus: 202 Yes\r\n\r\n", NONE);
+    is_int(h.status, 202, "a status line does not count");
+    BAD_CGI("Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n", NONE);
+    ok(!h.chunked, "nor does a coding");
+    BAD_CGI("\r\n", NONE);
+    BAD_CGI("Status: 20\r\n\r\n", STATUS_LINE);
+    BAD_CGI("Status: 2000\r\n\r\n", STATUS_LINE);
+    BAD_CGI("Status: 100 Go on\r\n\r\n", STATUS_LINE);
+    BAD_CGI("Status: \r\n\r\n", STATUS_LINE);
+    BAD_CGI("<html>\r\n", NO_COLON);
+    BAD_CGI("Content-Length: 1\r\nContent-Length: 1\r\n\r\n", LENGTH_DUPLICATE);
+}
+
 static void hosts(void)
 {
     static const struct {
@@ -522,6 +553,7 @@ int main(void)
     limits_hold();
     many_fields_move_to_the_pool();
     replies();
+    cgi_replies();
     hosts();
     methods();
     pool_destroy(pool);

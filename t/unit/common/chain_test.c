@@ -91,6 +91,14 @@ static void chains_move(void)
     is_int((int64_t)a.bytes, 24, "all there");
     chain_clear(&a);
     ok(chain_empty(&a) && a.bytes == 0, "cleared");
+    chain_add(&b, text, 3);
+    chain_add_file(&b, 3, 5, 9);
+    chain_move_first(&a, &b, 7);
+    ok(a.bytes == 7 && b.bytes == 5 && chain_head(&b)->offset == 9, "a part of it");
+    chain_move_first(&a, &b, 0);
+    chain_move_first(&a, &b, 5);
+    ok(a.bytes == 12 && chain_empty(&b) && a.count == 2, "and the rest");
+    chain_clear(&a);
 }
 
 static void iovecs_name_leading_memory(void)

@@ -1,0 +1,77 @@
+/*
+ * worker/proxy/origin_pass.c - addresses of origins that do not speak HTTP.
+ */
+#include "worker/proxy/origin_pass.h"
+
+#include "common/generation.h"
+#include "worker/proxy/origin_lookup.h"
+
+#define NO_PORT (-1) /* is assumed */
+
+static bool load_constant(struct conf_call *call, struct proxy_pass *pass)
+{
+    struct str text = conf_arg(call, 0);
+    const char *why;
+
+    pass->host = text;
+    pass->group = upstream_group_for(call, text, NO_PORT, &why);
+    return pass->group != NULL ||
+           conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why, STR_ARG(text));
+}
+
+static bool load_template(struct conf_call *call, struct proxy_pass *pass)
+{
+    const char *why;
+
+    pass->url = template_compile(call->pool, &call->gen->http_vars, conf_arg(call, 0), &why);
+    return pass->url != NULL || conf_fail_arg(call, 0, "%s", why);
+}
+
+bool origin_pass_load(struct conf_call *call, struct str scheme, phase_fn *handler)
+{
+    struct origin_conf *conf = call->conf;
+    struct location *location = call->scope->owner;
+    struct proxy_pass *pass = pool_zalloc(call->pool, sizeof(*pass));
+
+    *pass = (struct proxy_pass){.scheme = scheme, .location = location};
+    conf->pass = pass;
+    location->handler = handler;
+    if (call->scope->kind == IN_LOCATION && location->kind != LOCATION_REGEX &&
+        str_ends(location->name, STR("/")))
+        location->auto_redirect = true;
+    return template_has_vars(conf_arg(call, 0)) ? load_template(call, pass)
+                                                : load_constant(call, pass);
+}
+
+/* For a request -------------------------------------------------------------------------------- */
+
+/* A name, and nobody says which port. */
+static bool lacks_port(struct str address)
+{
+    struct str host;
+    const char *why;
+    int port;
+
+    return upstream_named(address) == NULL && !str_starts(address, STR("unix:")) &&
+           addr_split(address, &host, &port, &why) && port < 0;
+}
+
+const struct proxy_pass *origin_pass_target(struct request *r, const struct proxy_pass *pass,
+                                            int *status)
+{
+    struct proxy_pass *target;
+
+    if (likely(pass->url == NULL))
+        return pass;
+    target = pool_alloc(request_pool(r), sizeof(*target));
+    *target = *pass;
+    target->host = scope_eval(&r->scope, pass->url);
+    if (lacks_port(target->host)) {
+        log_error(&r->log, LOG_ERROR, 0, "no port in upstream \"%" STR_FMT "\"",
+                  STR_ARG(target->host));
+        *status = 500;
+        return NULL;
+    }
+    *status = 502;
+    return origin_locate(r, target, target->host, NO_PORT) ? target : NULL;
+}
