@@ -14,13 +14,17 @@
 #include "worker/access/realip.h"
 #include "worker/access/referer.h"
 #include "worker/access/secure_link.h"
+#include "worker/filter/brotli.h"
 #include "worker/filter/charset.h"
+#include "worker/filter/compress.h"
+#include "worker/filter/gunzip.h"
 #include "worker/filter/gzip.h"
 #include "worker/filter/headers.h"
 #include "worker/filter/limit_rate.h"
 #include "worker/filter/not_modified.h"
 #include "worker/filter/range.h"
 #include "worker/filter/remove_header.h"
+#include "worker/filter/zstd.h"
 #include "worker/h1/h1_conn.h"
 #include "worker/handler/autoindex.h"
 #include "worker/handler/empty_gif.h"
@@ -30,7 +34,7 @@
 #include "worker/handler/static_file.h"
 #include "worker/handler/stub_status.h"
 #include "worker/http/error_log_tag.h"
-#include "worker/http/gzip_ok.h"
+#include "worker/http/coding.h"
 #include "worker/http/http_block.h"
 #include "worker/http/http_core.h"
 #include "worker/http/http_ssl.h"
@@ -96,9 +100,17 @@ const struct module *const modules[] = {
     &not_modified_module,
     &limit_headers_module,
     &headers_module,
+    &gunzip_module,
     &charset_module,
     &gzip_module,
-    &gzip_ok_module, /* says what gzip has looked at: behind it */
+#ifdef WEIR_BROTLI
+    &brotli_module,
+#endif
+#ifdef WEIR_ZSTD
+    &zstd_module,
+#endif
+    &compress_module, /* takes the best of what those before it offer */
+    &coding_module, /* and this one says that they have looked */
     &range_module,
     &trailers_module,
     &remove_header_module, /* behind whoever adds a field */

@@ -15,6 +15,8 @@ my $conf = <<'CONF';
         types { text/html html; text/plain txt; text/css css; image/png png; application/json json; }
         location /off/ { gzip off; }
         location /level/ { gzip_comp_level 9; }
+        location /window/ { gzip_window 512; gzip_hash 512; }
+        location /hash/ { gzip_window 32k; gzip_hash 128k; postpone_gzipping 4k; }
         location /min/ { gzip_min_length 1000; }
         location /any/ { gzip_types *; default_type ""; }
         location /vary/ { gzip_vary on; }
@@ -36,14 +38,14 @@ my $conf = <<'CONF';
 CONF
 my %files = map { my $dir = $_; ("html/$dir/a.html" => $text, "html/$dir/s.txt" => 'tiny', "html/$dir/m.txt" => 'x' x 500,
     "html/$dir/p.png" => $random, "html/$dir/c.css" => substr($text, 0, 20_000), "html/$dir/r.txt" => $random) }
-    qw(plain off level min any vary http10 disable if errors);
+    qw(plain off level window hash min any vary http10 disable if errors);
 $files{'html/errors/404.html'} = "<p>not found, which is a pity indeed</p>\n" x 10;
 $files{'html/plain/empty.html'} = '';
 $files{'html/any/unknown'} = $text;
 
 my @accept = ('Accept-Encoding' => 'gzip');
 my @requests;
-for my $dir (qw(plain off level min any vary http10 disable if)) {
+for my $dir (qw(plain off level window hash min any vary http10 disable if)) {
     push @requests, map { ["GET /$dir/$_", @accept] } qw(a.html s.txt m.txt p.png c.css r.txt);
     push @requests, "GET /$dir/a.html", ["HEAD /$dir/a.html", @accept], ["GET /$dir/none", @accept];
 }

@@ -87,6 +87,8 @@ need_for_build() {
     need libpcre2-dev has_library libpcre2-8
     need libcap-dev has_library libcap
     want libc-ares-dev has_library libcares
+    want libbrotli-dev has_library libbrotlienc
+    want libzstd-dev has_library libzstd
 }
 
 as_root() {

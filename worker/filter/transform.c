@@ -112,6 +112,7 @@ static enum rc fill_out(struct transform *t)
             advance(t);
             break;
         case TRANSFORM_FULL:
+            assert(buf_used(&t->out) > 0);
             return RC_OK;
         case TRANSFORM_END:
             t->state = TRANSFORM_ENDED;

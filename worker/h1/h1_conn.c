@@ -21,6 +21,7 @@
 #include "worker/http/output.h"
 #include "worker/http/phase.h"
 #include "worker/http/server_names.h"
+#include "worker/http/user_agent.h"
 #include "worker/http/wire.h"
 #include "worker/net/accept.h"
 
@@ -155,18 +156,11 @@ static enum uri_fault set_uri(struct request *r, const struct h1_head *in)
 static bool is_disabled(const struct http_core_conf *conf, const struct request *r)
 {
     struct str agent = fields_value(r->fields, FIELD_USER_AGENT);
-    ssize_t msie;
 
-    if (agent.data == NULL)
-        return false;
-    msie = str_search(agent, STR("MSIE "));
-    if ((conf->keepalive_disable & KEEPALIVE_MSIE6) && r->method == METHOD_POST && msie >= 0 &&
-        (size_t)msie + 5 < agent.len && agent.data[msie + 5] >= '4' &&
-        agent.data[msie + 5] <= '6' && str_search(agent, STR("Opera")) < 0)
-        return true;
-    return (conf->keepalive_disable & KEEPALIVE_SAFARI) &&
-           str_search(agent, STR("Safari/")) >= 0 && str_search(agent, STR("Mac OS X")) >= 0 &&
-           str_search(agent, STR("Chrome/")) < 0;
+    return agent.data != NULL &&
+           (((conf->keepalive_disable & KEEPALIVE_MSIE6) && r->method == METHOD_POST &&
+             user_agent_is_msie6(agent)) ||
+            ((conf->keepalive_disable & KEEPALIVE_SAFARI) && user_agent_is_safari(agent)));
 }
 
 /* Its head is here: from now on it is counted as being served. */

@@ -7,7 +7,7 @@
 
 #include "worker/http/file_cache.h"
 #include "worker/http/file_path.h"
-#include "worker/http/gzip_ok.h"
+#include "worker/http/coding.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
 
@@ -72,14 +72,14 @@ static enum verdict serve(struct request *r)
     if (mode == GZIP_STATIC_OFF || r->uri.data[r->uri.len - 1] == '/' ||
         (r->method != METHOD_GET && r->method != METHOD_HEAD))
         return GO_ON;
-    ok = mode == GZIP_STATIC_ALWAYS || gzip_ok(r);
-    if (!ok && !gzip_ok_says_vary(r))
+    ok = mode == GZIP_STATIC_ALWAYS || coding_weight(r, CODING_GZIP) > 0;
+    if (!ok && !coding_says_vary(r))
         return GO_ON;
     file = open_gz(r);
     if (file == NULL)
         return GO_ON;
     if (mode == GZIP_STATIC_ON)
-        gzip_ok_varies(r);
+        coding_varies(r);
     if (ok && file->kind == FILE_REGULAR)
         return send_file(r, file);
     file_cache_drop(file);

@@ -10,6 +10,7 @@
 #include "worker/http/body.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
+#include "worker/http/user_agent.h"
 
 struct error_page {
     int status;
@@ -228,8 +229,7 @@ static bool wants_padding(const struct request *r)
 
     return r->out.status >= 400 && agent.data != NULL && r->version >= 10 &&
            HTTP_CORE(r)->msie_padding &&
-           (str_search(agent, STR("Chrome/")) >= 0 ||
-            (str_search(agent, STR("MSIE ")) >= 0 && str_search(agent, STR("Opera")) < 0));
+           (user_agent_is_chrome(agent) || user_agent_is_msie(agent));
 }
 
 #define PAD "<!-- a padding to disable MSIE and Chrome friendly error page -->\r\n"

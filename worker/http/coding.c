@@ -1,18 +1,19 @@
 /*
- * worker/http/gzip_ok.c - whether a client may be sent gzip.
+ * worker/http/coding.c - which content codings a client may be sent.
  *
  * A request with Via came through a proxy, which might hand the compressed answer to others: for
  * those gzip_proxied decides by what the response says of caching.
  */
-#include "worker/http/gzip_ok.h"
+#include "worker/http/coding.h"
 
 #include "common/clock.h"
 #include "common/conf_load.h"
 #include "common/regex.h"
 #include "worker/codec/http_date.h"
 #include "worker/http/representation.h"
+#include "worker/http/user_agent.h"
 
-static uint32_t gzip_ok_index;
+static uint32_t coding_index;
 
 enum {
     PROXIED_OFF = 1, PROXIED_EXPIRED = 2, PROXIED_NO_CACHE = 4, PROXIED_NO_STORE = 8,
@@ -25,14 +26,14 @@ struct disabled {
     struct disabled *next;
 };
 
-struct gzip_ok_conf {
+struct coding_conf {
     bool vary, disable_msie6;
     int64_t http_version;
     int64_t proxied;
     struct disabled *disabled;
 };
 
-struct gzip_ok_ctx {
+struct coding_ctx {
     bool varies;
 };
 
@@ -40,7 +41,7 @@ struct gzip_ok_ctx {
 
 static bool set_disable(struct conf_call *call)
 {
-    struct gzip_ok_conf *conf = call->conf;
+    struct coding_conf *conf = call->conf;
     struct regex_error error;
 
     if (call->first)
@@ -70,73 +71,83 @@ static const struct word proxied_words[] = {
     {"no_last_modified", PROXIED_NO_LAST_MODIFIED}, {"no_etag", PROXIED_NO_ETAG},
     {"auth", PROXIED_AUTH}, {"any", PROXIED_ANY}, {NULL, 0}};
 
-#define F(member) FIELD(struct gzip_ok_conf, member)
+#define F(member) FIELD(struct coding_conf, member)
 
 static const struct directive directives[] = {
     {.name = "gzip_vary", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,
      .field = F(vary), .initial = "off",
-     .doc = "Say \"Vary: Accept-Encoding\" where gzip or gzip_static might apply."},
+     .doc = "Say \"Vary: Accept-Encoding\" where compression might apply."},
     {.name = "gzip_http_version", .where = IN_WEB, .args = "1.0|1.1", .value = VALUE_ENUM,
      .words = version_words, .field = F(http_version), .initial = "1.1",
-     .doc = "The least version of HTTP that gets gzip."},
+     .doc = "The least version of HTTP that gets compressed answers."},
     {.name = "gzip_proxied", .where = IN_WEB,
      .args = "off|expired|no-cache|no-store|private|no_last_modified|no_etag|auth|any...",
      .value = VALUE_BITS, .words = proxied_words, .field = F(proxied), .initial = "off",
      .doc = "Which answers to requests that came through a proxy may be compressed."},
     {.name = "gzip_disable", .where = IN_WEB, .args = "regex ...", .apply = set_disable,
      .field = F(disabled), .repeat = true,
-     .doc = "No gzip for these user agents. \"msie6\" is Internet Explorer 4 to 6."},
+     .doc = "No compression for these user agents. \"msie6\" is Internet Explorer 4 to 6."},
 };
 
 /* At run time ---------------------------------------------------------------------------------- */
 
-/* RFC 9110, 12.4.2: is the weight above 0? */
-static bool has_weight(struct str parameters)
+/* RFC 9110, 12.4.2: "0.25" is 250; what is no weight is 0. */
+static int read_weight(struct str text)
+{
+    int weight, scale = 100;
+
+    if (text.len == 0 || text.len > 5 || text.data[0] < '0' || text.data[0] > '1' ||
+        (text.len > 1 && text.data[1] != '.'))
+        return 0;
+    weight = 1000 * (text.data[0] - '0');
+    for (size_t i = 2; i < text.len; i++, scale /= 10) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return 0;
+        weight += scale * (text.data[i] - '0');
+    }
+    return weight <= 1000 ? weight : 0;
+}
+
+static int weight_of(struct str parameters)
 {
     while (parameters.data != NULL) {
         struct str value = str_trim(str_cut(&parameters, ';'));
 
-        if (!str_starts_nocase(value, STR("q=")))
-            continue;
-        for (size_t i = 2; i < value.len; i++) {
-            if (value.data[i] >= '1' && value.data[i] <= '9')
-                return true;
-        }
-        return false;
+        if (str_starts_nocase(value, STR("q=")))
+            return read_weight(str_from(value, 2));
     }
-    return true;
+    return 1000;
 }
 
-static bool accepts_gzip(struct str accepted)
+static int accepted_weight(struct str accepted, struct str name)
 {
     struct str item;
 
     while (field_list_next(&accepted, &item)) {
         struct str coding = str_trim(str_cut(&item, ';'));
 
-        if (str_eq_nocase(coding, STR("gzip")))
-            return has_weight(item);
+        if (str_eq_nocase(coding, name))
+            return weight_of(item);
     }
-    return false;
+    return 0;
 }
 
-static bool is_old_msie(struct str agent)
+struct str coding_name(enum coding coding)
 {
-    ssize_t at = str_search(agent, STR("MSIE "));
-    size_t digit = (size_t)at + 5;
+    static const struct str names[CODINGS] = {
+        [CODING_GZIP] = STR_INIT("gzip"),
+        [CODING_BROTLI] = STR_INIT("br"),
+        [CODING_ZSTD] = STR_INIT("zstd"),
+    };
 
-    if (at < 0 || digit + 1 >= agent.len || agent.data[digit + 1] != '.')
-        return false;
-    if (agent.data[digit] == '6')
-        return str_search(agent, STR("SV1")) < 0;
-    return agent.data[digit] == '4' || agent.data[digit] == '5';
+    return names[coding];
 }
 
-static bool is_disabled(const struct gzip_ok_conf *conf, struct str agent)
+static bool is_disabled(const struct coding_conf *conf, struct str agent)
 {
     if (agent.data == NULL)
         return false;
-    if (conf->disable_msie6 && is_old_msie(agent))
+    if (conf->disable_msie6 && user_agent_is_msie6(agent))
         return true;
     for (const struct disabled *d = conf->disabled; d != NULL; d = d->next) {
         if (regex_match(d->agents, agent) > 0)
@@ -185,43 +196,50 @@ static bool may_pass_proxies(struct request *r, int64_t proxied)
            !((proxied & PROXIED_NO_ETAG) && representation_field(r, FIELD_ETAG).data != NULL);
 }
 
-bool gzip_ok(struct request *r)
+static bool may_be_sent(struct request *r, const struct coding_conf *conf)
 {
-    const struct gzip_ok_conf *conf = REQUEST_CONF(r, gzip_ok_index, struct gzip_ok_conf);
-
     return r == r->main && r->version >= conf->http_version &&
-           accepts_gzip(fields_value(r->fields, FIELD_ACCEPT_ENCODING)) &&
            (!fields_has(r->fields, FIELD_VIA) || may_pass_proxies(r, conf->proxied)) &&
            !is_disabled(conf, fields_value(r->fields, FIELD_USER_AGENT));
 }
 
-bool gzip_ok_says_vary(const struct request *r)
+int coding_weight(struct request *r, enum coding coding)
 {
-    return REQUEST_CONF(r, gzip_ok_index, struct gzip_ok_conf)->vary;
+    int weight = accepted_weight(fields_value(r->fields, FIELD_ACCEPT_ENCODING),
+                                 coding_name(coding));
+
+    return weight > 0 && may_be_sent(r, REQUEST_CONF(r, coding_index, struct coding_conf))
+               ? weight
+               : 0;
 }
 
-void gzip_ok_varies(struct request *r)
+bool coding_says_vary(const struct request *r)
 {
-    struct gzip_ok_ctx *ctx = request_ctx(r, gzip_ok_index, sizeof(*ctx));
+    return REQUEST_CONF(r, coding_index, struct coding_conf)->vary;
+}
+
+void coding_varies(struct request *r)
+{
+    struct coding_ctx *ctx = request_ctx(r, coding_index, sizeof(*ctx));
 
     ctx->varies = true;
 }
 
-/* Behind gzip in the list: whoever called gzip_ok_varies has done so. */
+/* Behind what compresses in the list: whoever called coding_varies has done so. */
 static void add_vary(struct request *r)
 {
-    struct gzip_ok_ctx *ctx = request_ctx_find(r, gzip_ok_index);
+    struct coding_ctx *ctx = request_ctx_find(r, coding_index);
 
-    if (ctx == NULL || !ctx->varies || !gzip_ok_says_vary(r))
+    if (ctx == NULL || !ctx->varies || !coding_says_vary(r))
         return;
     ctx->varies = false;
     request_add_field(r, STR("Vary"), STR("Accept-Encoding"), FIELD_VARY);
 }
 
-const struct module gzip_ok_module = {
-    .name = "gzip_ok",
+const struct module coding_module = {
+    .name = "coding",
     .doc = "Who may be sent gzip.",
     .family = FAMILY_HTTP,
-    .directives = TABLE(directives), .conf_size = sizeof(struct gzip_ok_conf),
-    .filter = add_vary, .index = &gzip_ok_index,
+    .directives = TABLE(directives), .conf_size = sizeof(struct coding_conf),
+    .filter = add_vary, .index = &coding_index,
 };
