@@ -103,16 +103,23 @@ void chain_pack(struct chain *c, char *buffer, const char *data, size_t len)
 
 void chain_add_file(struct chain *c, int fd, int64_t offset, size_t len)
 {
+    chain_add_file_by(c, fd, offset, len, NULL);
+}
+
+void chain_add_file_by(struct chain *c, int fd, int64_t offset, size_t len,
+                       struct thread_pool *threads)
+{
     struct piece *last = tail(c);
 
     if (len == 0)
         return;
     c->bytes += len;
-    if (last != NULL && last->kind == PIECE_FILE && last->fd == fd &&
+    if (last != NULL && last->kind == PIECE_FILE && last->fd == fd && last->threads == threads &&
         last->offset + (int64_t)last->len == offset)
         last->len += len;
     else
-        *add(c) = (struct piece){.kind = PIECE_FILE, .fd = fd, .offset = offset, .len = len};
+        *add(c) = (struct piece){.kind = PIECE_FILE, .fd = fd, .threads = threads,
+                                 .offset = offset, .len = len};
 }
 
 void chain_add_pipe(struct chain *c, int fd, size_t len)
@@ -154,7 +161,7 @@ static void add_part(struct chain *c, const struct piece *p, size_t n)
     if (p->kind == PIECE_MEMORY)
         chain_add(c, p->data, n);
     else if (p->kind == PIECE_FILE)
-        chain_add_file(c, p->fd, p->offset, n);
+        chain_add_file_by(c, p->fd, p->offset, n, p->threads);
     else
         chain_add_pipe(c, p->fd, n);
 }

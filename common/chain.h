@@ -12,10 +12,15 @@
 
 enum piece_kind { PIECE_MEMORY, PIECE_FILE, PIECE_PIPE };
 
+struct thread_pool;
+
 struct piece {
     enum piece_kind kind;
     int fd;             /* PIECE_FILE, PIECE_PIPE */
-    const char *data;   /* PIECE_MEMORY */
+    union {
+        const char *data; /* PIECE_MEMORY */
+        struct thread_pool *threads; /* PIECE_FILE: these send it, as reading may block; or NULL */
+    };
     int64_t offset;     /* PIECE_FILE */
     size_t len;         /* bytes left; never 0 in a chain */
 };
@@ -53,6 +58,10 @@ void chain_add(struct chain *c, const void *data, size_t len);
    that come in chunks of one would take many times their own memory. */
 void chain_pack(struct chain *c, char *buffer, const char *data, size_t len);
 void chain_add_file(struct chain *c, int fd, int64_t offset, size_t len);
+/* The same, sent by one of these threads (NULL: by whom it may concern). Only for a chain that goes
+   to a plain connection. */
+void chain_add_file_by(struct chain *c, int fd, int64_t offset, size_t len,
+                       struct thread_pool *threads);
 void chain_add_pipe(struct chain *c, int fd, size_t len);
 
 /* Drops the first n bytes (n <= bytes). */

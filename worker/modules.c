@@ -35,6 +35,7 @@
 #include "worker/handler/stub_status.h"
 #include "worker/http/error_log_tag.h"
 #include "worker/http/coding.h"
+#include "worker/http/file_access.h"
 #include "worker/http/http_block.h"
 #include "worker/http/http_core.h"
 #include "worker/http/http_ssl.h"
@@ -62,6 +63,7 @@ const struct module *const modules[] = {
     &core_module,
 
     &http_core_module,
+    &file_access_module,
     &http_variables_module,
     &resolver_module,
     &proxy_vars_module,

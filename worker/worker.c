@@ -25,6 +25,7 @@
 #include "worker/net/accept.h"
 #include "worker/net/conn.h"
 #include "worker/net/conn_count.h"
+#include "worker/net/thread_pools.h"
 
 #define BATCH       512             /* events taken per turn */
 #define TRIM_MS     10000           /* after work, recycled memory above these goes back */
@@ -254,6 +255,7 @@ static void stop_modules(void)
     for (size_t i = module_count; i-- > 0;)
         if (modules[i]->worker_stop != NULL)
             modules[i]->worker_stop();
+    thread_pools_stop();
 }
 
 static enum rc start(const struct child *child)
@@ -276,6 +278,7 @@ static enum rc start(const struct child *child)
     loop = &self.loop;
     conn_stats.limit = (uint32_t)core->connections;
     accept_multi(core->multi_accept);
+    thread_pools_init(self.gen);
     conn_debug_peers(core->debug_connections);
     if (watch_channel(child->channel) != RC_OK || watch_signals(child->signal_seen) != RC_OK)
         return RC_ERROR;

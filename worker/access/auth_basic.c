@@ -302,7 +302,7 @@ static enum rc start_check(struct check *check, struct cached_file *file, struct
 static enum verdict begin(struct request *r, struct check *check, struct str realm, struct str user,
                           struct str password, struct str path)
 {
-    struct cached_file *file = file_cache_open(path);
+    struct cached_file *file = file_cache_open(&file_how_plain, path);
 
     if (file == NULL)
         return open_failed(r, path, errno);

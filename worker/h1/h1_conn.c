@@ -26,7 +26,6 @@
 #include "worker/net/accept.h"
 
 #define PULL_BYTES       (1 << 30) /* of body at once: memory is bounded by its source */
-#define TURN_BYTES       (2 << 20) /* most that one connection sends before others have a turn */
 #define TURN_REQUESTS    64        /* most that it begins (pipelining) */
 #define TURN_READS       32        /* most that it reads and drops */
 #define DRAIN_IDLE_MS    2000      /* an idle connection's last wait while a successor serves */
@@ -503,17 +502,24 @@ static void count_sent(struct h1_conn *c, size_t bytes)
     c->progress |= bytes > 0;
 }
 
+/* Most that is sent before others have a turn. */
+static size_t turn_bytes(const struct h1_conn *c)
+{
+    int64_t chunk = HTTP_CORE(&c->stream->r)->sendfile_max_chunk;
+
+    return chunk > 0 ? (size_t)chunk : PULL_BYTES;
+}
+
 /* Writes what is there. RC_OK: all of it is out. */
 static enum rc flush(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
-    int64_t chunk = HTTP_CORE(&s->r)->sendfile_max_chunk;
-    size_t before = s->out.bytes, most = chunk > 0 ? (size_t)chunk : SIZE_MAX;
+    size_t before = s->out.bytes;
     enum rc rc;
 
     if (before == 0)
         return RC_OK;
-    rc = conn_send(&c->conn, &s->out, MIN(most, TURN_BYTES));
+    rc = conn_send(&c->conn, &s->out, turn_bytes(c));
     count_sent(c, before - s->out.bytes);
     return rc;
 }
@@ -560,7 +566,7 @@ static enum h1_state step_send(struct h1_conn *c)
             return response_sent(c);
         if (s->out.bytes == 0 && pulled == PULL_WAIT)
             return wait_for_source(c);
-        if (c->stream->sent >= TURN_BYTES) {
+        if (c->stream->sent >= turn_bytes(c)) {
             post_turn_end(&c->conn.post);
             return H1_SEND;
         }

@@ -3,7 +3,6 @@
  */
 #include "worker/handler/autoindex.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -12,6 +11,7 @@
 #include "worker/codec/http_date.h"
 #include "worker/codec/uri.h"
 #include "worker/handler/dir_list.h"
+#include "worker/http/file_access.h"
 #include "worker/http/file_path.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
@@ -127,7 +127,7 @@ static char *html_entry(char *p, const struct dir_entry *entry, const struct aut
     return FMT_LIT(p, "\r\n");
 }
 
-static char *print_html(char *p, struct request *r, const struct array *entries)
+static char *print_html(char *p, struct request *r, const struct dir_list *list)
 {
     bool utf8 = str_eq_nocase(r->out.charset, STR("utf-8"));
 
@@ -136,8 +136,8 @@ static char *print_html(char *p, struct request *r, const struct array *entries)
     p = FMT_LIT(p, "</title></head>\r\n<body>\r\n<h1>Index of ");
     p = escape_html_write(p, r->uri);
     p = FMT_LIT(p, "</h1><hr><pre><a href=\"../\">../</a>\r\n");
-    EACH(struct dir_entry, entry, entries)
-        p = html_entry(p, entry, CONF_OF(r), utf8);
+    for (size_t i = 0; i < list->count; i++)
+        p = html_entry(p, &list->entries[i], CONF_OF(r), utf8);
     return FMT_LIT(p, "</pre><hr></body>\r\n</html>\r\n");
 }
 
@@ -180,21 +180,18 @@ static char *json_entry(char *p, const struct dir_entry *entry)
     return FMT_LIT(p, " }");
 }
 
-static char *print_json(char *p, const struct array *entries, struct str callback)
+static char *print_json(char *p, const struct dir_list *list, struct str callback)
 {
-    bool first = true;
-
     if (callback.len > 0) {
         p = FMT_LIT(p, "/* callback */\r\n");
         p = fmt_str(p, callback);
         *p++ = '(';
     }
     *p++ = '[';
-    EACH(struct dir_entry, entry, entries) {
-        if (!first)
+    for (size_t i = 0; i < list->count; i++) {
+        if (i > 0)
             *p++ = ',';
-        first = false;
-        p = json_entry(p, entry);
+        p = json_entry(p, &list->entries[i]);
     }
     p = FMT_LIT(p, "\r\n]");
     return callback.len > 0 ? FMT_LIT(p, ");") : p;
@@ -218,11 +215,11 @@ static char *xml_entry(char *p, const struct dir_entry *entry)
     return p + sprintf(p, "</%s>\r\n", tags[entry->kind]);
 }
 
-static char *print_xml(char *p, const struct array *entries)
+static char *print_xml(char *p, const struct dir_list *list)
 {
     p = FMT_LIT(p, "<?xml version=\"1.0\"?>\r\n<list>\r\n");
-    EACH(struct dir_entry, entry, entries)
-        p = xml_entry(p, entry);
+    for (size_t i = 0; i < list->count; i++)
+        p = xml_entry(p, &list->entries[i]);
     return FMT_LIT(p, "</list>\r\n");
 }
 
@@ -253,8 +250,8 @@ static bool read_callback(struct request *r, struct str *callback)
 
 static enum verdict failed(struct request *r, struct str path, int err, bool opened)
 {
-    bool missing = err == ENOENT || err == ENOTDIR || err == ENAMETOOLONG;
-    bool plain = !opened && (missing || err == EACCES);
+    bool missing = file_access_is_missing(err);
+    bool plain = !opened && (missing || file_access_is_forbidden(err));
 
     log_error(&r->log, plain ? LOG_ERROR : LOG_CRIT, err, "%s() \"%" STR_FMT "\" failed",
               opened ? "readdir" : "opendir", STR_ARG(path));
@@ -265,32 +262,32 @@ static enum verdict failed(struct request *r, struct str path, int err, bool ope
 
 /* More than the listing can take, whatever its form: names are escaped to six bytes for one, or
    twice to three and six. */
-static size_t room_needed(const struct request *r, const struct array *entries)
+static size_t room_needed(const struct request *r, const struct dir_list *list)
 {
     size_t room = 512 + CALLBACK_MAX + 12 * r->uri.len;
 
-    EACH(struct dir_entry, entry, entries)
-        room += ENTRY_BYTES + 9 * entry->name.len;
+    for (size_t i = 0; i < list->count; i++)
+        room += ENTRY_BYTES + 9 * list->entries[i].name.len;
     return room;
 }
 
-static enum verdict answer(struct request *r, const struct array *entries, struct str callback)
+static enum verdict answer(struct request *r, const struct dir_list *list, struct str callback)
 {
     static const struct str types[] = {STR_INIT("text/html"), STR_INIT("application/json"),
                                        STR_INIT("application/javascript"), STR_INIT("text/xml")};
     enum format format = (enum format)CONF_OF(r)->format;
-    char *text = pool_try_alloc(request_pool(r), room_needed(r, entries)), *end;
+    char *text = pool_try_alloc(request_pool(r), room_needed(r, list)), *end;
 
     if (text == NULL)
         return request_fail(r, 500, "memory");
     if (format == FORMAT_JSONP && callback.len == 0)
         format = FORMAT_JSON;
     if (format == FORMAT_XML)
-        end = print_xml(text, entries);
+        end = print_xml(text, list);
     else if (format == FORMAT_HTML)
-        end = print_html(text, r, entries);
+        end = print_html(text, r, list);
     else
-        end = print_json(text, entries, callback);
+        end = print_json(text, list, callback);
     request_answer(r, 200, types[format], str_range(text, end));
     if (format == FORMAT_XML)
         r->out.charset = STR("utf-8");
@@ -298,12 +295,10 @@ static enum verdict answer(struct request *r, const struct array *entries, struc
     return ANSWERED;
 }
 
-static enum verdict list(struct request *r)
+static enum verdict list_directory(struct request *r)
 {
-    struct array entries = array_of(struct dir_entry, request_pool(r));
     struct str path, callback = STR_NONE;
-    bool opened = false;
-    int err = ENOENT;
+    struct dir_list *dir;
 
     if (!CONF_OF(r)->on || r->uri.data[r->uri.len - 1] != '/' ||
         (r->method != METHOD_GET && r->method != METHOD_HEAD))
@@ -311,10 +306,11 @@ static enum verdict list(struct request *r)
     if (CONF_OF(r)->format == FORMAT_JSONP && !read_callback(r, &callback))
         return request_fail(r, 400, "request.callback");
     path = file_path(r, 0);
-    if (memchr(path.data, '\0', path.len) == NULL)
-        err = dir_list_read(r, path, &entries, &opened);
+    dir = request_ctx(r, autoindex_index, sizeof(*dir));
+    if (dir_list_read(r, path, dir) == RC_AGAIN)
+        return WAIT_EVENT;
     record(r, "handler", "listing of \"%" STR_FMT "\"", STR_ARG(path));
-    return err != 0 ? failed(r, path, err, opened) : answer(r, &entries, callback);
+    return dir->err != 0 ? failed(r, path, dir->err, dir->opened) : answer(r, dir, callback);
 }
 
 static const struct word format_words[] = {
@@ -340,6 +336,6 @@ const struct module autoindex_module = {
     .doc = "Listings of directories.",
     .family = FAMILY_HTTP,
     .directives = TABLE(directives), .conf_size = sizeof(struct autoindex_conf),
-    .phase = PHASE_CONTENT, .handler = list, .index = &autoindex_index,
+    .phase = PHASE_CONTENT, .handler = list_directory, .index = &autoindex_index,
     .idle_without = &autoindex_module,
 };

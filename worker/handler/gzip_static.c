@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "worker/http/file_cache.h"
+#include "worker/http/file_access.h"
 #include "worker/http/file_path.h"
 #include "worker/http/coding.h"
 #include "worker/http/http_core.h"
@@ -32,11 +32,9 @@ static struct cached_file *open_gz(struct request *r)
     struct str path = gz_path(r);
     struct cached_file *file;
 
-    if (memchr(path.data, '\0', path.len) != NULL)
-        return NULL;
-    file = file_cache_open(path);
-    if (file == NULL && errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG)
-        log_error(&r->log, errno == EACCES ? LOG_ERROR : LOG_CRIT, errno,
+    file = file_access_open(r, path);
+    if (file == NULL && !file_access_is_missing(errno))
+        log_error(&r->log, file_access_is_forbidden(errno) ? LOG_ERROR : LOG_CRIT, errno,
                   "open() \"%" STR_FMT "\" failed", STR_ARG(path));
     record(r, "handler", "file \"%" STR_FMT "\": %s", STR_ARG(path), file ? "found" : "missing");
     return file;
@@ -59,7 +57,7 @@ static enum verdict send_file(struct request *r, struct cached_file *file)
         r->out.etag = (struct str){etag, file->etag_len};
     }
     r->out.encoding = STR("gzip");
-    r->out.body = file_cache_source(request_pool(r), file, 0, file->bytes, conf->sendfile);
+    r->out.body = file_access_source(r, file, 0, file->bytes);
     return ANSWERED;
 }
 

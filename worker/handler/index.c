@@ -6,11 +6,10 @@
 #include "worker/handler/index.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 
 #include "common/fmt.h"
 #include "common/generation.h"
-#include "worker/http/file_cache.h"
+#include "worker/http/file_access.h"
 #include "worker/http/file_path.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
@@ -52,11 +51,11 @@ static bool set_index(struct conf_call *call)
 
 static enum verdict failed(struct request *r, struct str path, int err)
 {
-    if (err == EACCES) {
+    if (file_access_is_forbidden(err)) {
         log_error(&r->log, LOG_ERROR, err, "\"%" STR_FMT "\" is forbidden", STR_ARG(path));
         return request_fail(r, 403, "file.forbidden");
     }
-    if (err == ENOENT || err == ENOTDIR || err == ENAMETOOLONG || err == ELOOP) {
+    if (file_access_is_missing(err)) {
         if (HTTP_CORE(r)->log_not_found)
             log_error(&r->log, LOG_ERROR, err, "\"%" STR_FMT "\" is not found", STR_ARG(path));
         return request_fail(r, 404, "file.missing");
@@ -69,11 +68,10 @@ static enum verdict failed(struct request *r, struct str path, int err)
 static enum verdict test_directory(struct request *r)
 {
     struct str path = file_path(r, 0);
-    struct stat st;
+    enum file_kind kind;
+    int err = file_access_look(r, path, &kind);
 
-    if (stat(path.data, &st) == 0 || errno == EACCES)
-        return GO_ON;
-    return failed(r, path, errno);
+    return err == 0 || err == EACCES ? GO_ON : failed(r, path, err);
 }
 
 static struct str join(struct request *r, struct str base, struct str name)
@@ -92,9 +90,7 @@ static enum verdict try_name(struct request *r, struct str base, struct str name
     struct cached_file *file;
     enum verdict verdict = GO_ON;
 
-    if (memchr(path.data, '\0', path.len) != NULL)
-        return GO_ON;
-    file = file_cache_open(path);
+    file = file_access_open(r, path);
     record(r, "handler", "index \"%" STR_FMT "\": %s", STR_ARG(path), file ? "found" : "missing");
     if (file != NULL) {
         file_cache_drop(file);

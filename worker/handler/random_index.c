@@ -3,10 +3,9 @@
  */
 #include "worker/handler/random_index.h"
 
-#include <errno.h>
-
 #include "common/random.h"
 #include "worker/handler/dir_list.h"
+#include "worker/http/file_access.h"
 #include "worker/http/file_path.h"
 #include "worker/http/phase.h"
 
@@ -18,23 +17,25 @@ static uint32_t random_index_index;
 
 static enum verdict failed(struct request *r, struct str path, int err)
 {
-    bool missing = err == ENOENT || err == ENOTDIR || err == ENAMETOOLONG;
+    bool missing = file_access_is_missing(err), forbidden = file_access_is_forbidden(err);
 
-    log_error(&r->log, missing || err == EACCES ? LOG_ERROR : LOG_CRIT, err,
+    log_error(&r->log, missing || forbidden ? LOG_ERROR : LOG_CRIT, err,
               "opendir() \"%" STR_FMT "\" failed", STR_ARG(path));
     if (missing)
         return request_fail(r, 404, "file.missing");
-    return err == EACCES ? request_fail(r, 403, "file.forbidden")
-                         : request_fail(r, 500, "file.error");
+    return forbidden ? request_fail(r, 403, "file.forbidden")
+                     : request_fail(r, 500, "file.error");
 }
 
 /* Files come behind the directories. */
-static const struct dir_entry *pick(const struct array *entries)
+static const struct dir_entry *pick(const struct dir_list *dir)
 {
     const struct dir_entry *chosen = NULL;
     uint32_t seen = 0, random;
 
-    EACH(const struct dir_entry, entry, entries) {
+    for (size_t i = 0; i < dir->count; i++) {
+        const struct dir_entry *entry = &dir->entries[i];
+
         if (entry->kind != DIR_FILE)
             continue;
         random_bytes(&random, sizeof(random));
@@ -46,22 +47,21 @@ static const struct dir_entry *pick(const struct array *entries)
 
 static enum verdict find(struct request *r)
 {
-    struct array entries = array_of(struct dir_entry, request_pool(r));
     const struct dir_entry *entry;
+    struct dir_list *dir;
     struct str path;
-    bool opened;
-    int err;
 
     if (!REQUEST_CONF(r, random_index_index, struct random_index_conf)->on ||
         r->uri.data[r->uri.len - 1] != '/' ||
         (r->method != METHOD_GET && r->method != METHOD_HEAD && r->method != METHOD_POST))
         return GO_ON;
     path = file_path(r, 0);
-    err = memchr(path.data, '\0', path.len) != NULL ? ENOENT
-                                                   : dir_list_read(r, path, &entries, &opened);
-    if (err != 0)
-        return failed(r, path, err);
-    entry = pick(&entries);
+    dir = request_ctx(r, random_index_index, sizeof(*dir));
+    if (dir_list_read(r, path, dir) == RC_AGAIN)
+        return WAIT_EVENT;
+    if (dir->err != 0)
+        return failed(r, path, dir->err);
+    entry = pick(dir);
     if (entry == NULL)
         return GO_ON;
     record(r, "handler", "random index \"%" STR_FMT "\"", STR_ARG(entry->name));

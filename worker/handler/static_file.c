@@ -5,24 +5,22 @@
 
 #include <errno.h>
 
-#include "common/conf_load.h"
-#include "common/conf_value.h"
 #include "worker/codec/escape.h"
-#include "worker/http/file_cache.h"
+#include "worker/http/file_access.h"
 #include "worker/http/file_path.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
 
 static enum verdict open_failed(struct request *r, struct str path, int err)
 {
-    bool missing = err == ENOENT || err == ENOTDIR || err == ENAMETOOLONG || err == ELOOP;
+    bool missing = file_access_is_missing(err), forbidden = file_access_is_forbidden(err);
 
     if (!missing || HTTP_CORE(r)->log_not_found)
-        log_error(&r->log, missing || err == EACCES ? LOG_ERROR : LOG_CRIT, err,
+        log_error(&r->log, missing || forbidden ? LOG_ERROR : LOG_CRIT, err,
                   "open() \"%" STR_FMT "\" failed", STR_ARG(path));
     if (missing)
         return request_fail(r, 404, "file.missing");
-    if (err == EACCES || err == EPERM)
+    if (forbidden)
         return request_fail(r, 403, "file.forbidden");
     return request_fail(r, 500, "file.error");
 }
@@ -54,7 +52,7 @@ static enum verdict send_file(struct request *r, struct cached_file *file)
         r->out.etag = (struct str){etag, file->etag_len};
     }
     r->out.accept_ranges = true;
-    r->out.body = file_cache_source(request_pool(r), file, 0, file->bytes, conf->sendfile);
+    r->out.body = file_access_source(r, file, 0, file->bytes);
     return ANSWERED;
 }
 
@@ -64,18 +62,14 @@ static struct cached_file *open_file(struct request *r, struct str *path)
     struct cached_file *file;
     const void *root;
     struct str rest;
-    bool short_way = file_path_parts(r, &root, &rest);
+    bool short_way = file_access_is_plain(r) && file_path_parts(r, &root, &rest);
 
     if (short_way && (file = file_cache_find_below(root, rest)) != NULL) {
         *path = file->path;
         return file;
     }
     *path = file_path(r, 0);
-    if (memchr(path->data, '\0', path->len) != NULL) {
-        errno = ENOENT;
-        return NULL;
-    }
-    file = file_cache_open(*path);
+    file = file_access_open(r, *path);
     if (file != NULL && short_way)
         file_cache_note_below(file, root, rest.len);
     return file;
@@ -106,84 +100,10 @@ static enum verdict serve(struct request *r)
     return request_fail(r, r->method == METHOD_POST ? 405 : 404, "file.kind");
 }
 
-static enum rc start(const struct child *child)
-{
-    file_cache_init();
-    return RC_OK;
-}
-
-/* Directives whose purpose is served without them --------------------------------------------- */
-
-static bool is_number(const struct conf_call *call, uint32_t i, const char *key)
-{
-    struct str value;
-    int64_t n;
-
-    return conf_arg_is(call, i, key, &value) && conf_int(value, &n) && n > 0;
-}
-
-static bool check_cache(struct conf_call *call)
-{
-    struct str value;
-    int64_t ms;
-
-    if (call->count == 1 && str_eq(conf_arg(call, 0), STR("off")))
-        return true;
-    for (uint32_t i = 0; i < call->count; i++)
-        if (!is_number(call, i, "max=") &&
-            !(conf_arg_is(call, i, "inactive=", &value) && conf_ms(value, &ms)))
-            return conf_fail_arg(call, i, "invalid \"open_file_cache\" parameter \"%" STR_FMT "\"",
-                                 STR_ARG(conf_arg(call, i)));
-    return true;
-}
-
-static bool refuse(struct conf_call *call)
-{
-    return conf_fail_arg(call, 0, "invalid value \"%" STR_FMT "\" in \"%s\" directive",
-                         STR_ARG(conf_arg(call, 0)), call->directive->name);
-}
-
-static bool check_time(struct conf_call *call)
-{
-    int64_t ms;
-
-    return conf_ms(conf_arg(call, 0), &ms) || refuse(call);
-}
-
-static bool check_number(struct conf_call *call)
-{
-    int64_t n;
-
-    return conf_int(conf_arg(call, 0), &n) || refuse(call);
-}
-
-static bool check_flag(struct conf_call *call)
-{
-    bool on;
-
-    return conf_flag(conf_arg(call, 0), &on) || refuse(call);
-}
-
-#define CACHED   "open files are always kept, and compared with the file system when used"
-#define ACCEPTED "Accepted for compatibility: " CACHED "."
-
-static const struct directive directives[] = {
-    {.name = "open_file_cache", .where = IN_WEB, .args = "max=number [inactive=time] ;; off",
-     .apply = check_cache, .notice = CACHED, .doc = ACCEPTED},
-    {.name = "open_file_cache_valid", .where = IN_WEB, .args = "time", .apply = check_time,
-     .notice = CACHED, .doc = ACCEPTED},
-    {.name = "open_file_cache_min_uses", .where = IN_WEB, .args = "number", .apply = check_number,
-     .notice = CACHED, .doc = ACCEPTED},
-    {.name = "open_file_cache_errors", .where = IN_WEB, .args = "on|off", .apply = check_flag,
-     .notice = CACHED, .doc = ACCEPTED},
-};
-
 const struct module static_file_module = {
     .name = "static_file",
     .doc = "Files below root or alias.",
     .family = FAMILY_HTTP,
-    .directives = TABLE(directives),
     .phase = PHASE_CONTENT,
     .handler = serve,
-    .worker_start = start,
 };

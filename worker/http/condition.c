@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/generation.h"
+#include "worker/http/file_access.h"
 #include "worker/http/phase.h"
 #include "worker/net/scope_regex.h"
 
@@ -375,10 +376,10 @@ struct condition *condition_load(struct conf_call *call)
 
 static bool file_test(struct request *r, const struct condition *c)
 {
-    char *path = pool_cstr(request_pool(r), scope_eval(&r->scope, c->text));
+    struct str path = pool_str(request_pool(r), scope_eval(&r->scope, c->text));
     struct stat st;
 
-    if (stat(path, &st) != 0)
+    if (file_access_stat_named(r, path, &st) != 0)
         return false;
     switch (c->test) {
     case TEST_FILE:

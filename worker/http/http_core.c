@@ -57,6 +57,18 @@ static bool set_root(struct conf_call *call)
     return conf->root != NULL;
 }
 
+/* What comes behind the name then begins anywhere in a name: "/i../x" is "/data/../x". */
+static void warn_of_gap(struct conf_call *call, const struct location *location, struct str path)
+{
+    struct str name = location->name;
+
+    if (location->kind != LOCATION_REGEX && location->kind != LOCATION_EXACT && name.len > 0 &&
+        name.data[name.len - 1] != '/' && str_ends(path, STR("/")))
+        conf_warn(call, "location \"%" STR_FMT "\" has no \"/\" at its end, its \"alias\" has: "
+                        "\"%" STR_FMT "../\" leads out of the directory, and is refused",
+                  STR_ARG(name), STR_ARG(name));
+}
+
 static bool set_alias(struct conf_call *call)
 {
     struct http_core_conf *conf = call->conf;
@@ -68,6 +80,7 @@ static bool set_alias(struct conf_call *call)
     if (location->kind == LOCATION_NAMED)
         return conf_fail(call, "the \"alias\" directive cannot be used inside the named location");
     conf->root = compile_path(call);
+    warn_of_gap(call, location, conf_arg(call, 0));
     conf->alias_len = location->kind == LOCATION_REGEX ? ALIAS_REGEX : (int64_t)location->name.len;
     conf->path_node = call->scope->node;
     return conf->root != NULL;
@@ -191,7 +204,10 @@ static const struct directive directives[] = {
     {.name = "root", .where = IN_WEB_IF, .args = "path", .apply = set_root, .initial = "html",
      .doc = "Directory that request paths are looked up in."},
     {.name = "alias", .where = IN_LOCATION, .args = "path", .apply = set_alias,
-     .doc = "Replaces the part of the path that the location matched."},
+     .doc = "Replaces the part of the path that the location matched. A path that leads out of the "
+            "directory that is named here, because the location ends in the middle of a name, is "
+            "not found: \"location /i { alias /data/; }\" does not serve \"/i../x\", nor does "
+            "\"location /i { alias /data; }\" serve \"/ix\" from \"/datax\"."},
     {.name = "types", .where = IN_WEB, .args = "{ }", .apply = set_types, .raw_block = true,
      .repeat = true, .field = F(types),
      .doc = "Maps file name extensions to MIME types."},
@@ -221,8 +237,8 @@ static const struct directive directives[] = {
      .doc = "Send files with sendfile(2)."},
     {.name = "sendfile_max_chunk", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,
      .field = F(sendfile_max_chunk), .initial = "2m",
-     .doc = "Most that one sendfile call may send, so that one fast client does not hold a "
-            "worker."},
+     .doc = "Most that is sent to one client before others have their turn. 0: as much as it "
+            "takes."},
     {.name = "if_modified_since", .where = IN_WEB, .args = "off|exact|before",
      .value = VALUE_ENUM, .words = modified_words, .field = F(if_modified_since),
      .initial = "exact",

@@ -7,12 +7,11 @@
 #include "worker/http/try_files.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 
 #include "common/conf_value.h"
 #include "common/fmt.h"
 #include "common/generation.h"
-#include "worker/http/file_cache.h"
+#include "worker/http/file_access.h"
 #include "worker/http/file_path.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
@@ -108,11 +107,11 @@ static struct str path_of(struct request *r, struct str name)
     return str_range(path, end);
 }
 
-static bool is_there(const char *path, bool directory)
+static bool is_there(struct request *r, struct str path, bool directory)
 {
-    struct stat st;
+    enum file_kind kind;
 
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) == directory;
+    return file_access_look(r, path, &kind) == 0 && (kind == FILE_DIRECTORY) == directory;
 }
 
 static bool exists(struct request *r, struct str path, bool directory)
@@ -121,20 +120,18 @@ static bool exists(struct request *r, struct str path, bool directory)
     bool found;
     int err;
 
-    if (memchr(path.data, '\0', path.len) != NULL)
-        return false;
     if (directory)
-        return is_there(path.data, true);
-    file = file_cache_open(path);
+        return is_there(r, path, true);
+    file = file_access_open(r, path);
     if (file != NULL) {
         found = file->kind != FILE_DIRECTORY;
         file_cache_drop(file);
         return found;
     }
     err = errno;
-    if (err != ENOENT && err != ENOTDIR && err != ENAMETOOLONG && err != EACCES)
+    if (!file_access_is_missing(err) && !file_access_is_forbidden(err))
         log_error(&r->log, LOG_CRIT, err, "stat() \"%" STR_FMT "\" failed", STR_ARG(path));
-    return err == EACCES && is_there(path.data, false); /* not ours to read, but there */
+    return err == EACCES && is_there(r, path, false); /* not ours to read, but there */
 }
 
 /* The uri that stands for a file found. */

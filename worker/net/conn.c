@@ -18,6 +18,7 @@
 #include "common/poison.h"
 #include "worker/net/accept.h"
 #include "worker/net/proxy_protocol.h"
+#include "worker/net/send_job.h"
 #include "worker/net/tls.h"
 
 #define STEP       32    /* sizes are rounded up to a multiple */
@@ -168,6 +169,7 @@ enum rc conn_open(struct conn *c, int fd, const struct conn_io *io, const struct
 /* What few connections need to remember. */
 struct conn_more {
     size_t bytes;               /* of all this */
+    struct send_job *job;
     bool has_local, has_proxy;
     struct addr local;
     struct proxy_header proxy;
@@ -176,8 +178,10 @@ struct conn_more {
 
 static void forget_more(struct conn *c)
 {
-    if (c->more != NULL)
-        give(c->more, c->more->bytes);
+    if (c->more == NULL)
+        return;
+    send_job_leave(c->more->job);
+    give(c->more, c->more->bytes);
     c->more = NULL;
 }
 
@@ -261,6 +265,11 @@ static enum rc ask_local(struct conn *c)
     }
     log_error(&c->log, LOG_CRIT, errno, "getsockname() failed");
     return RC_ERROR;
+}
+
+struct send_job **conn_send_job(struct conn *c)
+{
+    return &need_more(c, 0)->job;
 }
 
 enum rc conn_local(struct conn *c, struct addr *out)

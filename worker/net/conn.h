@@ -99,6 +99,10 @@ struct proxy_header;
 void conn_set_proxy(struct conn *c, const struct proxy_header *header);
 const struct proxy_header *conn_proxy(const struct conn *c);
 
+/* What a thread sends for it at the moment (send_job.h): the place where that is kept. */
+struct send_job;
+struct send_job **conn_send_job(struct conn *c);
+
 /* The peers (struct cidr) about whose connections everything is logged; NULL: none. */
 struct array;
 void conn_debug_peers(const struct array *cidrs);

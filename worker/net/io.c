@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "worker/net/conn.h"
+#include "worker/net/send_job.h"
 
 #define IOVECS       64
 #define LARGEST_SEND 0x7ffff000 /* what one call takes in Linux */
@@ -38,12 +39,6 @@ static ssize_t plain_recv(struct conn *c, void *into, size_t room)
     log_error(&c->log, conn_log_level(c, errno), errno, "recv() failed");
     return CONN_ERROR;
 }
-
-/* What one call did, for all kinds of pieces: a count of bytes, or -1 with RC_AGAIN or RC_ERROR. */
-struct sent {
-    ssize_t bytes;
-    bool full; /* the socket takes no more now */
-};
 
 /* What follows the memory at the head may fill up its last packet: more memory always, a file where
    that is wanted (tcp_nopush). It spares corking, and two system calls. */
@@ -76,8 +71,11 @@ static struct sent send_memory(struct conn *c, struct chain *out, size_t max)
 static struct sent send_file(struct conn *c, const struct piece *p, size_t max)
 {
     off_t offset = p->offset;
-    ssize_t n = sendfile(c->ev.fd, p->fd, &offset, MIN(MIN(p->len, max), LARGEST_SEND));
+    ssize_t n;
 
+    if (unlikely(p->threads != NULL))
+        return send_job_run(conn_send_job(c), c, p, MIN(max, LARGEST_SEND));
+    n = sendfile(c->ev.fd, p->fd, &offset, MIN(MIN(p->len, max), LARGEST_SEND));
     if (n == 0) {
         log_error(&c->log, LOG_ALERT, 0, "sendfile() reported that file was truncated at %lld",
                   (long long)p->offset);
@@ -123,6 +121,8 @@ static struct sent send_head(struct conn *c, struct chain *out, size_t max)
 
 static enum rc send_failed(struct conn *c)
 {
+    if (errno == EINPROGRESS)
+        return RC_AGAIN;
     if (errno == EAGAIN) {
         c->ev.writable = false;
         return RC_AGAIN;
