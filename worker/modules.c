@@ -26,6 +26,7 @@
 #include "worker/filter/remove_header.h"
 #include "worker/filter/zstd.h"
 #include "worker/h1/h1_conn.h"
+#include "worker/h2/h2_conn.h"
 #include "worker/handler/autoindex.h"
 #include "worker/handler/empty_gif.h"
 #include "worker/handler/gzip_static.h"
@@ -123,6 +124,7 @@ const struct module *const modules[] = {
     &http_block_module, /* last to finish loading: it builds what others have added to */
     &http_ssl_module, /* behind it: it looks at what listens */
     &h1_module,
+    &h2_module,
     NULL,
 };
 

@@ -89,6 +89,7 @@ need_for_build() {
     want libc-ares-dev has_library libcares
     want libbrotli-dev has_library libbrotlienc
     want libzstd-dev has_library libzstd
+    need libnghttp2-dev has_library libnghttp2
 }
 
 as_root() {

@@ -71,6 +71,22 @@ enum rc loop_watch(struct event *ev, bool in, bool out, bool known)
                    (in ? EPOLLIN : 0u) | (out ? EPOLLOUT : 0u));
 }
 
+enum rc loop_move(struct event *to, struct event *from)
+{
+    to->fd = from->fd;
+    if (control(EPOLL_CTL_MOD, to, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) != RC_OK) {
+        to->fd = -1;
+        return RC_ERROR;
+    }
+    loop_forget(from);
+    to->readable = from->readable;
+    to->writable = from->writable;
+    to->hangup = from->hangup;
+    to->failed = from->failed;
+    from->fd = -1;
+    return RC_OK;
+}
+
 void loop_remove(struct event *ev)
 {
     struct epoll_event unused = {0};

@@ -52,6 +52,10 @@ enum rc loop_add_level(struct event *ev, bool shared);
    when it is `known`, changes what it is watched for. */
 enum rc loop_watch(struct event *ev, bool in, bool out, bool known);
 
+/* The descriptor of `from` is `to`'s from now on: what was seen of it, and what is yet to come.
+   `from` is closed in the eyes of the loop. RC_ERROR: nothing changed. */
+enum rc loop_move(struct event *to, struct event *from);
+
 /* Takes it out without closing. Before close() it is not needed: closing does it. */
 void loop_remove(struct event *ev);
 

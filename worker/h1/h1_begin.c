@@ -54,13 +54,25 @@ static const struct tls_host *pick_host(struct conn *conn, struct str name)
     return http_ssl_host(c->server);
 }
 
+static bool speaks_h2(const struct h1_conn *c)
+{
+    return wire_h2 != NULL && wire_h2->allowed(c->address, c->server);
+}
+
+static struct str protocols(struct conn *conn)
+{
+    if (speaks_h2(CONTAINER(conn, struct h1_conn, conn)))
+        return STR("\x02h2\x08http/1.1\x08http/1.0\x08http/0.9");
+    return STR("\x08http/1.1\x08http/1.0\x08http/0.9");
+}
+
 enum h1_state h1_step_secure(struct h1_conn *c)
 {
     if (c->conn.tls == NULL)
-        tls_accept(&c->conn, http_ssl_host(c->server), pick_host, &c->in);
+        tls_accept(&c->conn, http_ssl_host(c->server), pick_host, protocols, &c->in);
     switch (tls_handshake(&c->conn)) {
     case TLS_DONE:
-        return H1_WAIT;
+        return str_eq(tls_protocol(&c->conn), STR("h2")) ? H1_SWITCH : H1_WAIT;
     case TLS_WAIT:
         return H1_SECURE;
     case TLS_PLAIN:

@@ -14,13 +14,12 @@
 #include "common/fmt.h"
 #include "common/generation.h"
 #include "common/role.h"
-#include "worker/codec/uri.h"
 #include "worker/http/body.h"
 #include "worker/http/error_page.h"
 #include "worker/http/http_core.h"
+#include "worker/http/intake.h"
 #include "worker/http/output.h"
 #include "worker/http/phase.h"
-#include "worker/http/server_names.h"
 #include "worker/http/user_agent.h"
 #include "worker/http/wire.h"
 #include "worker/net/accept.h"
@@ -71,25 +70,13 @@ static void stream_give(struct h1_stream *s)
 
 /* Beginning a request -------------------------------------------------------------------------- */
 
-static void limits_of(const struct http_core_conf *conf, struct h1_limits *limits)
-{
-    int64_t line = MAX(conf->large_header_buffers.bytes, conf->client_header_buffer_bytes);
-
-    limits->line_bytes = (size_t)line;
-    limits->head_bytes = (size_t)MAX(conf->large_header_buffers.number *
-                                     conf->large_header_buffers.bytes, line);
-    limits->fields = (uint32_t)conf->max_headers;
-    limits->ignore_invalid = conf->ignore_invalid_headers;
-    limits->underscores = conf->underscores_in_headers;
-}
-
 static void begin_stream(struct h1_conn *c)
 {
     struct h1_limits limits;
     struct h1_stream *s = stream_take(c);
 
     c->stream = s;
-    limits_of(c->conf, &limits);
+    intake_limits(c->conf, &limits);
     request_init(&s->r, &c->conn, &h1_wire, c, &s->in.fields, &s->out_fields);
     h1_head_init(&s->in, H1_REQUEST, &limits, request_pool(&s->r));
     fields_init(&s->out_fields, request_pool(&s->r));
@@ -117,15 +104,6 @@ static enum h1_state refuse(struct h1_conn *c, int status, const char *why)
     return H1_SEND;
 }
 
-static struct str lower_host(struct request *r, struct str host)
-{
-    char *copy = pool_bytes(request_pool(r), host.len);
-
-    for (size_t i = 0; i < host.len; i++)
-        copy[i] = ascii_lower(host.data[i]);
-    return (struct str){copy, host.len};
-}
-
 static void set_line(struct request *r, const struct h1_head *in)
 {
     r->method = in->method;
@@ -134,21 +112,6 @@ static void set_line(struct request *r, const struct h1_head *in)
     r->line = in->line;
     r->target = in->path;
     r->header_only = in->method == METHOD_HEAD;
-}
-
-static enum uri_fault set_uri(struct request *r, const struct h1_head *in)
-{
-    struct uri uri;
-    enum uri_fault fault = uri_parse(&uri, in->path, HTTP_CORE(r)->merge_slashes, request_pool(r));
-
-    if (fault != URI_OK)
-        return fault;
-    r->uri = uri.path;
-    r->args = uri.args;
-    r->ext = uri.ext;
-    r->uri_raw_ok = true;
-    r->uri_quoted = uri.quoted;
-    return URI_OK;
 }
 
 /* keepalive_disable: browsers that cannot be trusted with it after a POST (msie6), or at all. */
@@ -186,12 +149,8 @@ static void choose_server(struct h1_conn *c)
     struct request *r = &c->stream->r;
     const struct h1_head *in = &c->stream->in;
 
-    r->has_host = in->host.data != NULL;
-    if (r->has_host)
-        r->host = in->host_has_upper ? lower_host(r, in->host) : in->host;
     r->host_port = in->port;
-    r->server = server_names_find(&r->scope, c->address, r->host);
-    request_enter(r, &r->server->base);
+    intake_server(r, c->address, in->host, in->host_has_upper);
     c->conf = HTTP_CORE(r);
 }
 
@@ -228,7 +187,7 @@ static enum h1_state head_done(struct h1_conn *c)
     }
     if (s->in.form == H1_ASTERISK)
         return refuse(c, 400, "a request for \"*\"");
-    fault = set_uri(r, &s->in);
+    fault = intake_target(r, s->in.path);
     if (fault != URI_OK)
         return refuse(c, 400, uri_fault_text(fault));
     r->content_length = s->in.content_length;
@@ -341,6 +300,13 @@ static void grow_head(struct h1_conn *c)
     h1_head_rebase(&c->stream->in, c->in.pos);
 }
 
+/* A client that knows beforehand that we speak HTTP/2 begins with its preface. */
+static bool may_switch(const struct h1_conn *c)
+{
+    return c->requests == 0 && c->conn.tls == NULL && wire_h2 != NULL &&
+           wire_h2->allowed(c->address, c->server);
+}
+
 static enum h1_state step_head(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
@@ -350,8 +316,11 @@ static enum h1_state step_head(struct h1_conn *c)
         switch (h1_head_feed(&s->in, c->in.pos, buf_used(&c->in))) {
         case H1_DONE:
             return head_done(c);
-        case H1_BAD:
         case H1_PREFACE:
+            if (may_switch(c))
+                return H1_SWITCH;
+            return head_bad(c);
+        case H1_BAD:
             return head_bad(c);
         case H1_MORE:
             break;
@@ -641,6 +610,25 @@ static void give_stream_up(struct h1_conn *c)
     end_request(c);
 }
 
+/* What began as a request was another protocol's preface. */
+static void forget_stream(struct h1_conn *c)
+{
+    if (c->stream == NULL)
+        return;
+    conn_stats.reading--;
+    pool_destroy(request_pool(&c->stream->r));
+    stream_give(c->stream);
+    c->stream = NULL;
+}
+
+static enum h1_state step_switch(struct h1_conn *c)
+{
+    forget_stream(c);
+    wire_h2->take(&c->conn, c->address, c->server, &c->in);
+    conn_collect(c, sizeof(*c));
+    return H1_SWITCH;
+}
+
 static enum h1_state step_closed(struct h1_conn *c)
 {
     give_stream_up(c);
@@ -662,9 +650,11 @@ static const struct {
     uint32_t may_lead_to;
 } steps[H1_STATES] = {
     [H1_PROXY] = {"proxy", h1_step_proxy, BIT(H1_SECURE) | BIT(H1_WAIT) | BIT(H1_CLOSED)},
-    [H1_SECURE] = {"secure", h1_step_secure, BIT(H1_WAIT) | BIT(H1_CLOSED)},
+    [H1_SECURE] = {"secure", h1_step_secure, BIT(H1_WAIT) | BIT(H1_SWITCH) | BIT(H1_CLOSED)},
     [H1_WAIT] = {"wait", step_wait, BIT(H1_HEAD) | BIT(H1_CLOSED)},
-    [H1_HEAD] = {"head", step_head, BIT(H1_RUN) | BIT(H1_SEND) | BIT(H1_CLOSED)},
+    [H1_HEAD] = {"head", step_head,
+                 BIT(H1_RUN) | BIT(H1_SEND) | BIT(H1_SWITCH) | BIT(H1_CLOSED)},
+    [H1_SWITCH] = {"switch", step_switch, 0},
     [H1_RUN] = {"run", step_run, BIT(H1_SEND) | BIT(H1_CLOSED)},
     [H1_SEND] = {"send", step_send,
                  BIT(H1_WAIT) | BIT(H1_SKIP) | BIT(H1_LINGER) | BIT(H1_TUNNEL) | BIT(H1_CLOSED)},
@@ -724,8 +714,8 @@ static void h1_run(struct post *post)
         c->state = (uint8_t)next;
         c->entered = true;
     }
-    if (c->state == H1_CLOSED)
-        return;
+    if (c->state == H1_CLOSED || c->state == H1_SWITCH)
+        return; /* it is only memory now */
     arm(c);
     c->running = false;
 }

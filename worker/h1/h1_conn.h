@@ -14,6 +14,7 @@ enum h1_state {
     H1_SECURE,  /* the TLS handshake */
     H1_WAIT,    /* between requests: no buffer, no stream */
     H1_HEAD,    /* a head is arriving */
+    H1_SWITCH,  /* it is another protocol: its room goes on */
     H1_RUN,     /* the engine has the request */
     H1_SEND,    /* the response goes out */
     H1_SKIP,    /* the rest of the request's body is read and dropped */

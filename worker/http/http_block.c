@@ -148,7 +148,7 @@ static const struct directive directives[] = {
      .opens = IN_LOCATION, .apply = open_location, .repeat = true,
      .doc = "What holds for requests whose path begins with (or matches) the given one."},
     {.name = "listen", .where = IN_SERVER,
-     .args = "address[:port]|port|unix:path [default_server] [ssl] [proxy_protocol] [bind] "
+     .args = "address[:port]|port|unix:path [default_server] [ssl] [http2] [proxy_protocol] [bind] "
              "[reuseport] [deferred] [backlog=number] [rcvbuf=size] [sndbuf=size] "
              "[fastopen=number] [ipv6only=on|off] "
              "[so_keepalive=on|off|[idle]:[interval]:[count]] [option...]",

@@ -122,7 +122,13 @@ static bool read_option(struct conf_call *call, uint32_t i, struct listen_wish *
     struct str word = conf_arg(call, i);
     bool known;
 
-    if (str_eq(word, STR("quic")) || str_eq(word, STR("http2"))) {
+    if (str_eq(word, STR("http2"))) {
+        w->http2 = true;
+        conf_warn(call, "the \"listen ... http2\" directive is deprecated, use the \"http2\" "
+                        "directive instead");
+        return true;
+    }
+    if (str_eq(word, STR("quic"))) {
         conf_fail_arg(call, i, "the \"%" STR_FMT "\" parameter of \"listen\" is not supported by "
                                "this version of Weir", STR_ARG(word));
         return false;
@@ -233,6 +239,7 @@ static void take_tls(struct generation *gen, struct http_address *a, const struc
     if (w->tls && !a->tls)
         a->tls_node = w->node;
     a->tls |= w->tls;
+    a->http2 |= w->http2;
 }
 
 static bool take_default(struct generation *gen, struct http_address *a, struct listen_wish *w)

@@ -19,6 +19,7 @@
 #include "worker/http/wire.h"
 
 const struct var_table *request_vars;
+const struct wire_protocol *wire_h2;
 
 #define URI_CHANGES      11
 #define SUBREQUESTS      51 /* levels */

@@ -8,6 +8,23 @@
 
 #include "worker/http/request.h"
 
+struct buf;
+struct http_address;
+struct http_server;
+
+/* A protocol that a connection may turn out to speak: by ALPN, or by the preface it sends. */
+struct wire_protocol {
+    /* Whether clients of the server at this address may speak it. */
+    bool (*allowed)(const struct http_address *address, const struct http_server *server);
+    /* Goes on with the connection, which moves (conn_move): `c` is only memory afterwards. What was
+       read of it already is in `early`, which is taken over. */
+    void (*take)(struct conn *c, const struct http_address *address, struct http_server *server,
+                 struct buf *early);
+};
+
+/* HTTP/2; NULL until its room has started. */
+extern const struct wire_protocol *wire_h2;
+
 /* Takes a connection with what was read beyond the request. From now on the post it returns is run
    when the connection has news. */
 typedef struct post *take_fn(struct request *r, struct conn *c, struct str early);

@@ -166,6 +166,33 @@ enum rc conn_open(struct conn *c, int fd, const struct conn_io *io, const struct
     return RC_OK;
 }
 
+enum rc conn_move(struct conn *to, struct conn *from, const struct conn_owner *owner,
+                  void (*on_event)(struct event *ev))
+{
+    if (loop_move(&to->ev, &from->ev) != RC_OK)
+        return RC_ERROR;
+    to->ev.on_event = on_event;
+    to->io = from->io;
+    to->owner = owner;
+    to->tls = from->tls;
+    to->pool = from->pool;
+    to->listen = from->listen;
+    to->more = from->more;
+    to->log = from->log;
+    to->sent = from->sent;
+    to->peer = from->peer;
+    to->nodelay_set = from->nodelay_set;
+    to->share_packets = from->share_packets;
+    to->debug = from->debug;
+    timer_cancel(&from->timer);
+    post_cancel(&from->post);
+    unlink_conn(from);
+    link_in(to);
+    if (to->tls != NULL)
+        tls_moved(to);
+    return RC_OK;
+}
+
 /* What few connections need to remember. */
 struct conn_more {
     size_t bytes;               /* of all this */

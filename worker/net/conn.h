@@ -71,6 +71,12 @@ static_assert(sizeof(struct conn) <= 216, "an idle connection is small");
 enum rc conn_open(struct conn *c, int fd, const struct conn_io *io,
                   const struct conn_owner *owner, void (*on_event)(struct event *ev));
 
+/* The connection goes on as `to` (zeroed memory), with another owner: descriptor, TLS, pool, log
+   and addresses. Its timer and post are not taken along. `from` is memory for conn_collect then.
+   RC_ERROR: nothing changed. */
+enum rc conn_move(struct conn *to, struct conn *from, const struct conn_owner *owner,
+                  void (*on_event)(struct event *ev));
+
 /* Closes the descriptor, cancels timer and post, gives the pool back, unlinks. The memory around it
    stays the owner's, who frees it through conn_collect. */
 void conn_close(struct conn *c);

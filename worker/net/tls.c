@@ -39,6 +39,7 @@ struct tls {
     const struct tls_host *host;
     const struct tls_context *first; /* that of the host it began with */
     tls_pick_fn *pick;
+    tls_protocols_fn *protocols;
     struct buf in;      /* read before TLS began */
     struct buf out;     /* ciphertext that the socket has not taken */
     size_t owed;        /* plaintext at the head of the sender's chain that is in `out` */
@@ -309,11 +310,13 @@ static struct tls *attach(struct conn *c, const struct tls_host *host)
     return t;
 }
 
-void tls_accept(struct conn *c, const struct tls_host *host, tls_pick_fn *pick, struct buf *early)
+void tls_accept(struct conn *c, const struct tls_host *host, tls_pick_fn *pick,
+                tls_protocols_fn *protocols, struct buf *early)
 {
     struct tls *t = attach(c, host);
 
     t->pick = pick;
+    t->protocols = protocols;
     t->state = TLS_FIRST;
     if (early != NULL) {
         t->in = *early;
@@ -432,6 +435,46 @@ int tls_on_hello(SSL *ssl, int *alert, void *arg)
     }
     t->host = host;
     return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *len,
+                const unsigned char *offered, unsigned offered_len, void *arg)
+{
+    struct conn *c = (struct conn *)(void *)SSL_get_app_data(ssl);
+    const struct tls *t = c->tls;
+    unsigned char *choice;
+    struct str ours;
+
+    if (t->protocols == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    ours = t->protocols(c);
+    if (SSL_select_next_proto(&choice, len, (const unsigned char *)ours.data, (unsigned)ours.len,
+                              offered, offered_len) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = choice;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+struct str tls_protocol(const struct conn *c)
+{
+    const unsigned char *name = NULL;
+    unsigned len = 0;
+
+    if (c->tls != NULL && c->tls->ssl != NULL)
+        SSL_get0_alpn_selected(c->tls->ssl, &name, &len);
+    return (struct str){(const char *)name, len};
+}
+
+void tls_moved(struct conn *c)
+{
+    struct tls *t = c->tls;
+
+    if (c->log.describe == describe)
+        c->log.about = c;
+    if (t->ssl == NULL)
+        return;
+    SSL_set_app_data(t->ssl, (char *)c);
+    BIO_set_data(SSL_get_rbio(t->ssl), c);
 }
 
 const struct tls_context *tls_first_context(SSL *ssl)

@@ -31,8 +31,14 @@ enum tls_result {
    final dot; STR_NONE when it names nobody). */
 typedef const struct tls_host *tls_pick_fn(struct conn *c, struct str name);
 
+/* The protocols that the picked server speaks there, most wanted first, as ALPN lists them
+   (RFC 7301, 3.1); asked once the client has offered its own. A client that offers none of them is
+   refused; one that offers nothing is not. */
+typedef struct str tls_protocols_fn(struct conn *c);
+
 /* A server's side. `early` is what was already read of the connection; it is taken over. */
-void tls_accept(struct conn *c, const struct tls_host *host, tls_pick_fn *pick, struct buf *early);
+void tls_accept(struct conn *c, const struct tls_host *host, tls_pick_fn *pick,
+                tls_protocols_fn *protocols, struct buf *early);
 
 /* A client's side. `name` goes out as SNI unless it is empty, `session` may be resumed (NULL: none;
    not taken over). RC_ERROR: logged, and the connection is as before. */
@@ -46,6 +52,12 @@ void tls_end(struct conn *c, struct buf *bytes);
 
 /* NULL for a plain connection. */
 SSL *tls_of(const struct conn *c);
+
+/* What ALPN settled; empty: nothing. */
+struct str tls_protocol(const struct conn *c);
+
+/* For conn_move: the connection is at another place. */
+void tls_moved(struct conn *c);
 
 /* One log line for what is in OpenSSL's error queue, which is empty afterwards. */
 void tls_log(const struct log *log, enum log_level level, const char *what);

@@ -331,6 +331,7 @@ static int on_name(SSL *ssl, int *alert, void *arg)
 static const char *set_server(struct tls_store *store, struct tls_context *context)
 {
     SSL_CTX_set_client_hello_cb(context->ctx, tls_on_hello, NULL);
+    SSL_CTX_set_alpn_select_cb(context->ctx, tls_on_alpn, NULL);
     SSL_CTX_set_tlsext_servername_callback(context->ctx, on_name);
     SSL_CTX_set_app_data(context->ctx, (char *)context);
     set_cache(context->ctx, context->settings);

@@ -105,7 +105,9 @@ bool tls_host_make(struct tls_store *store, const struct tls_settings *settings,
    context. */
 enum rc tls_host_apply(SSL *ssl, const struct tls_host *host, const struct tls_host *before);
 
-/* In tls.c: the callback through which a connection's host is picked, and the context in which it
-   began: its sessions belong there. */
+/* In tls.c: the callbacks through which a connection's host and its protocol are picked, and the
+   context in which it began: its sessions belong there. */
 int tls_on_hello(SSL *ssl, int *alert, void *arg);
+int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *len,
+                const unsigned char *offered, unsigned offered_len, void *arg);
 const struct tls_context *tls_first_context(SSL *ssl);
