@@ -27,6 +27,7 @@
 #include "worker/filter/zstd.h"
 #include "worker/h1/h1_conn.h"
 #include "worker/h2/h2_conn.h"
+#include "worker/h2/h2_obsolete.h"
 #include "worker/handler/autoindex.h"
 #include "worker/handler/empty_gif.h"
 #include "worker/handler/gzip_static.h"
@@ -125,6 +126,7 @@ const struct module *const modules[] = {
     &http_ssl_module, /* behind it: it looks at what listens */
     &h1_module,
     &h2_module,
+    &h2_obsolete_module,
     NULL,
 };
 

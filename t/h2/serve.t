@@ -77,4 +77,10 @@ is fetch('tls', '/', 'two.example')->{version}, '1.1', 'a server that does not s
 like $site->slurp('h2.log'), qr{^h2\|HTTP/2\.0\|GET /small HTTP/2\.0\|200\|9$}m, 'the log over TLS';
 like $site->slurp('h2.log'), qr{^h2c\|HTTP/2\.0\|GET /small HTTP/2\.0\|200\|9$}m, 'and without';
 
+my $old = Site->test_config('server { listen %PORT% http2; http2_max_requests 10; http2_push /a; http2_push_preload on; }');
+is $old->{exit}, 0, 'directives of old are taken';
+like $old->{stderr}, $_, 'with a warning'
+    for qr/"listen \.\.\. http2" directive is deprecated/, qr/"http2_max_requests" directive is obsolete, use the "keepalive_requests"/,
+    qr/"http2_push" directive is obsolete, ignored/;
+
 done_testing;
