@@ -52,7 +52,8 @@ static const struct directive directives[] = {
      .doc = "Obsolete, has no effect: clients do not take pushed answers."},
     {.name = "http2_pool_size", .where = IN_HTTP | IN_SERVER, .args = "size", .apply = warn,
      .doc = "Obsolete, has no effect: memory sizes itself."},
-    {.name = "http2_streams_index_size", .where = IN_HTTP | IN_SERVER, .args = "number", .apply = warn,
+    {.name = "http2_streams_index_size", .where = IN_HTTP | IN_SERVER, .args = "number",
+     .apply = warn,
      .doc = "Obsolete, has no effect: tables size themselves."},
 };
 
