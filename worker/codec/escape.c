@@ -11,14 +11,16 @@
 #define C BIT(ESCAPE_COMPONENT)
 #define R BIT(ESCAPE_REFRESH)
 #define M BIT(ESCAPE_MEMCACHED)
+#define L BIT(ESCAPE_LINK)
 
 static const uint8_t coded_in[128] = {
-    [' '] = U | A | C | R | M,
-    ['!'] = C, ['"'] = U | A | C | R, ['#'] = U | A | C, ['$'] = C, ['%'] = U | A | C | M,
-    ['&'] = A | C, ['\''] = C | R, ['('] = C, [')'] = C, ['*'] = C, ['+'] = A | C, [','] = C,
-    ['/'] = C, [':'] = C, [';'] = A | C, ['<'] = U | A | C, ['='] = C, ['>'] = U | A | C,
-    ['?'] = U | A | C, ['@'] = C, ['['] = C, ['\\'] = U | A | C, [']'] = C, ['^'] = U | A | C,
-    ['`'] = U | A | C, ['{'] = U | A | C, ['|'] = U | A | C, ['}'] = U | A | C,
+    [' '] = U | A | C | R | M | L,
+    ['!'] = C, ['"'] = U | A | C | R | L, ['#'] = U | A | C | L, ['$'] = C,
+    ['%'] = U | A | C | M | L, ['&'] = A | C, ['\''] = C | R | L, ['('] = C, [')'] = C, ['*'] = C,
+    ['+'] = A | C, [','] = C, ['/'] = C, [':'] = C, [';'] = A | C, ['<'] = U | A | C | L, ['='] = C,
+    ['>'] = U | A | C | L, ['?'] = U | A | C, ['@'] = C, ['['] = C, ['\\'] = U | A | C | L,
+    [']'] = C, ['^'] = U | A | C | L, ['`'] = U | A | C | L, ['{'] = U | A | C | L,
+    ['|'] = U | A | C | L, ['}'] = U | A | C | L,
 };
 
 #undef U
@@ -26,6 +28,7 @@ static const uint8_t coded_in[128] = {
 #undef C
 #undef R
 #undef M
+#undef L
 
 static inline bool needs_code(unsigned char c, enum escape_kind kind)
 {

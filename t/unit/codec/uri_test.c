@@ -208,6 +208,7 @@ static void escapes(void)
         {ESCAPE_ARGS, " \"#%&+;<>?\\^`{|}"},
         {ESCAPE_COMPONENT, " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}"},
         {ESCAPE_REFRESH, " \"'"},
+        {ESCAPE_LINK, " \"#%'<>\\^`{|}"},
         {ESCAPE_MEMCACHED, " %"},
         {ESCAPE_TARGET, "\x7f"},
     };
