@@ -61,6 +61,7 @@ struct http_core_conf {
     struct template *server_text;     /* instead, where it has variables; or NULL */
     int64_t auth_delay_ms;
     bool log_subrequest;
+    int64_t subrequest_output_bytes;
     int64_t ignored_size;             /* sizes of tables that size themselves */
 };
 

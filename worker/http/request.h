@@ -145,6 +145,7 @@ struct request {
     struct request *subs;       /* of a main request: those that run, newest first */
     struct request *next_sub;
     uint32_t subs_running, subs_made;
+    struct http_fields *fields_of_part; /* include.c's; NULL until there is one */
 };
 
 /* For the wire: an empty request of this connection, with its pool. `fields` and `out_fields` are

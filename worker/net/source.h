@@ -29,6 +29,8 @@ struct source_ops {
     /* Optional, for what can be read anywhere: from now on it gives only the `len` bytes that are
        `first` bytes behind where it began, then its end. May be called again, for any part. */
     void (*window)(struct source *s, int64_t first, int64_t len);
+    /* Optional: it will be read, but not yet. Begins (posted) what takes time. */
+    void (*ahead)(struct source *s);
 };
 
 struct source {
@@ -41,6 +43,12 @@ struct source {
 static inline enum pull source_pull(struct source *s, struct chain *out, size_t max)
 {
     return s->ops->pull(s, out, max);
+}
+
+static inline void source_ahead(struct source *s)
+{
+    if (s->ops->ahead != NULL)
+        s->ops->ahead(s);
 }
 
 void source_close(struct source *s);        /* NULL is fine */
