@@ -1,6 +1,6 @@
 /*
- * worker/codec/ssi_parse.c - the grammar of server side includes as a machine that takes a byte at a
- * time, but for the text between commands, which is scanned.
+ * worker/codec/ssi_parse.c - the grammar of server side includes as a machine that takes a byte at
+ * a time, but for the text between commands, which is scanned.
  */
 #include "worker/codec/ssi_parse.h"
 

@@ -1,6 +1,6 @@
 /*
- * worker/codec/ssi_parse.h - server side includes in a page that arrives in pieces: what is text and
- * what are commands.
+ * worker/codec/ssi_parse.h - server side includes in a page that arrives in pieces: what is text
+ * and what are commands.
  *
  *     while ((found = ssi_parse(&p, &in, &text)) != SSI_MORE)
  *         switch (found) ...

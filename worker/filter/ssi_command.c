@@ -1,8 +1,8 @@
 /*
  * worker/filter/ssi_command.c - what the commands of SSI pages do.
  *
- * A command that is faulty shows the page's error message and changes nothing. Which ones are looked
- * at where nothing is shown (a branch that was not chosen, a block) is as in nginx.
+ * A command that is faulty shows the page's error message and changes nothing. Which ones are
+ * looked at where nothing is shown (a branch that was not chosen, a block) is as in nginx.
  */
 #include "common/regex.h"
 #include "worker/codec/escape.h"

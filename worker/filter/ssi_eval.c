@@ -126,6 +126,17 @@ struct ssi_named *ssi_make_block(struct request *r, struct ssi_shared *shared, s
     return block;
 }
 
+/* One that is too large is as good as none. */
+void ssi_add_to_block(struct ssi_page *page, struct str text)
+{
+    struct ssi_named *block = page->block;
+
+    if (block->too_large || ssi_text_add(page->shared, &block->text, text, &page->r->log))
+        return;
+    block->too_large = true;
+    ssi_text_set(page->shared, &block->text, STR(""), &page->r->log);
+}
+
 /* Variables ------------------------------------------------------------------------------------ */
 
 static bool find_capture(const struct ssi_shared *shared, struct str name, struct str *value)

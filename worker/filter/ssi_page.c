@@ -1,8 +1,8 @@
 /*
  * worker/filter/ssi_page.c - the queue of a page's texts and includes, as a source.
  *
- * Memory of the body is shown to the reader, not copied, so the body may be pulled only when none of
- * it is in the queue or in the reader's hands. What stands behind an include that makes the page
+ * Memory of the body is shown to the reader, not copied, so the body may be pulled only when none
+ * of it is in the queue or in the reader's hands. What stands behind an include that makes the page
  * wait is copied, up to AHEAD_BYTES, so that includes further on can begin.
  */
 #include "worker/filter/ssi_page.h"
@@ -99,7 +99,7 @@ void ssi_add_text(struct ssi_page *page, struct str text, bool copy)
         return;
     if (!page->output) {
         if (page->block != NULL)
-            ssi_text_add(page->shared, &page->block->text, text, &page->r->log);
+            ssi_add_to_block(page, text);
         return;
     }
     page->pulls = 0;

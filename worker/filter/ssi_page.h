@@ -2,9 +2,9 @@
  * worker/filter/ssi_page.h - a page whose commands are carried out as it flows: what the parts of
  * the ssi filter share.
  *
- * A page is a source. What the body below gives is parsed at once, as a whole, into a queue of texts
- * and includes: so includes run at the same time, and their order in the answer is that of the
- * queue. The next piece of the body is asked for when the queue has gone out; while an include
+ * A page is a source. What the body below gives is parsed at once, as a whole, into a queue of
+ * texts and includes: so includes run at the same time, and their order in the answer is that of
+ * the queue. The next piece of the body is asked for when the queue has gone out; while an include
  * makes it wait, up to AHEAD_BYTES of it are read ahead.
  */
 #pragma once
@@ -36,6 +36,7 @@ struct ssi_named {
     struct str name;        /* of a variable: in lower case */
     struct ssi_text text;
     bool complete;          /* of a block: its end was seen, so its text stays where it is */
+    bool too_large;         /* of a block: it has become empty */
 };
 
 struct ssi_shared {
@@ -62,8 +63,9 @@ struct ssi_named *ssi_find_var(const struct ssi_shared *shared, struct str name)
 struct ssi_named *ssi_find_block(const struct ssi_shared *shared, struct str name);
 struct ssi_named *ssi_make_var(struct request *r, struct ssi_shared *shared, struct str name);
 struct ssi_named *ssi_make_block(struct request *r, struct ssi_shared *shared, struct str name);
+void ssi_add_to_block(struct ssi_page *page, struct str text);
 
-/* A page ------------------------------------------------------------------------------------------ */
+/* A page --------------------------------------------------------------------------------------- */
 
 enum ssi_item_kind { SSI_ITEM_TEXT, SSI_ITEM_INCLUDE };
 

@@ -132,7 +132,8 @@ static void faults_end_with_the_command(void)
 static void limits_are_kept(void)
 {
     finds("<!--#abcdefghijklmnopqrstuvwxyzabcdef-->", "{abcdefghijklmnopqrstuvwxyzabcdef}");
-    finds("<!--#abcdefghijklmnopqrstuvwxyzabcdefg v=\"\" -->", "{!abcdefghijklmnopqrstuvwxyzabcdef}");
+    finds("<!--#abcdefghijklmnopqrstuvwxyzabcdefg v=\"\" -->",
+          "{!abcdefghijklmnopqrstuvwxyzabcdef}");
     finds("<!--#e abcdefghijklmnopqrstuvwxyzabcdef='v'-->",
           "{e abcdefghijklmnopqrstuvwxyzabcdef=v}");
     finds("<!--#e abcdefghijklmnopqrstuvwxyzabcdefg='v'-->", "{!e}");
