@@ -150,17 +150,10 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
    unseen. */
 static void give_up(struct h2_stream *s)
 {
-    struct request *r = &s->r;
-    void (*gone)(struct request *, void *) = r->client_gone;
-
     h2_stream_cut(s);
-    if (gone != NULL) {
-        r->client_gone = NULL;
-        gone(r, r->client_gone_arg);
-    }
-    if (!r->client_left)
+    if (!request_hangup(&s->r))
         return;
-    request_abort(r);
+    request_abort(&s->r);
     h2_stream_free(s);
 }
 
