@@ -139,7 +139,7 @@ static bool scope_done(struct conf_call *call)
 }
 
 #define SIZE_ROW(text)                                                                             \
-    {.name = text, .where = IN_SERVER | IN_LOCATION, .args = "size", .value = VALUE_SIZE,          \
+    {.name = text, .where = IN_SERVER | IN_LOCATION, .args = "size", .value = VALUE_INT,          \
      .field = FIELD(struct referer_conf, ignored_size), .notice = "tables size themselves",        \
      .doc = "Accepted for compatibility: tables size themselves."}
 

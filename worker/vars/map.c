@@ -131,7 +131,7 @@ static bool set_map(struct conf_call *call)
 }
 
 #define SIZE_ROW(text)                                                                             \
-    {.name = text, .where = IN_HTTP, .args = "size", .value = VALUE_SIZE,                          \
+    {.name = text, .where = IN_HTTP, .args = "size", .value = VALUE_INT,                          \
      .field = FIELD(struct map_conf, ignored_size), .notice = "tables size themselves",            \
      .doc = "Accepted for compatibility: tables size themselves."}
 
