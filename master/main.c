@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/conf_doc.h"
+#include "common/fail_reason.h"
 #include "common/log.h"
 #include "common/proctitle.h"
 #include "master/options.h"
@@ -32,12 +33,6 @@ static int help(const struct options *o)
         return 0;
     fprintf(stderr, "%s: there is no directive \"%s\"\n", o->identity->name, o->subject);
     return 1;
-}
-
-static int dump_directives(void)
-{
-    conf_doc_dump(stdout);
-    return 0;
 }
 
 /* `serve` and `proxy`. */
@@ -91,7 +86,11 @@ int main(int argc, char **argv)
     case COMMAND_HELP:
         return help(&o);
     case COMMAND_DUMP_DIRECTIVES:
-        return dump_directives();
+        conf_doc_dump(stdout);
+        return 0;
+    case COMMAND_DUMP_REASONS:
+        fail_reason_dump(stdout);
+        return 0;
     case COMMAND_RUN:
         break;
     }

@@ -158,6 +158,10 @@ static bool read_long(struct reader *r, const char *word)
         r->o->command = COMMAND_DUMP_DIRECTIVES;
         return true;
     }
+    if (strcmp(word, "dump-fail-reasons") == 0) {
+        r->o->command = COMMAND_DUMP_REASONS;
+        return true;
+    }
     for (size_t i = 0; i < COUNT(valued); i++)
         if (match_long(r, word, valued[i].name, &value)) {
             if (value == NULL || *value == '\0')

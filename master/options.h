@@ -12,6 +12,7 @@ enum command {
     COMMAND_PROXY,           /* weir proxy --to URL... */
     COMMAND_HELP,            /* weir help DIRECTIVE */
     COMMAND_DUMP_DIRECTIVES, /* --dump-directives, for tools/reference */
+    COMMAND_DUMP_REASONS,    /* --dump-fail-reasons, for the same */
 };
 
 #define OPTIONS_MAX_URLS 32

@@ -14,6 +14,7 @@
 #include "common/fmt.h"
 #include "common/generation.h"
 #include "common/role.h"
+#include "worker/h1/h1_reason.h"
 #include "worker/http/body.h"
 #include "worker/http/error_page.h"
 #include "worker/http/http_core.h"
@@ -92,12 +93,12 @@ static void begin_stream(struct h1_conn *c)
 }
 
 /* The request ends here, before the engine: what is wrong, answered from the default server. */
-static enum h1_state refuse(struct h1_conn *c, int status, const char *why)
+static enum h1_state refuse(struct h1_conn *c, int status, const char *why, const char *reason)
 {
     struct request *r = &c->stream->r;
 
     log_error(&r->log, LOG_INFO, 0, "client sent %s", why);
-    request_fail(r, status, "request.malformed");
+    request_fail(r, status, reason);
     r->keep_alive = false;
     c->unread = true;
     phase_answer(r);
@@ -186,10 +187,10 @@ static enum h1_state head_done(struct h1_conn *c)
         return turn_away(c, 503, "memory.low");
     }
     if (s->in.form == H1_ASTERISK)
-        return refuse(c, 400, "a request for \"*\"");
+        return refuse(c, 400, "a request for \"*\"", "request.uri");
     fault = intake_target(r, s->in.path);
     if (fault != URI_OK)
-        return refuse(c, 400, uri_fault_text(fault));
+        return refuse(c, 400, uri_fault_text(fault), "request.uri");
     r->content_length = s->in.content_length;
     r->chunked = s->in.chunked;
     r->expect_continue = s->in.expect_continue;
@@ -283,7 +284,8 @@ static enum h1_state head_bad(struct h1_conn *c)
         c->stream->r.version = 10;
     }
     c->stream->body_done = true;
-    return refuse(c, h1_fault_status(in->fault), h1_fault_text(in->fault));
+    return refuse(c, h1_fault_status(in->fault), h1_fault_text(in->fault),
+                  h1_reason(in->fault));
 }
 
 /* Room for more of a head: twice the buffer, up to all large_client_header_buffers together. */
@@ -336,6 +338,7 @@ static enum h1_state step_head(struct h1_conn *c)
             if (n == CONN_EOF)
                 log_error(&s->r.log, LOG_INFO, 0, "client prematurely closed connection");
             s->r.out.status = 400;
+            s->r.fail_reason = "request.incomplete";
             return H1_CLOSED;
         }
         c->in.last += n;
@@ -729,8 +732,10 @@ static void on_timer(struct timer *timer)
         log_error(&c->stream->r.log, LOG_INFO, ETIMEDOUT, "client timed out");
     if (c->state == H1_SECURE)
         log_error(&c->conn.log, LOG_INFO, ETIMEDOUT, "client timed out");
-    if (c->state == H1_HEAD)
+    if (c->state == H1_HEAD) {
         c->stream->r.out.status = 408;
+        c->stream->r.fail_reason = "request.timeout";
+    }
     if (c->state == H1_SEND)
         c->stream->r.send_failed = true;
     c->state = H1_CLOSED;

@@ -97,7 +97,8 @@ static enum verdict serve(struct request *r)
     if (file->kind == FILE_OTHER)
         log_error(&r->log, LOG_CRIT, 0, "\"%" STR_FMT "\" is not a regular file", STR_ARG(path));
     file_cache_drop(file);
-    return request_fail(r, r->method == METHOD_POST ? 405 : 404, "file.kind");
+    return r->method == METHOD_POST ? request_fail(r, 405, "request.method")
+                                    : request_fail(r, 404, "file.kind");
 }
 
 const struct module static_file_module = {

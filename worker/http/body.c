@@ -65,6 +65,20 @@ static enum rc fail(struct request_body *body, uint16_t status)
     return RC_ERROR;
 }
 
+const char *body_fail_reason(const struct request *r)
+{
+    switch (r->body->status) {
+    case 408:
+        return "body.timeout";
+    case 413:
+        return "body.too_large";
+    case 500:
+        return "body.storage";
+    default:
+        return "body.malformed";
+    }
+}
+
 static enum rc count(struct request_body *body, size_t bytes)
 {
     body->received += (int64_t)bytes;

@@ -37,6 +37,9 @@ enum rc body_check_limit(struct request *r);
  */
 enum rc body_read_all(struct request *r);
 
+/* For $fail_reason, when reading it has failed. */
+const char *body_fail_reason(const struct request *r);
+
 /* A new reader over the complete body, from its start; an empty source without a body. */
 struct source *body_source(struct request *r);
 /* Its length: content-length, or what was counted. */

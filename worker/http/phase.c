@@ -209,6 +209,7 @@ static enum next forgive(struct request *r)
         r->access_status = r->out.status;
     r->out.status = 0;
     r->out.is_error_page = false;
+    r->fail_reason = NULL;
     return NEXT_HANDLER;
 }
 

@@ -140,6 +140,8 @@ void request_abort(struct request *r)
 {
     if (r->out.status == 0 || !r->answered)
         r->out.status = r->client_left ? 499 : r->out.status;
+    if (r->out.status == 499)
+        r->fail_reason = "client.gone";
     r->send_failed = true;
     finish(r);
 }
@@ -166,6 +168,8 @@ static void reset_answer(struct request *r)
     source_close(r->out.body);
     r->out = (struct response){.fields = r->out.fields, .length = -1,
                                .intercepted = r->out.intercepted};
+    if (r->error_status == 0) /* else this is the page of an error, whose cause stays */
+        r->fail_reason = NULL;
 }
 
 enum verdict request_fail(struct request *r, int status, const char *why)

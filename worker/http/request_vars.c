@@ -341,6 +341,18 @@ static void get_status(struct scope *scope, struct var_value *out, uintptr_t dat
     var_found(out, str_range(text, fmt_pad(text, (uint64_t)status, 3)));
 }
 
+/* Of an error that was made here and is what the client gets. */
+static void get_fail_reason(struct scope *scope, struct var_value *out, uintptr_t data)
+{
+    const struct request *r = request_of(scope);
+    int status = r->error_status != 0 ? r->error_status : r->out.status;
+
+    if (status >= 400 && r->fail_reason != NULL)
+        var_found(out, str_of(r->fail_reason));
+    else
+        var_missing(out);
+}
+
 enum { BYTES_ALL, BYTES_BODY, BYTES_REQUEST, CONN_NUMBER, CONN_REQUESTS, PROCESS_ID };
 
 static void get_number(struct scope *scope, struct var_value *out, uintptr_t which)
@@ -545,6 +557,7 @@ static const struct var_def variables[] = {
     {.name = "https", .get = get_https},
     {.name = "server_protocol", .get = get_protocol},
     {.name = "status", .get = get_status, .flags = VAR_NO_CACHE},
+    {.name = "fail_reason", .get = get_fail_reason, .flags = VAR_NO_CACHE},
     {.name = "bytes_sent", .get = get_number, .data = BYTES_ALL, .flags = VAR_NO_CACHE},
     {.name = "body_bytes_sent", .get = get_number, .data = BYTES_BODY, .flags = VAR_NO_CACHE},
     {.name = "request_length", .get = get_number, .data = BYTES_REQUEST, .flags = VAR_NO_CACHE},

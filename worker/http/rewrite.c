@@ -213,8 +213,10 @@ static enum verdict run_return(struct request *r, const struct rewrite_step *ste
         return request_redirect_to(r, status, text);
     if (status >= 400 && step->text == NULL)
         return request_fail(r, status, "rewrite.return");
-    return request_answer(r, status == 0 ? 200 : status, http_core_type(HTTP_CORE(r), r->ext),
-                          text);
+    request_answer(r, status == 0 ? 200 : status, http_core_type(HTTP_CORE(r), r->ext), text);
+    if (status >= 400 && r->error_status == 0)
+        r->fail_reason = "rewrite.return";
+    return ANSWERED;
 }
 
 /* As scope_eval; captures of a path that the client wrote with codes are coded again. */

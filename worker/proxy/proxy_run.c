@@ -217,7 +217,7 @@ static enum run_state read_body(struct proxy_run *run)
     run->streaming = wants_stream(run);
     if (run->streaming)
         return proxy_send_peek(run) == RC_OK ? body_read(run)
-                                             : fail(run, r->body->status, "request.body");
+                                             : fail(run, r->body->status, body_fail_reason(r));
     if (r != r->main)
         return body_read(run);
     switch (body_read_all(r)) {
@@ -228,7 +228,7 @@ static enum run_state read_body(struct proxy_run *run)
     case RC_ERROR:
         break;
     }
-    return fail(run, r->body->status, "request.body");
+    return fail(run, r->body->status, body_fail_reason(r));
 }
 
 /* The way there -------------------------------------------------------------------------------- */
@@ -312,7 +312,7 @@ static enum run_state sending_failed(struct proxy_run *run)
     const struct request_body *body = run->r->body;
 
     if (!run->send_broken && body != NULL && body->failed)
-        return fail(run, body->status, "request.body");
+        return fail(run, body->status, body_fail_reason(run->r));
     return RUN_TALK;
 }
 
