@@ -72,6 +72,23 @@ is has($client->response, 'Server'), 'Server', 'each request has its own';
 is $site->raw("GET / HTTP/9.9\r\n\r\n")->status, 505, 'a broken request';
 $site->stop;
 
+subtest 'over HTTP/2' => sub {
+    my $site = Site->start(<<'CONF', files => { 'html/a' => 'x' });
+        server { listen %PORT%; http2 on; root %DIR%/html;
+                 location /server/ { alias %DIR%/html/; remove_header Server Date ETag; add_header Content-Type "a\n b"; }
+                 location /tokens/ { alias %DIR%/html/; server_tokens "<$request_method>"; default_type "text/x\n y"; } }
+CONF
+    my $fetch = sub ($uri) { return scalar qx{curl -s -i --http2-prior-knowledge http://127.0.0.1:@{[$site->port]}$uri} };
+    my $reply = $fetch->('/server/a');
+    like $reply, qr/\AHTTP\/2 200/, 'answered';
+    unlike $reply, qr/^(?:server|date|etag):/mi, 'without these';
+    like $reply, qr/^content-type: a b\r$/m, 'one line';
+    $reply = $fetch->('/tokens/a');
+    like $reply, qr/^server: <GET>\r$/m, 'server_tokens';
+    like $reply, qr/^content-type: text\/x y\r$/m, 'the type on one line';
+    $site->stop;
+};
+
 for (['remove_header;', qr/invalid number of arguments in "remove_header"/], ['remove_header Content-Length;', qr/"Content-Length" cannot be removed/],
      ['remove_header X-A transfer-encoding;', qr/"transfer-encoding" cannot be removed/], ['remove_header Connection;', qr/cannot be removed/],
      ["remove_header 'a\nb';", qr/invalid field name/], ['remove_header "";', qr/invalid field name ""/]) {

@@ -14,7 +14,6 @@
 #include "common/fmt.h"
 #include "common/generation.h"
 #include "common/role.h"
-#include "worker/h1/h1_reason.h"
 #include "worker/http/body.h"
 #include "worker/http/error_page.h"
 #include "worker/http/http_core.h"
@@ -285,7 +284,7 @@ static enum h1_state head_bad(struct h1_conn *c)
     }
     c->stream->body_done = true;
     return refuse(c, h1_fault_status(in->fault), h1_fault_text(in->fault),
-                  h1_reason(in->fault));
+                  intake_reason(in->fault));
 }
 
 /* Room for more of a head: twice the buffer, up to all large_client_header_buffers together. */

@@ -225,26 +225,29 @@ static void turn_away(struct h2_stream *s, int status, const char *why)
     phase_answer(&s->r);
 }
 
-static void refuse(struct h2_stream *s, int status, const char *what)
+static void refuse(struct h2_stream *s, int status, const char *what, const char *why)
 {
     log_error(&s->r.log, LOG_INFO, 0, "client sent %s", what);
-    turn_away(s, status, "request.malformed");
+    turn_away(s, status, why);
 }
 
 static void set_body(struct h2_stream *s, bool ended);
 
-/* NULL when the head may be served. */
-static const char *read_head(struct h2_stream *s)
+/* NULL when the head may be served; else what is wrong, and *why for $fail_reason. */
+static const char *read_head(struct h2_stream *s, const char **why)
 {
     struct request *r = &s->r;
     struct str length = fields_value(&s->in, FIELD_CONTENT_LENGTH);
     enum uri_fault fault;
 
+    *why = "request.host";
     if (!set_host(s))
         return "invalid host";
+    *why = "request.uri";
     fault = intake_target(r, r->target);
     if (fault != URI_OK)
         return uri_fault_text(fault);
+    *why = "request.framing";
     if (length.data != NULL && !str_to_int(length, &r->content_length))
         return "invalid \"Content-Length\" header";
     return NULL;
@@ -253,10 +256,10 @@ static const char *read_head(struct h2_stream *s)
 static void begin(struct h2_stream *s, bool ended)
 {
     struct request *r = &s->r;
-    const char *fault;
+    const char *fault, *why;
 
     if (s->fault != H1_FAULT_NONE) {
-        refuse(s, h1_fault_status(s->fault), h1_fault_text(s->fault));
+        refuse(s, h1_fault_status(s->fault), h1_fault_text(s->fault), intake_reason(s->fault));
         return;
     }
     if (r->method == METHOD_CONNECT || r->method == METHOD_TRACE) {
@@ -268,9 +271,9 @@ static void begin(struct h2_stream *s, bool ended)
         turn_away(s, 503, "memory.low");
         return;
     }
-    fault = read_head(s);
+    fault = read_head(s, &why);
     if (fault != NULL) {
-        refuse(s, 400, fault);
+        refuse(s, 400, fault, why);
         return;
     }
     set_body(s, ended);

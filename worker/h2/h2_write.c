@@ -76,10 +76,11 @@ static void add_type(struct head *h, const struct response *out)
     if (out->type.len == 0)
         return;
     if (out->charset.len == 0)
-        add(h, name, out->type);
+        add(h, name, field_safe_value(h->pool, out->type));
     else
-        add(h, name, pool_printf(h->pool, "%" STR_FMT "; charset=%" STR_FMT, STR_ARG(out->type),
-                                 STR_ARG(out->charset)));
+        add(h, name, field_safe_value(h->pool,
+                                      pool_printf(h->pool, "%" STR_FMT "; charset=%" STR_FMT,
+                                                  STR_ARG(out->type), STR_ARG(out->charset))));
 }
 
 /* The clock's text changes under us; a frame may have to wait for its turn. */
@@ -92,14 +93,14 @@ static struct str date_now(struct pool *pool)
     return (struct str){text, now.len};
 }
 
-static void add_own(struct head *h, const struct request *r)
+static void add_own(struct head *h, struct request *r)
 {
     const struct response *out = &r->out;
-    struct str server = HTTP_CORE(r)->server_header;
+    struct str server = out->no_server ? STR_NONE : http_core_signature(r);
 
     if (server.len > 0 && !fields_has(out->fields, FIELD_SERVER))
         add(h, STR("server"), server);
-    if (!fields_has(out->fields, FIELD_DATE))
+    if (!out->no_date && !fields_has(out->fields, FIELD_DATE))
         add(h, STR("date"), date_now(h->pool));
 }
 
@@ -125,7 +126,7 @@ static bool shows_length(const struct response *out)
     return out->length >= 0 && out->status >= 200 && out->status != 204;
 }
 
-static void write_fields(struct head *h, const struct request *r)
+static void write_fields(struct head *h, struct request *r)
 {
     const struct response *out = &r->out;
 

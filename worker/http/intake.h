@@ -19,3 +19,6 @@ enum uri_fault intake_target(struct request *r, struct str target);
    host is as sent, without port, and may be STR_NONE; `has_upper`: it has capitals. */
 void intake_server(struct request *r, const struct http_address *address, struct str host,
                    bool has_upper);
+
+/* For $fail_reason: what a head that is refused has wrong (common/fail_reason.h). */
+const char *intake_reason(enum h1_fault fault);
