@@ -25,6 +25,7 @@
 #include "worker/filter/range.h"
 #include "worker/filter/remove_header.h"
 #include "worker/filter/ssi.h"
+#include "worker/filter/sub.h"
 #include "worker/filter/zstd.h"
 #include "worker/h1/h1_conn.h"
 #include "worker/h2/h2_conn.h"
@@ -106,6 +107,7 @@ const struct module *const modules[] = {
     &limit_headers_module,
     &headers_module,
     &gunzip_module,
+    &sub_module,
     &charset_module,
     &ssi_module,
     &gzip_module,

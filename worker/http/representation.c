@@ -63,11 +63,16 @@ static struct str weaken(struct pool *pool, struct str etag)
 
 void representation_changes(struct request *r)
 {
+    representation_rewords(r);
+    representation_drop(r, FIELD_ACCEPT_RANGES);
+}
+
+void representation_rewords(struct request *r)
+{
     struct http_field *f = find(r, FIELD_ETAG);
 
     r->out.length = -1;
     r->out.accept_ranges = false;
-    representation_drop(r, FIELD_ACCEPT_RANGES);
     r->out.etag = weaken(request_pool(r), r->out.etag);
     if (f == NULL)
         return;

@@ -13,6 +13,9 @@ bool representation_is_encoded(const struct request *r);
 /* The body is to be another: its length is unknown, ranges cannot be cut, the tag is weak. */
 void representation_changes(struct request *r);
 
+/* The same for one that is much the same: where its origin offers ranges, it still does. */
+void representation_rewords(struct request *r);
+
 /* A field of the response, from wherever it is; data NULL: not set. */
 struct str representation_field(struct request *r, enum field_id id);
 
