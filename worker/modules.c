@@ -14,6 +14,7 @@
 #include "worker/access/realip.h"
 #include "worker/access/referer.h"
 #include "worker/access/secure_link.h"
+#include "worker/filter/addition.h"
 #include "worker/filter/brotli.h"
 #include "worker/filter/charset.h"
 #include "worker/filter/compress.h"
@@ -110,6 +111,7 @@ const struct module *const modules[] = {
     &sub_module,
     &charset_module,
     &ssi_module,
+    &addition_module, /* behind the filters that change a response: it has been through its own */
     &gzip_module,
 #ifdef WEIR_BROTLI
     &brotli_module,
