@@ -52,7 +52,6 @@ faulty('a command nobody knows', "$both ssl_conf_command None x;", qr/SSL_CONF_c
 faulty('a faulty dhparam', "$both ssl_dhparam %C%/junk;", qr/PEM_read_bio_Parameters\(\) failed/);
 faulty('variables', 'ssl_certificate %C%/$ssl_server_name.crt; ssl_certificate_key %C%/a.key;',
        qr/variables in "ssl_certificate" are not supported/);
-faulty('http2', "$both listen 1 ssl http2;", qr/"http2" parameter/);
 like test("$both listen 127.0.0.1:8443 ssl; } server { listen 127.0.0.1:8443;")->{stderr},
     qr/\[warn\] protocol options redefined for 127\.0\.0\.1:8443/, 'an address that is only half TLS';
 

@@ -9,53 +9,29 @@
 #include "common/conf_load.h"
 #include "common/conf_value.h"
 #include "common/generation.h"
-#include "common/template.h"
 #include "worker/http/server.h"
+#include "worker/net/tls_conf.h"
 #include "worker/net/tls_session.h"
 
 uint32_t http_ssl_index;
 
 #define F(member) FIELD(struct http_ssl_conf, member)
 
-static const struct word protocol_words[] = {
-    {"SSLv2", TLS_SSL_2}, {"SSLv3", TLS_SSL_3}, {"TLSv1", TLS_1_0}, {"TLSv1.1", TLS_1_1},
-    {"TLSv1.2", TLS_1_2}, {"TLSv1.3", TLS_1_3}, {NULL, 0}};
-
 /* Directives ----------------------------------------------------------------------------------- */
-
-static bool add_file(struct conf_call *call, struct array **list)
-{
-    struct str text = conf_arg(call, 0);
-    struct tls_file *file;
-
-    if (template_has_vars(text))
-        return conf_fail_arg(call, 0, "variables in \"%s\" are not supported by this version of "
-                                      "Weir", call->directive->name);
-    if (*list == NULL) {
-        *list = pool_zalloc(call->pool, sizeof(**list));
-        **list = array_of(struct tls_file, call->pool);
-    }
-    file = array_push(*list);
-    file->node = call->node;
-    file->path = str_starts(text, STR("data:")) || str_starts(text, STR("engine:"))
-                     ? text
-                     : generation_conf_path(call->gen, text);
-    return true;
-}
 
 static bool add_certificate(struct conf_call *call)
 {
-    return add_file(call, &((struct http_ssl_conf *)call->conf)->certificates);
+    return tls_conf_add_file(call, &((struct http_ssl_conf *)call->conf)->certificates);
 }
 
 static bool add_key(struct conf_call *call)
 {
-    return add_file(call, &((struct http_ssl_conf *)call->conf)->keys);
+    return tls_conf_add_file(call, &((struct http_ssl_conf *)call->conf)->keys);
 }
 
 static bool add_ticket_key(struct conf_call *call)
 {
-    return add_file(call, &((struct http_ssl_conf *)call->conf)->tls.ticket_keys);
+    return tls_conf_add_file(call, &((struct http_ssl_conf *)call->conf)->tls.ticket_keys);
 }
 
 /* shared:name:size */
@@ -116,37 +92,10 @@ static bool set_session_cache(struct conf_call *call)
 
 static bool add_command(struct conf_call *call)
 {
-    struct http_ssl_conf *conf = call->conf;
-    struct tls_command *command;
-
-    if (conf->tls.commands == NULL) {
-        conf->tls.commands = pool_zalloc(call->pool, sizeof(*conf->tls.commands));
-        *conf->tls.commands = array_of(struct tls_command, call->pool);
-    }
-    command = array_push(conf->tls.commands);
-    *command = (struct tls_command){conf_arg(call, 0), conf_arg(call, 1), call->node};
-    return true;
+    return tls_conf_add_command(call, &((struct http_ssl_conf *)call->conf)->tls.commands);
 }
 
 /* Loading -------------------------------------------------------------------------------------- */
-
-static bool load_identity(struct generation *gen, const struct http_ssl_conf *conf,
-                          const struct tls_identity **identity)
-{
-    const struct tls_file *culprit = array_at(conf->certificates, 0);
-    const char *why;
-    size_t keys = conf->keys == NULL ? 0 : conf->keys->count;
-
-    if (keys < conf->certificates->count) {
-        culprit = array_at(conf->certificates, conf->certificates->count - 1);
-        return conf_fail_at(gen, culprit->node, "no \"ssl_certificate_key\" is defined for "
-                                                "certificate \"%" STR_FMT "\"",
-                            STR_ARG(culprit->path));
-    }
-    *identity = tls_identity_load(tls_store_of(gen), conf->certificates, conf->keys,
-                                  conf->password_file, &why, &culprit);
-    return *identity != NULL || conf_fail_at(gen, culprit->node, "%s", why);
-}
 
 static bool load_host(struct generation *gen, const struct http_server *server,
                       struct http_ssl_conf *conf)
@@ -163,7 +112,8 @@ static bool load_host(struct generation *gen, const struct http_server *server,
         return true;
     if (conf->certificates != NULL) {
         node = ((struct tls_file *)array_at(conf->certificates, 0))->node;
-        if (!load_identity(gen, conf, &identity))
+        if (!tls_conf_identity(gen, "ssl", conf->certificates, conf->keys, conf->password_file,
+                               &identity))
             return false;
     }
     return tls_host_make(tls_store_of(gen), &conf->tls, identity, &conf->host, &why) ||
@@ -210,7 +160,7 @@ static const struct directive directives[] = {
      .doc = "File with passwords of secret keys, one in each line."},
     {.name = "ssl_protocols", .where = IN_HTTP | IN_SERVER,
      .args = "[SSLv2] [SSLv3] [TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]", .value = VALUE_BITS,
-     .words = protocol_words, .field = F(tls.protocols), .initial = "TLSv1.2 TLSv1.3",
+     .words = tls_protocol_words, .field = F(tls.protocols), .initial = "TLSv1.2 TLSv1.3",
      .doc = "Versions of TLS that clients may use."},
     {.name = "ssl_ciphers", .where = IN_HTTP | IN_SERVER, .args = "ciphers", .value = VALUE_STR,
      .field = F(tls.ciphers), .initial = "HIGH:!aNULL:!MD5",

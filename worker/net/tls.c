@@ -40,6 +40,7 @@ struct tls {
     const struct tls_context *first; /* that of the host it began with */
     tls_pick_fn *pick;
     tls_protocols_fn *protocols;
+    tls_keep_fn *keep;
     struct buf in;      /* read before TLS began */
     struct buf out;     /* ciphertext that the socket has not taken */
     size_t owed;        /* plaintext at the head of the sender's chain that is in `out` */
@@ -349,8 +350,16 @@ static bool make_ssl(struct conn *c)
     return false;
 }
 
+int tls_on_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct conn *c = (struct conn *)(void *)SSL_get_app_data(ssl);
+    const struct tls *t = c->tls;
+
+    return t->keep != NULL && t->keep(c, session) ? 1 : 0;
+}
+
 enum rc tls_connect(struct conn *c, const struct tls_host *host, struct str name,
-                    SSL_SESSION *session)
+                    SSL_SESSION *session, tls_keep_fn *keep_session)
 {
     struct tls *t = attach(c, host);
     char text[256];
@@ -360,6 +369,7 @@ enum rc tls_connect(struct conn *c, const struct tls_host *host, struct str name
         c->io = &conn_plain;
         return RC_ERROR;
     }
+    t->keep = keep_session;
     SSL_set_connect_state(t->ssl);
     if (name.len > 0 && name.len < sizeof(text)) {
         memcpy(text, name.data, name.len);

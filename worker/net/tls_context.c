@@ -136,6 +136,9 @@ static struct str settings_key(struct pool *pool, const struct tls_settings *s)
                            (long long)s->protocols, (long long)s->buffer_bytes,
                            STR_ARG(s->ciphers), STR_ARG(s->curves), STR_ARG(s->dhparam),
                            STR_ARG(commands));
+    commands = pool_printf(pool, "%" STR_FMT "%d %lld %d\n%" STR_FMT "\n%" STR_FMT "\n",
+                           STR_ARG(commands), s->verify, (long long)s->verify_depth, s->reuse,
+                           STR_ARG(s->trusted), STR_ARG(s->crl));
     return pool_printf(pool, "%" STR_FMT "\n%lld %lld %" STR_FMT "\n%lld %d%" STR_FMT,
                        STR_ARG(commands), (long long)s->cache, (long long)s->cached,
                        STR_ARG(s->zone != NULL ? s->zone->name : STR("")),
@@ -338,6 +341,49 @@ static const char *set_server(struct tls_store *store, struct tls_context *conte
     return set_tickets(store, context);
 }
 
+/* Checking the other side ---------------------------------------------------------------------- */
+
+/* Chains are judged when the handshake is done, where the log can say why. */
+static int accept_chain(int good, X509_STORE_CTX *chain)
+{
+    return 1;
+}
+
+static const char *set_verify(struct tls_store *store, SSL_CTX *ctx, const struct tls_settings *s)
+{
+    X509_STORE *trust = SSL_CTX_get_cert_store(ctx);
+    X509_LOOKUP *lookup;
+
+    if (!s->verify)
+        return NULL;
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, accept_chain);
+    SSL_CTX_set_verify_depth(ctx, (int)s->verify_depth);
+    if (SSL_CTX_load_verify_locations(ctx, pool_cstr(store->pool, s->trusted), NULL) != 1)
+        return ssl_fault(store->pool,
+                         pool_printf(store->pool, "SSL_CTX_load_verify_locations(\"%" STR_FMT
+                                     "\") failed", STR_ARG(s->trusted)).data);
+    if (s->crl.len == 0)
+        return NULL;
+    lookup = X509_STORE_add_lookup(trust, X509_LOOKUP_file());
+    if (lookup == NULL ||
+        X509_LOOKUP_load_file(lookup, pool_cstr(store->pool, s->crl), X509_FILETYPE_PEM) != 1)
+        return ssl_fault(store->pool, pool_printf(store->pool, "X509_LOOKUP_load_file(\"%" STR_FMT
+                                                  "\") failed", STR_ARG(s->crl)).data);
+    X509_STORE_set_flags(trust, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    return NULL;
+}
+
+static const char *set_client(struct tls_store *store, SSL_CTX *ctx, const struct tls_settings *s)
+{
+    if (s->reuse) {
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(ctx, tls_on_session);
+    } else {
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    }
+    return set_verify(store, ctx, s);
+}
+
 /* Making --------------------------------------------------------------------------------------- */
 
 static void free_ctx(void *ctx)
@@ -366,6 +412,7 @@ static struct tls_context *make_context(struct tls_store *store, const struct tl
         (*why = install_in_context(store, ctx, identity)) != NULL ||
         (*why = set_dhparam(store, ctx, s->dhparam)) != NULL ||
         (!s->client && (*why = set_server(store, context)) != NULL) ||
+        (s->client && (*why = set_client(store, ctx, s)) != NULL) ||
         (*why = run_commands(store, ctx, s)) != NULL)
         return NULL;
     return context;

@@ -51,6 +51,11 @@ struct tls_settings {
     int64_t buffer_bytes;         /* plaintext of a record */
     struct array *commands;       /* struct tls_command, NULL: none */
 
+    bool verify;                  /* the other side's certificate is checked against ... */
+    int64_t verify_depth;
+    struct str trusted, crl;      /* paths of PEM files; crl may be empty */
+    bool reuse;                   /* a client's: sessions are kept for the next connection */
+
     int64_t cache;                /* enum tls_cache */
     int64_t cached;               /* sessions in memory of each worker; 0: none */
     const struct zone_spec *zone; /* where sessions are shared; NULL: nowhere */
@@ -108,6 +113,7 @@ enum rc tls_host_apply(SSL *ssl, const struct tls_host *host, const struct tls_h
 /* In tls.c: the callbacks through which a connection's host and its protocol are picked, and the
    context in which it began: its sessions belong there. */
 int tls_on_hello(SSL *ssl, int *alert, void *arg);
+int tls_on_session(SSL *ssl, SSL_SESSION *session);
 int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *len,
                 const unsigned char *offered, unsigned offered_len, void *arg);
 const struct tls_context *tls_first_context(SSL *ssl);

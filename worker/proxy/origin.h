@@ -10,6 +10,7 @@
 #include "common/template.h"
 #include "worker/http/location.h"
 #include "worker/proxy/name_set.h"
+#include "worker/proxy/origin_tls.h"
 #include "worker/upstream/dial.h"
 
 struct conf_call;
@@ -56,6 +57,7 @@ struct proxy_pass {
     struct str uri;               /* empty: the request's own is passed */
     struct str base;              /* scheme, host and uri: what `proxy_redirect default` replaces */
     struct location *location;
+    bool tls;                     /* the origin is spoken to over TLS */
 };
 
 struct origin_conf {
@@ -77,6 +79,7 @@ struct origin_conf {
     int64_t busy_bytes, max_temp_bytes, temp_write_bytes;
     struct temp_path *temp;
 
+    struct origin_tls tls;
     struct dial_options dial;
     int64_t send_timeout_ms, read_timeout_ms;
     int64_t next;                 /* NEXT_... */

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "worker/net/tls_conf.h"
 #include "worker/proxy/origin.h"
 
 #define ORIGIN(member) FIELD(struct origin_conf, member)
@@ -98,3 +99,50 @@
     {.name = prefix "_ignore_client_abort", .where = IN_WEB, .args = "on|off",                     \
      .value = VALUE_FLAG, .field = ORIGIN(ignore_client_abort), .initial = "off",                  \
      .doc = "Go on with a request although its client has hung up."}
+
+/* TLS. */
+#define ORIGIN_TLS_ROWS(prefix)                                                                    \
+    {.name = prefix "_ssl_session_reuse", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,  \
+     .field = ORIGIN(tls.settings.reuse), .initial = "on",                                         \
+     .doc = "Whether TLS sessions with origins are resumed."},                                     \
+    {.name = prefix "_ssl_protocols", .where = IN_WEB,                                             \
+     .args = "[SSLv2] [SSLv3] [TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]", .value = VALUE_BITS,         \
+     .words = tls_protocol_words, .field = ORIGIN(tls.settings.protocols),                         \
+     .initial = "TLSv1.2 TLSv1.3", .doc = "Versions of TLS spoken to origins."},                   \
+    {.name = prefix "_ssl_ciphers", .where = IN_WEB, .args = "ciphers", .value = VALUE_STR,        \
+     .field = ORIGIN(tls.settings.ciphers), .initial = "DEFAULT",                                  \
+     .doc = "Ciphers for TLS 1.2 and older, as OpenSSL lists them."},                              \
+    {.name = prefix "_ssl_name", .where = IN_WEB, .args = "name", .value = VALUE_TEMPLATE,         \
+     .field = ORIGIN(tls.name),                                                                    \
+     .doc = "Who the origin should be: for SNI and for the check of its certificate. The host of " \
+            "the target, unless given."},                                                          \
+    {.name = prefix "_ssl_server_name", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,    \
+     .field = ORIGIN(tls.send_name), .initial = "off",                                             \
+     .doc = "Whether the origin is told which name is wanted (SNI)."},                             \
+    {.name = prefix "_ssl_verify", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,         \
+     .field = ORIGIN(tls.settings.verify), .initial = "off",                                       \
+     .doc = "Whether the origin's certificate must be trusted and bear its name."},                \
+    {.name = prefix "_ssl_verify_depth", .where = IN_WEB, .args = "number", .value = VALUE_INT,    \
+     .field = ORIGIN(tls.settings.verify_depth), .max = 100, .initial = "1",                       \
+     .doc = "How many certificates may stand between the origin's and a trusted one."},            \
+    {.name = prefix "_ssl_trusted_certificate", .where = IN_WEB, .args = "file",                   \
+     .value = VALUE_CONF_PATH, .field = ORIGIN(tls.settings.trusted),                              \
+     .doc = "PEM file with the certificates that are trusted."},                                   \
+    {.name = prefix "_ssl_crl", .where = IN_WEB, .args = "file", .value = VALUE_CONF_PATH,         \
+     .field = ORIGIN(tls.settings.crl), .doc = "PEM file with lists of revoked certificates."},    \
+    {.name = prefix "_ssl_certificate", .where = IN_WEB, .args = "file",                           \
+     .field = ORIGIN(tls.certificates), .apply = origin_tls_set_certificate,                       \
+     .doc = "PEM file with the certificate shown to origins that ask for one."},                   \
+    {.name = prefix "_ssl_certificate_key", .where = IN_WEB, .args = "file",                       \
+     .field = ORIGIN(tls.keys), .apply = origin_tls_set_key,                                       \
+     .doc = "PEM file with its secret key."},                                                      \
+    {.name = prefix "_ssl_certificate_cache", .where = IN_WEB,                                     \
+     .args = "off|max=number [inactive=time] [valid=time]", .field = ORIGIN(tls.cache),            \
+     .apply = origin_tls_set_cache, .notice = "certificates are read once, at load",               \
+     .doc = "Accepted; certificates are read once, at load."},                                     \
+    {.name = prefix "_ssl_password_file", .where = IN_WEB, .args = "file",                         \
+     .value = VALUE_CONF_PATH, .field = ORIGIN(tls.password_file),                                 \
+     .doc = "File with passwords of secret keys, one in each line."},                              \
+    {.name = prefix "_ssl_conf_command", .where = IN_WEB, .args = "name value",                    \
+     .field = ORIGIN(tls.settings.commands), .repeat = true, .apply = origin_tls_add_command,      \
+     .doc = "A command of OpenSSL's configuration, as SSL_CONF_cmd(3) lists them."}

@@ -61,8 +61,8 @@ static const struct word next_words[] = {
 static const struct directive directives[] = {
     {.name = "proxy_pass", .where = IN_LOCATION | IN_LOCATION_IF | IN_LIMIT_EXCEPT, .args = "URL",
      .field = ORIGIN(pass), .local = true, .into_if = true, .apply = set_pass,
-     .doc = "Passes requests to an origin: http:// with a host, an upstream or unix:path:, and a "
-            "path that takes the place of the location's."},
+     .doc = "Passes requests to an origin: http:// or https:// with a host, an upstream or "
+            "unix:path:, and a path that takes the place of the location's."},
     {.name = "proxy_redirect", .where = IN_WEB, .args = "default|off|redirect [replacement]",
      .field = F(redirects), .repeat = true, .apply = proxy_redirect_load,
      .doc = "Changes the beginning of Location and Refresh in answers."},
@@ -98,6 +98,7 @@ static const struct directive directives[] = {
     ORIGIN_SOCKET_ROWS("proxy"),
     ORIGIN_HEAD_ROWS("proxy"),
     ORIGIN_BODY_ROWS("proxy"),
+    ORIGIN_TLS_ROWS("proxy"),
 };
 
 /* A Content-Type that came with X-Accel-Redirect holds for what is sent in its place. */

@@ -273,6 +273,14 @@ static void append_tries(struct proxy_run *run)
     run->dial.tries = mark;
 }
 
+static void secure(struct proxy_run *run)
+{
+    const struct origin_tls *tls = &run->conf->tls;
+
+    run->dial.secure = &tls->secure;
+    run->dial.name = tls->name != NULL ? scope_eval(&run->r->scope, tls->name) : run->target->host;
+}
+
 static enum run_state go_there(struct proxy_run *run)
 {
     struct dial *d = &run->dial;
@@ -286,6 +294,8 @@ static enum run_state go_there(struct proxy_run *run)
     d->log = &run->r->log;
     d->pool = request_pool(run->r);
     d->scope = &run->r->scope;
+    if (run->target->tls)
+        secure(run);
     d->done = &run->post;
     d->on_try = on_try;
     dial_init(d);

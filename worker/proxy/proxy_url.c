@@ -7,7 +7,8 @@
 #include "worker/http/http_block.h"
 #include "worker/proxy/origin_lookup.h"
 
-#define HTTP_PORT 80
+#define HTTP_PORT  80
+#define HTTPS_PORT 443
 
 /* Behind "http://": where the path begins, or the query that stands in its place. */
 static size_t uri_start(struct str text)
@@ -41,8 +42,8 @@ static const char *split_port(struct pool *pool, struct proxy_url *out)
     if (out->host.len == 0)
         return "no host";
     out->host = out->host_port;
-    out->port = port < 0 ? STR("80") : pool_printf(pool, "%d", port);
-    if (port == HTTP_PORT)
+    out->port = pool_printf(pool, "%d", port < 0 ? out->default_port : port);
+    if (port == out->default_port)
         out->host.len = (size_t)str_rfind(out->host_port, ':');
     return NULL;
 }
@@ -51,9 +52,12 @@ const char *proxy_url_split(struct pool *pool, struct str text, struct proxy_url
 {
     size_t at;
 
-    *out = (struct proxy_url){.scheme = STR("http://")};
-    if (str_starts_nocase(text, STR("https://")))
-        return "https protocol requires SSL support";
+    *out = (struct proxy_url){.scheme = STR("http://"), .default_port = HTTP_PORT};
+    out->tls = str_starts_nocase(text, STR("https://"));
+    if (out->tls) {
+        out->scheme = STR("https://");
+        out->default_port = HTTPS_PORT;
+    }
     if (!str_starts_nocase(text, out->scheme))
         return "invalid URL prefix";
     text = str_from(text, out->scheme.len);
@@ -71,6 +75,7 @@ const char *proxy_url_split(struct pool *pool, struct str text, struct proxy_url
 static void fill_pass(struct pool *pool, struct proxy_pass *pass, const struct proxy_url *url)
 {
     pass->scheme = url->scheme;
+    pass->tls = url->tls;
     pass->host = url->host;
     pass->port = url->port;
     pass->uri = url->uri;
@@ -103,7 +108,7 @@ static bool load_constant(struct conf_call *call, struct proxy_pass *pass)
     if (url.uri.len > 0 && !uri_is_allowed(call, pass->location))
         return false;
     fill_pass(call->pool, pass, &url);
-    pass->group = upstream_group_for(call, url.host_port, HTTP_PORT, &why);
+    pass->group = upstream_group_for(call, url.host_port, url.default_port, &why);
     return pass->group != NULL || conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why,
                                                 STR_ARG(url.host_port));
 }
@@ -145,7 +150,7 @@ const struct proxy_pass *proxy_url_target(struct request *r, const struct proxy_
     fill_pass(request_pool(r), target, &url);
     target->location = pass->location;
     target->url = pass->url;
-    if (origin_locate(r, target, url.host_port, HTTP_PORT))
+    if (origin_locate(r, target, url.host_port, url.default_port))
         return target;
     *status = 502;
     return NULL;

@@ -9,9 +9,11 @@
 struct proxy_url {
     struct str scheme, host_port, uri;
     struct str host, port; /* as $proxy_host and $proxy_port have them */
+    int default_port;
+    bool tls;              /* https */
 };
 
-/* "http://host:port/uri", "http://unix:/path:/uri". NULL, or what is wrong. */
+/* "http://host:port/uri", "https://host", "http://unix:/path:/uri". NULL, or what is wrong. */
 const char *proxy_url_split(struct pool *pool, struct str text, struct proxy_url *out);
 
 /* Applies one proxy_pass. */

@@ -11,8 +11,10 @@
 #include "common/booking.h"
 #include "common/clock.h"
 #include "common/sock.h"
+#include "worker/net/tls.h"
 #include "worker/upstream/balancer.h"
 #include "worker/upstream/keepalive.h"
+#include "worker/upstream/secure.h"
 
 /* Tries ---------------------------------------------------------------------------------------- */
 
@@ -142,7 +144,7 @@ static enum dial_state pick_peer(struct dial *d)
         d->on_try(d);
     d->exchange = NULL;
     if (d->options->keepalive && !fresh)
-        d->exchange = keepalive_take(peer, d->options->exchange.place);
+        d->exchange = keepalive_take(peer, d->options->exchange.place, d->secure, d->name);
     d->reused = d->exchange != NULL;
     if (!d->reused)
         return DIAL_CONNECT;
@@ -151,12 +153,20 @@ static enum dial_state pick_peer(struct dial *d)
     return DIAL_READY;
 }
 
+/* The socket is. */
+static enum dial_state plainly_connected(struct dial *d)
+{
+    if (d->secure != NULL)
+        return DIAL_SECURE;
+    connected(d);
+    return DIAL_READY;
+}
+
 static enum dial_state start_connect(struct dial *d)
 {
     switch (exchange_open(&d->exchange, d->peer, &d->options->exchange, &d->post, d->log)) {
     case RC_OK:
-        connected(d);
-        return DIAL_READY;
+        return plainly_connected(d);
     case RC_AGAIN:
         timer_set(&d->exchange->conn.timer, d->options->exchange.connect_timeout_ms);
         return DIAL_CONNECT;
@@ -185,6 +195,32 @@ static enum dial_state connect_peer(struct dial *d)
         log_error(d->log, LOG_ERROR, err, "connect() failed");
         return failed(d, DIAL_ERROR);
     }
+    return plainly_connected(d);
+}
+
+static enum dial_state secure_peer(struct dial *d)
+{
+    struct conn *c = &d->exchange->conn;
+
+    if (d->exchange->secure == NULL) {
+        if (secure_begin(d->exchange, d->secure, d->name) != RC_OK)
+            return failed(d, DIAL_ERROR);
+        timer_set(&c->timer, d->options->exchange.connect_timeout_ms);
+    }
+    if (d->exchange->timed_out) {
+        log_error(&c->log, LOG_ERROR, ETIMEDOUT, "upstream timed out");
+        return failed(d, DIAL_TIMEOUT);
+    }
+    switch (tls_handshake(c)) {
+    case TLS_WAIT:
+        return DIAL_SECURE;
+    case TLS_DONE:
+        break;
+    default:
+        return failed(d, DIAL_ERROR);
+    }
+    if (!secure_check(d->exchange, d->name))
+        return failed(d, DIAL_ERROR);
     connected(d);
     return DIAL_READY;
 }
@@ -194,7 +230,6 @@ static enum dial_state rest(struct dial *d)
     return d->state;
 }
 
-/* Where TLS to the origin will stand: between CONNECT and READY. */
 static const struct {
     const char *name;
     enum dial_state (*step)(struct dial *d);
@@ -203,7 +238,8 @@ static const struct {
     [DIAL_IDLE]    = {"idle", rest, BIT(DIAL_PICK)},
     [DIAL_PICK]    = {"pick", pick_peer, BIT(DIAL_CONNECT) | BIT(DIAL_READY) | BIT(DIAL_FAIL)},
     [DIAL_CONNECT] = {"connect", connect_peer,
-                      BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_FAIL)},
+                      BIT(DIAL_SECURE) | BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_FAIL)},
+    [DIAL_SECURE]  = {"secure", secure_peer, BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_FAIL)},
     [DIAL_READY]   = {"ready", rest, BIT(DIAL_PICK) | BIT(DIAL_IDLE)},
     [DIAL_FAIL]    = {"fail", rest, BIT(DIAL_IDLE) | BIT(DIAL_PICK)},
 };

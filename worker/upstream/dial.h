@@ -20,6 +20,7 @@ enum dial_state {
     DIAL_IDLE,
     DIAL_PICK,    /* choose a peer, take an idle connection or begin a new one */
     DIAL_CONNECT, /* a connection is on its way */
+    DIAL_SECURE,  /* a TLS handshake is under way */
     DIAL_READY,   /* d->exchange is the owner's */
     DIAL_FAIL,    /* d->fault says why; there is no exchange */
     DIAL_STATES
@@ -64,6 +65,8 @@ struct dial {
     struct log *log;
     struct pool *pool;            /* for records of tries */
     struct scope *scope;          /* whose variables a balancer may ask for; may be NULL */
+    const struct secure_options *secure; /* TLS to the origin; NULL: none */
+    struct str name;              /* who the origin should be, under TLS */
     struct post *done;
     void (*on_try)(struct dial *d); /* a peer was chosen: d->peer; may be NULL */
 

@@ -10,6 +10,8 @@
 #include "worker/net/conn.h"
 #include "worker/upstream/group.h"
 
+struct secure_options;
+
 struct exchange {
     struct conn conn;           /* first */
     struct link idle_link;
@@ -17,6 +19,8 @@ struct exchange {
     const void *place;          /* who opened it, for keepalive ... local */
     struct post *user;          /* NULL while idle */
     int64_t opened_ms;
+    const struct secure_options *secure; /* NULL: plain */
+    uint64_t name_hash, session_key;     /* of the origin's name; of sessions with it */
     uint32_t requests;          /* sent over it before the current one */
     bool timed_out;             /* its timer went off */
 };

@@ -4,11 +4,13 @@
 #include "worker/upstream/keepalive.h"
 
 #include "common/clock.h"
+#include "worker/upstream/secure.h"
 
 /* Nothing may have come on a connection that nobody asked anything of. */
-static bool is_alive(const struct exchange *x)
+static bool is_alive(struct exchange *x)
 {
-    return !x->conn.ev.hangup && !x->conn.ev.failed && !x->conn.ev.readable && !x->timed_out;
+    return !x->conn.ev.hangup && !x->conn.ev.failed && !x->timed_out &&
+           (!x->conn.ev.readable || secure_is_quiet(x));
 }
 
 static void leave_list(struct exchange *x)
@@ -23,7 +25,8 @@ static void close_idle(struct exchange *x)
     exchange_close(x);
 }
 
-struct exchange *keepalive_take(const struct peer *peer, const void *place)
+struct exchange *keepalive_take(const struct peer *peer, const void *place,
+                                const struct secure_options *secure, struct str name)
 {
     struct group_live *live = peer_group_live(peer->group);
     bool local = peer->group->conf->keepalive_local;
@@ -32,7 +35,7 @@ struct exchange *keepalive_take(const struct peer *peer, const void *place)
         return NULL;
     LIST_EACH(struct exchange, x, &live->idle, idle_link)
     {
-        if (x->peer != peer || (local && x->place != place))
+        if (x->peer != peer || (local && x->place != place) || !secure_matches(x, secure, name))
             continue;
         if (!is_alive(x)) {
             close_idle(x);
@@ -44,7 +47,7 @@ struct exchange *keepalive_take(const struct peer *peer, const void *place)
     return NULL;
 }
 
-static bool may_stay(const struct exchange *x)
+static bool may_stay(struct exchange *x)
 {
     const struct upstream_conf *conf;
 

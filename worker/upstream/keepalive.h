@@ -9,8 +9,10 @@
 #include "worker/upstream/exchange.h"
 #include "worker/upstream/peer.h"
 
-/* One to this peer that may be used from `place`, or NULL. */
-struct exchange *keepalive_take(const struct peer *peer, const void *place);
+/* One to this peer that may be used from `place`, with such TLS (NULL: plain) to an origin of that
+   name, or NULL. */
+struct exchange *keepalive_take(const struct peer *peer, const void *place,
+                                const struct secure_options *secure, struct str name);
 
 /* Its request is over and answered. Keeps it, or closes it where the rules say so. */
 void keepalive_put(struct exchange *x);

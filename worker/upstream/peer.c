@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "common/role.h"
 #include "worker/upstream/keepalive.h"
+#include "worker/upstream/secure.h"
 
 #define OLD_GENERATIONS 16 /* a record that no younger one uses may go to another peer */
 
@@ -225,6 +226,7 @@ enum rc peer_worker_start(const struct child *child)
 
 void peer_worker_stop(void)
 {
+    secure_forget();
     peer_detach();
 }
 

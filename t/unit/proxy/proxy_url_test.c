@@ -36,11 +36,14 @@ int main(void)
     splits("http://app?y", "app", "/?y", "app", "80");
     splits("http://[::1]:81", "[::1]:81", "", "[::1]:81", "81");
     splits("http://[::1]/", "[::1]", "/", "[::1]", "80");
+    splits("https://app", "app", "", "app", "443");
+    splits("https://app:443/x", "app:443", "/x", "app", "443");
+    splits("https://app:80/", "app:80", "/", "app:80", "80");
     splits("http://unix:/a/b.sock", "unix:/a/b.sock", "", "localhost", "");
     splits("http://unix:/a/b.sock:/x", "unix:/a/b.sock", "/x", "localhost", "");
     refuses("app", "invalid URL prefix");
     refuses("ftp://app", "invalid URL prefix");
-    refuses("https://app", "https protocol requires SSL support");
+    refuses("https://", "no host");
     refuses("http://", "no host");
     refuses("http:///x", "no host");
     refuses("http://unix:", "no path in the unix domain socket");

@@ -1,0 +1,61 @@
+/*
+ * worker/net/tls_conf.c - what directives about TLS have in common, towards clients and origins.
+ */
+#include "worker/net/tls_conf.h"
+
+#include "common/template.h"
+
+const struct word tls_protocol_words[] = {
+    {"SSLv2", TLS_SSL_2}, {"SSLv3", TLS_SSL_3}, {"TLSv1", TLS_1_0}, {"TLSv1.1", TLS_1_1},
+    {"TLSv1.2", TLS_1_2}, {"TLSv1.3", TLS_1_3}, {NULL, 0}};
+
+bool tls_conf_add_file(struct conf_call *call, struct array **list)
+{
+    struct str text = conf_arg(call, 0);
+    struct tls_file *file;
+
+    if (template_has_vars(text))
+        return conf_fail_arg(call, 0, "variables in \"%s\" are not supported by this version of "
+                                      "Weir", call->directive->name);
+    if (*list == NULL) {
+        *list = pool_zalloc(call->pool, sizeof(**list));
+        **list = array_of(struct tls_file, call->pool);
+    }
+    file = array_push(*list);
+    file->node = call->node;
+    file->path = str_starts(text, STR("data:")) || str_starts(text, STR("engine:"))
+                     ? text
+                     : generation_conf_path(call->gen, text);
+    return true;
+}
+
+bool tls_conf_add_command(struct conf_call *call, struct array **list)
+{
+    struct tls_command *command;
+
+    if (*list == NULL) {
+        *list = pool_zalloc(call->pool, sizeof(**list));
+        **list = array_of(struct tls_command, call->pool);
+    }
+    command = array_push(*list);
+    *command = (struct tls_command){conf_arg(call, 0), conf_arg(call, 1), call->node};
+    return true;
+}
+
+bool tls_conf_identity(struct generation *gen, const char *prefix, const struct array *certificates,
+                       const struct array *keys, struct str password_file,
+                       const struct tls_identity **identity)
+{
+    const struct tls_file *culprit;
+    const char *why;
+
+    if (keys == NULL || keys->count < certificates->count) {
+        culprit = array_at(certificates, certificates->count - 1);
+        return conf_fail_at(gen, culprit->node,
+                            "no \"%s_certificate_key\" is defined for certificate \"%" STR_FMT "\"",
+                            prefix, STR_ARG(culprit->path));
+    }
+    *identity = tls_identity_load(tls_store_of(gen), certificates, keys, password_file, &why,
+                                  &culprit);
+    return *identity != NULL || conf_fail_at(gen, culprit->node, "%s", why);
+}
