@@ -83,6 +83,39 @@ subtest 'a client that leaves while its password is checked' => sub {
 };
 $site->stop;
 
+subtest 'slow passwords do not hold up others' => sub {
+    my $hash = crypt 'secret', '$2b$12$' . 'abcdefghijklmnopqrstuu';
+    my $start = Time::HiRes::time();
+    is crypt('secret', $hash), $hash, 'a slow password';
+    my $once = Time::HiRes::time() - $start;
+    my $busy = Site->start(<<'CONF', files => { users => "joe:$hash\n", 'html/a' => 'x', 'html/free' => 'y' });
+        keepalive_requests 1000000;
+        server { listen %PORT%; root %DIR%/html; location = /a { auth_basic x; auth_basic_user_file %DIR%/users; } }
+CONF
+    my @guesses = map { $busy->send('GET /a', basic('joe', "wrong $_")) } 1 .. 10;
+    my $client = $busy->connect;
+    my ($worst, $count, $bad, $asked) = (0, 0, 0, Time::HiRes::time());
+    while (Time::HiRes::time() - $asked < $once) {
+        my $begin = Time::HiRes::time();
+        $bad++ if $client->get('/free')->status != 200;
+        my $took = Time::HiRes::time() - $begin;
+        $worst = $took if $took > $worst;
+        $count++;
+    }
+    ok !(grep { $_->pending } @guesses[5 .. 9]), 'passwords were being checked all the time';
+    cmp_ok $count, '>', 100, sprintf '%d quick requests in the time of a password (%.0f ms)', $count, $once * 1000;
+    is $bad, 0, 'all answered';
+    cmp_ok $worst, '<', $once / 2, sprintf 'none waited for one (%.1f ms at most)', $worst * 1000;
+    my %status;
+    $status{ $_->response->status }++ for @guesses;
+    is_deeply \%status, { 401 => 10 }, 'all guesses were wrong';
+    is $busy->get('/a', basic('joe', 'secret'))->status, 200, 'the right one is right';
+    $start = Time::HiRes::time();
+    is $busy->get('/a', basic('joe', 'secret'))->status, 200, 'and is remembered';
+    cmp_ok Time::HiRes::time() - $start, '<', $once / 2, 'without another computation';
+    $busy->stop;
+};
+
 subtest 'auth_delay' => sub {
     my $slow = Site->start(<<'CONF', files => \%files);
         auth_basic x; auth_basic_user_file %DIR%/users; auth_delay 300ms;

@@ -1,0 +1,130 @@
+# t/limit/exact.t - limits are of all workers together: exact to 1 %, over a reload too; full zones
+#
+# WEIR_SECONDS says for how long the rate is measured (4).
+use Site;
+use Differential;
+use IO::Poll qw(POLLIN POLLHUP);
+use Time::HiRes qw(time);
+
+my $seconds = $ENV{WEIR_SECONDS} // 4;
+my ($rate, $burst) = (300, 300);
+my $conf = <<"CONF";
+    limit_req_zone \$server_name zone=all:1m rate=${rate}r/s;
+    limit_conn_zone \$server_name zone=few:1m;
+    keepalive_requests 10000000;
+    limit_req_log_level info;
+    limit_conn_log_level info;
+    server {
+        listen %PORT% reuseport;
+        server_name a;
+        add_header X-Pid \$pid always;
+        location /rate { limit_req zone=all burst=$burst nodelay; empty_gif; }
+        location /delay { limit_req zone=all burst=$burst; empty_gif; }
+        location /few { limit_conn few 10; proxy_pass http://%ORIGIN%; }
+    }
+CONF
+my $site = Site->start($conf, main => 'worker_processes 4; error_log %DIR%/crit.log crit;');
+
+# Connections that always have `depth` requests in flight, for so many seconds; what came: by status,
+# and by worker.
+sub flood ($connections, $depth, $seconds) {
+    my ($poll, %got, %rest, %left) = IO::Poll->new;
+    my $end = time + $seconds;
+    my $ask = sub ($sock) {
+        $left{$sock} = $depth;
+        syswrite $sock, "GET /rate HTTP/1.1\r\nHost: a\r\n\r\n" x $depth;
+    };
+    my $open = sub {
+        my $sock = $site->connect->socket;
+        $sock->blocking(0);
+        $poll->mask($sock => POLLIN);
+        $rest{$sock} = '';
+        $ask->($sock);
+    };
+    $open->() for 1 .. $connections;
+    while ($poll->handles) {
+        $poll->poll(1);
+        for my $sock ($poll->handles(POLLIN | POLLHUP)) {
+            my $n = sysread $sock, $rest{$sock}, 1 << 16, length $rest{$sock};
+            next if !defined $n && $!{EAGAIN};
+            while ($rest{$sock} =~ s/\A(HTTP.*?\r\n\r\n)(?:GIF.{40}|<html>.*?<\/html>\r\n)//s) {
+                my $head = $1;
+                $got{ substr $head, 9, 3 }++;
+                $got{workers}{$1}++ if $head =~ /X-Pid: (\d+)/;
+                $left{$sock}--;
+            }
+            if (!$n || ($left{$sock} == 0 && time >= $end)) {
+                $poll->remove($sock);
+                $open->() if !$n && time < $end;
+            } elsif ($left{$sock} == 0) {
+                $ask->($sock);
+            }
+        }
+    }
+    return \%got;
+}
+
+my $begin = time;
+my $got = flood(16, 10, $seconds);
+my $took = time - $begin;
+my $expected = $burst + 1 + $rate * $took;
+cmp_ok abs($got->{200} - $expected), '<=', $expected / 100,
+    sprintf 'of %d requests in %.2f s %d passed: %.0f is right', $got->{200} + $got->{503}, $took, $got->{200}, $expected;
+cmp_ok $got->{503}, '>', $got->{200}, 'more were refused';
+cmp_ok scalar(keys %{ $got->{workers} }), '>', 1, keys(%{ $got->{workers} }) . ' workers served them';
+
+# A reload under way: the bucket is where it was. It was full, and what has run out since counts.
+my $drained = time;
+$site->signal('HUP');
+$got = flood(16, 1, 2);
+$took = time - $drained;
+$expected = $rate * $took;
+cmp_ok $got->{200}, '<=', $expected * 1.01 + 2, sprintf 'over a reload: %d passed in %.2f s, %.0f is right', $got->{200}, $took, $expected;
+cmp_ok $got->{200}, '>=', $expected * 0.99 - 2, 'and no fewer';
+
+# Places: ten at once, however many ask through however many workers.
+my $origin = $site->origin;
+for my $round (1 .. 5) {
+    my $held = $origin->hold('/few');
+    my @clients = map { $site->send('GET /few') } 1 .. 60;
+    my @refused;
+    wait_until { @refused = grep { $_->pending } @clients; @refused >= 50 } "50 of 60 refused, round $round";
+    is scalar(@refused), 50, "exactly ten have places, round $round";
+    $held->release;
+    my %status;
+    $status{ $_->response->status }++ for @clients;
+    is_deeply \%status, { 200 => 10, 503 => 50 }, 'and are served';
+}
+$site->stop;
+
+# Full zones -----------------------------------------------------------------------------------------------
+
+# Of the rate: the key that was used longest ago is forgotten, nobody is refused for lack of room.
+my $full = <<'CONF';
+    limit_req_zone $arg_k zone=rate:32k rate=1r/m;
+    limit_req_log_level info;
+    server { listen %PORT%; location / { limit_req zone=rate; empty_gif; } }
+CONF
+sub key ($n) { return { what => sprintf('GET /?k=%03d%s', $n, 'x' x 200), name => "a full zone: key $n" } }
+my @requests = map { key($_) } 0, 0, 1, 1, 2 .. 150, 150, 0, 0, 149, 1;
+differential_ok($full, \@requests, allow_log => [qr/no memory/]);
+
+# Of places: who finds no room is refused.
+my $places = Site->start(<<'CONF');
+    limit_conn_zone $arg_k zone=places:32k;
+    server { listen %PORT%; location / { limit_conn places 1; proxy_pass http://%ORIGIN%; } }
+CONF
+my $held = $places->origin->hold('/');
+my @clients = map { $places->send("GET /?k=$_" . 'x' x 200) } 1 .. 200;
+my @refused;
+wait_until { @refused = grep { $_->pending } @clients; @refused >= 60 } 'a full zone';
+like $places->wait_for_log(qr/could not allocate node in limit_conn zone "places"/), qr/\[error\]/, 'is logged';
+$held->release;
+my %status;
+$status{ $_->response->status }++ for @clients;
+is join(' ', sort keys %status), '200 503', "$status{200} have a place, $status{503} do not";
+wait_until { $places->get('/?k=1' . 'x' x 200)->status == 200 } 'room again';
+is $places->get("/?k=$_" . 'x' x 200)->status, 200, 'places are given back' for 150, 200;
+$places->stop;
+
+done_testing;
