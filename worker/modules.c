@@ -51,8 +51,11 @@
 #include "worker/http/try_files.h"
 #include "worker/net/resolver_conf.h"
 #include "worker/proxy/fastcgi.h"
+#include "worker/proxy/memcached.h"
 #include "worker/proxy/proxy.h"
+#include "worker/proxy/scgi_pass.h"
 #include "worker/proxy/upstream_vars.h"
+#include "worker/proxy/uwsgi_pass.h"
 #include "worker/upstream/group.h"
 #include "worker/upstream/lb_hash.h"
 #include "worker/upstream/lb_ip_hash.h"
@@ -103,6 +106,9 @@ const struct module *const modules[] = {
     &upstream_vars_module,
     &proxy_module,
     &fastcgi_module,
+    &uwsgi_module,
+    &scgi_module,
+    &memcached_module,
 
     &not_modified_module,
     &limit_headers_module,

@@ -7,7 +7,7 @@ set(package_dir ${CMAKE_SOURCE_DIR}/etc/package)
 
 install(TARGETS weir RUNTIME DESTINATION sbin)
 install(FILES etc/weir.conf etc/mime.types etc/fastcgi.conf etc/fastcgi_params etc/proxy_params
-    etc/koi-utf etc/koi-win etc/win-utf
+    etc/scgi_params etc/uwsgi_params etc/koi-utf etc/koi-win etc/win-utf
     DESTINATION /etc/weir)
 install(DIRECTORY DESTINATION /etc/weir/conf.d)
 install(FILES etc/package/logrotate DESTINATION /etc/logrotate.d RENAME weir)
@@ -42,6 +42,7 @@ set(CPACK_RPM_PRE_UNINSTALL_SCRIPT_FILE ${package_dir}/prerm)
 set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/weir/weir.conf"
     "%config(noreplace) /etc/weir/mime.types" "%config(noreplace) /etc/weir/fastcgi.conf"
     "%config(noreplace) /etc/weir/fastcgi_params" "%config(noreplace) /etc/weir/proxy_params"
+    "%config(noreplace) /etc/weir/scgi_params" "%config(noreplace) /etc/weir/uwsgi_params"
     "%config(noreplace) /etc/weir/koi-utf" "%config(noreplace) /etc/weir/koi-win"
     "%config(noreplace) /etc/weir/win-utf" "%config(noreplace) /etc/logrotate.d/weir")
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc/logrotate.d /usr/lib/systemd

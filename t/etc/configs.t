@@ -53,6 +53,14 @@ http {
             include $top/etc/fastcgi_params;
             fastcgi_pass 127.0.0.1:8081;
         }
+        location /uwsgi/ {
+            include $top/etc/uwsgi_params;
+            uwsgi_pass 127.0.0.1:8081;
+        }
+        location /scgi/ {
+            include $top/etc/scgi_params;
+            scgi_pass 127.0.0.1:8081;
+        }
         location /php/ {
             include $top/etc/fastcgi.conf;
             fastcgi_pass 127.0.0.1:8081;

@@ -52,6 +52,10 @@ has_command() {
     command -v "$1" >/dev/null 2>&1
 }
 
+has_file() {
+    [ -e "$1" ]
+}
+
 has_library() {
     has_command pkg-config && pkg-config --exists "$1"
 }

@@ -94,7 +94,7 @@ enum h1_fault h1_framing_field(struct h1_head *h, enum field_id id, struct str v
     case FIELD_CONTENT_LENGTH:
         return again ? H1_FAULT_LENGTH_DUPLICATE : take_length(h, value);
     case FIELD_TRANSFER_ENCODING:
-        if (h->kind == H1_CGI)
+        if (h->kind >= H1_CGI)
             return H1_FAULT_NONE; /* says nothing there: the protocol around it ends bodies */
         return again ? H1_FAULT_CODING_DUPLICATE : take_coding(h, value);
     default:
@@ -109,6 +109,8 @@ static enum h1_fault take_cgi_status(struct h1_head *h)
     int64_t status;
 
     h->version = H1_11;
+    if (h->status != 0) /* the status line's */
+        return H1_FAULT_NONE;
     h->status = fields_has(&h->fields, FIELD_LOCATION) ? 302 : 200;
     if (field == NULL)
         return H1_FAULT_NONE;
@@ -122,7 +124,7 @@ static enum h1_fault take_cgi_status(struct h1_head *h)
 
 enum h1_fault h1_framing_settle(struct h1_head *h)
 {
-    if (h->kind == H1_CGI)
+    if (h->kind >= H1_CGI)
         return take_cgi_status(h);
     if (h->chunked && h->content_length >= 0)
         return H1_FAULT_LENGTH_WITH_CODING;

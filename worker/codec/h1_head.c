@@ -110,7 +110,7 @@ static enum step skip_blank_lines(struct h1_head *h, const char *end)
 static enum step part_of_line(struct h1_head *h, const char *end)
 {
     struct str part = str_range(h->base + h->line_start, end);
-    enum h1_fault fault = part.len == 0             ? H1_FAULT_NONE
+    enum h1_fault fault = part.len == 0 || h->kind == H1_CGI_LINE ? H1_FAULT_NONE
                           : h->kind == H1_REQUEST ? h1_line_request_part(h, part)
                                                   : h1_line_status_part(h, part);
 
@@ -135,6 +135,24 @@ static bool is_preface(const struct h1_head *h, struct str line)
     return h->kind == H1_REQUEST && str_eq(line, STR("PRI * HTTP/2.0"));
 }
 
+static const struct str status_start = STR_INIT("HTTP/");
+
+/* What begins in no other way than a field does is one. */
+static bool is_field_line(const struct h1_head *h, const char *end)
+{
+    const char *p = h->base + h->line_start;
+    size_t n = MIN((size_t)(end - p), status_start.len);
+
+    return h->kind == H1_CGI_LINE && memcmp(p, status_start.data, n) != 0;
+}
+
+/* There is no status line. */
+static enum step begin_fields(struct h1_head *h)
+{
+    h->state = FIELD_LINES;
+    return NEXT;
+}
+
 static enum step parse_first_line(struct h1_head *h, const char *end)
 {
     const char *start = h->base + h->line_start;
@@ -142,6 +160,8 @@ static enum step parse_first_line(struct h1_head *h, const char *end)
     enum h1_fault fault;
     struct str line;
 
+    if (is_field_line(h, end))
+        return begin_fields(h);
     if (lf == NULL)
         return part_of_line(h, end);
     if (too_long(h, start, lf + 1))
@@ -153,6 +173,8 @@ static enum step parse_first_line(struct h1_head *h, const char *end)
         return PREFACE;
     }
     fault = h->kind == H1_REQUEST ? h1_line_request(h, line) : h1_line_status(h, line);
+    if (fault != H1_FAULT_NONE && h->kind == H1_CGI_LINE)
+        return begin_fields(h);
     if (fault != H1_FAULT_NONE)
         return bad(h, h->base + MAX(h->fault_at, h->line_start), fault);
     h->has_line = true;
@@ -355,11 +377,10 @@ static inline enum step parse_field(struct h1_head *h, const char **p, const cha
                           : keep_field(h, name, trim(colon + 1, last), id, odd);
 }
 
-/* Some applications begin with a status line all the same, which says nothing here: nginx skips
-   such lines too. */
+/* Some applications write status lines where they say nothing: nginx skips them too. */
 static bool is_status_line(const struct h1_head *h, const char *p, const char *end)
 {
-    return h->kind == H1_CGI && end - p >= 5 && memcmp(p, "HTTP/", 5) == 0;
+    return h->kind >= H1_CGI && str_starts(str_range(p, end), status_start);
 }
 
 static enum step skip_line(struct h1_head *h, const char **p, const char *end)
@@ -368,6 +389,8 @@ static enum step skip_line(struct h1_head *h, const char **p, const char *end)
 
     if (lf == NULL)
         return wait(h, *p, end);
+    if (too_long(h, *p, lf + 1))
+        return bad(h, *p, H1_FAULT_FIELD_TOO_LONG);
     if (h->fields.count + ++h->ignored > h->limits.fields)
         return bad(h, *p, H1_FAULT_TOO_MANY_FIELDS);
     *p = lf + 1;

@@ -24,7 +24,8 @@
 enum h1_kind {
     H1_REQUEST,
     H1_RESPONSE,
-    H1_CGI, /* a response without a status line: its fields say the status (RFC 3875, 6) */
+    H1_CGI,      /* a response without a status line: its fields say the status (RFC 3875, 6) */
+    H1_CGI_LINE, /* the same, but a status line counts if there is one */
 };
 
 enum h1_result {

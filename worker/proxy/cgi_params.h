@@ -22,6 +22,9 @@ struct cgi_conf {
      .doc = "Sends this parameter to the application; with if_not_empty, if it has a value. "      \
             "HTTP_... takes the place of the client's field of that name."}
 
+/* What ..._next_upstream knows. */
+extern const struct word cgi_next_words[];
+
 bool cgi_params_set(struct conf_call *call);
 
 /* From scope_done, after origin_finish. */

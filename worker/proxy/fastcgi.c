@@ -57,13 +57,6 @@ static bool scope_done(struct conf_call *call)
     return origin_finish(call, hidden);
 }
 
-static const struct word next_words[] = {
-    {"error", NEXT_ERROR}, {"timeout", NEXT_TIMEOUT}, {"invalid_header", NEXT_INVALID_HEADER},
-    {"non_idempotent", NEXT_NON_IDEMPOTENT}, {"http_500", NEXT_500}, {"http_503", NEXT_503},
-    {"http_403", NEXT_403}, {"http_404", NEXT_404}, {"http_429", NEXT_429}, {"off", NEXT_OFF},
-    {NULL, 0},
-};
-
 #define F(member) FIELD(struct fastcgi_conf, member)
 
 static const struct directive directives[] = {
@@ -86,7 +79,7 @@ static const struct directive directives[] = {
     {.name = "fastcgi_send_lowat", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,
      .field = F(send_lowat), .notice = "Linux has no such option",
      .doc = "Accepted; Linux has no such option."},
-    ORIGIN_WAY_ROWS("fastcgi", "what ...", next_words),
+    ORIGIN_WAY_ROWS("fastcgi", "what ...", cgi_next_words),
     ORIGIN_SOCKET_ROWS("fastcgi"),
     ORIGIN_HEAD_ROWS("fastcgi"),
     ORIGIN_BODY_ROWS("fastcgi"),

@@ -8,10 +8,10 @@
  */
 #include "common/fmt.h"
 #include "worker/codec/h1_head.h"
+#include "worker/proxy/cgi_talk.h"
 #include "worker/proxy/fastcgi.h"
 #include "worker/proxy/origin_pass.h"
 
-#define FIELDS_MOST 4096
 #define STDERR_MOST 2000 /* bytes that go into one line */
 
 /* Standard error of an application: what is not logged yet, behind a bit that was. */
@@ -50,16 +50,13 @@ static char *print_params(char *p, const struct cgi_pairs *params, size_t bytes)
     return fcgi_write_header(p, FCGI_PARAMS, 0);
 }
 
-static void write_head(struct proxy_run *run)
+static bool write_head(struct proxy_run *run)
 {
     struct cgi_pairs params = cgi_params_collect(run);
     size_t bytes = params_bytes(&params);
     char *p;
 
-    run->head_only = run->r->header_only;
-    run->send_length = proxy_send_length(run);
-    if (run->send_length < 0 && !run->streaming)
-        run->send_length = 0;
+    cgi_talk_begin(run);
     buf_give(&run->head);
     buf_take(&run->head,
              FCGI_BEGIN_BYTES + bytes + (fcgi_records(bytes) + 2) * FCGI_HEADER_BYTES);
@@ -69,6 +66,7 @@ static void write_head(struct proxy_run *run)
         p = fcgi_write_header(p, FCGI_STDIN, 0);
     run->head.last = p;
     must(run->head.last <= run->head.end);
+    return true;
 }
 
 static void frame(struct proxy_run *run, struct chain *data, bool last)
@@ -175,15 +173,10 @@ static bool add_stderr(struct proxy_run *run, struct str data)
 
 static void reset(struct proxy_run *run)
 {
-    struct h1_limits limits = {
-        .line_bytes = (uint32_t)run->conf->buffer_bytes,
-        .head_bytes = (uint32_t)run->conf->buffer_bytes,
-        .fields = FIELDS_MOST, .underscores = true,
-    };
     struct buf *in = &run->relay.in;
 
     in->pos = in->last = in->start;
-    h1_head_init(&run->answer, H1_CGI, &limits, request_pool(run->r));
+    cgi_talk_expect(run, H1_CGI);
     fcgi_reader_init(&run->fcgi.reader);
     run->fcgi.plain_bytes = 0;
     run->fcgi.plain = STR_NONE;
@@ -196,17 +189,6 @@ static enum head_result bad_head(struct proxy_run *run, const char *why)
 {
     log_stderr(run);
     log_error(&run->r->log, LOG_ERROR, 0, "upstream sent %s", why);
-    return HEAD_BAD;
-}
-
-static enum head_result faulty_head(struct proxy_run *run)
-{
-    if (h1_fault_is_size(run->answer.fault)) {
-        bad_head(run, "too big header");
-        return HEAD_TOO_BIG;
-    }
-    log_error(&run->r->log, LOG_ERROR, 0, "upstream sent invalid header: %s",
-              h1_fault_text(run->answer.fault));
     return HEAD_BAD;
 }
 
@@ -276,7 +258,8 @@ static enum head_result read_head(struct proxy_run *run)
             case H1_DONE:
                 return final_head(run, raw);
             default:
-                return faulty_head(run);
+                log_stderr(run);
+                return cgi_talk_bad_head(run);
             }
         case FCGI_ERR:
             if (add_stderr(run, data))

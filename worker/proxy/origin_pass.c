@@ -8,9 +8,15 @@
 
 #define NO_PORT (-1) /* is assumed */
 
+/* The scheme may be left out. */
+static struct str address_of(struct str text, struct str scheme)
+{
+    return str_starts_nocase(text, scheme) ? str_from(text, scheme.len) : text;
+}
+
 static bool load_constant(struct conf_call *call, struct proxy_pass *pass)
 {
-    struct str text = conf_arg(call, 0);
+    struct str text = address_of(conf_arg(call, 0), pass->scheme);
     const char *why;
 
     pass->host = text;
@@ -45,29 +51,36 @@ bool origin_pass_load(struct conf_call *call, struct str scheme, phase_fn *handl
 
 /* For a request -------------------------------------------------------------------------------- */
 
-/* A name, and nobody says which port. */
-static bool lacks_port(struct str address)
+/* What is wrong with an address that names no upstream; NULL: nothing. */
+static const char *fault_of(struct str address)
 {
     struct str host;
     const char *why;
     int port;
 
-    return upstream_named(address) == NULL && !str_starts(address, STR("unix:")) &&
-           addr_split(address, &host, &port, &why) && port < 0;
+    if (upstream_named(address) != NULL)
+        return NULL;
+    if (!addr_split(address, &host, &port, &why))
+        return why;
+    if (host.len == 0)
+        return "no host";
+    return port < 0 && !str_starts(address, STR("unix:")) ? "no port" : NULL;
 }
 
 const struct proxy_pass *origin_pass_target(struct request *r, const struct proxy_pass *pass,
                                             int *status)
 {
     struct proxy_pass *target;
+    const char *why;
 
     if (likely(pass->url == NULL))
         return pass;
     target = pool_alloc(request_pool(r), sizeof(*target));
     *target = *pass;
-    target->host = scope_eval(&r->scope, pass->url);
-    if (lacks_port(target->host)) {
-        log_error(&r->log, LOG_ERROR, 0, "no port in upstream \"%" STR_FMT "\"",
+    target->host = address_of(scope_eval(&r->scope, pass->url), pass->scheme);
+    why = fault_of(target->host);
+    if (why != NULL) {
+        log_error(&r->log, LOG_ERROR, 0, "%s in upstream \"%" STR_FMT "\"", why,
                   STR_ARG(target->host));
         *status = 500;
         return NULL;

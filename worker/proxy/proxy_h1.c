@@ -136,7 +136,7 @@ static struct str method_of(struct proxy_run *run)
     return method;
 }
 
-static void write_head(struct proxy_run *run)
+static bool write_head(struct proxy_run *run)
 {
     const struct send_plan *plan = run->http->plan;
     struct str method = method_of(run), few[VALUES], *values = few;
@@ -167,6 +167,7 @@ static void write_head(struct proxy_run *run)
     must(run->head.last <= run->head.end);
     if (run->send_length < 0 && !run->streaming)
         run->send_length = 0;
+    return true;
 }
 
 static void frame(struct proxy_run *run, struct chain *data, bool last)
@@ -301,7 +302,7 @@ static enum decode_result take_chunks(struct proxy_run *run, struct buf *b, stru
     }
 }
 
-static enum decode_result decode(struct proxy_run *run, struct buf *b, struct chain *out)
+enum decode_result proxy_h1_decode(struct proxy_run *run, struct buf *b, struct chain *out)
 {
     switch (run->body_kind) {
     case H1_BODY_LENGTH:
@@ -317,7 +318,7 @@ static enum decode_result decode(struct proxy_run *run, struct buf *b, struct ch
     }
 }
 
-static bool may_end(const struct proxy_run *run)
+bool proxy_h1_may_end(const struct proxy_run *run)
 {
     return run->body_kind == H1_BODY_CLOSE;
 }
@@ -326,5 +327,5 @@ const struct proxy_codec proxy_h1 = {
     .name = "http", .index = &proxy_index, .http = true,
     .bad_body = "sent invalid chunked response", .target = proxy_url_target,
     .write_head = write_head, .frame = frame, .reset = reset, .read_head = read_head,
-    .decode = decode, .may_end = may_end,
+    .decode = proxy_h1_decode, .may_end = proxy_h1_may_end,
 };

@@ -124,6 +124,8 @@ void proxy_response_fill(struct proxy_run *run)
     if (run->http != NULL && run->http->pass_trailers)
         out->trailers = run->trailers;
     out->length = body_length_of(run);
+    if (run->codec->fill != NULL)
+        run->codec->fill(run);
     if (run->body_kind == H1_BODY_NONE)
         return;
     run->relay.source = (struct source){.ops = &relay_ops, .length = out->length, .file_ok = true};

@@ -288,7 +288,8 @@ static enum run_state go_there(struct proxy_run *run)
     if (d->state != DIAL_IDLE || run->begun)
         return dialled(run);
     run->begun = true;
-    run->codec->write_head(run);
+    if (!run->codec->write_head(run))
+        return fail(run, 500, "upstream.request");
     d->group = run->target->group;
     d->options = &run->conf->dial;
     d->log = &run->r->log;
@@ -390,6 +391,8 @@ static bool is_sent_elsewhere(struct proxy_run *run)
 
 static bool is_intercepted(const struct proxy_run *run)
 {
+    if (run->codec->own_404 && run->answer.status == 404)
+        return true;
     return run->answer.status >= 300 && run->conf->intercept_errors &&
            error_page_exists(run->r, run->answer.status);
 }

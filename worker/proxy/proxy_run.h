@@ -37,14 +37,16 @@ struct proxy_codec {
     const char *name;
     const uint32_t *index;    /* of its module, whose struct begins with a struct origin_conf */
     bool http;                /* and is a struct proxy_conf */
+    bool own_404;             /* a 404 is but a status: the page is ours */
     const char *bad_body;     /* the log's words for DECODE_BAD: "sent invalid ..." */
     /* Where the request goes. NULL: logged, and *status is what to say. */
     const struct proxy_pass *(*target)(struct request *r, const struct proxy_pass *pass,
                                        int *status);
-    /* Prints the request's head into run->head; sets run->send_length. */
-    void (*write_head)(struct proxy_run *run);
+    /* Prints the request's head into run->head; sets run->send_length. False: it cannot be sent,
+       logged. */
+    bool (*write_head)(struct proxy_run *run);
     /* Moves the next part of the body from data to run->out, as the protocol frames it. `last`: it
-       is the end; then data may be empty. */
+       is the end; then data may be empty. NULL: requests have no body. */
     void (*frame)(struct proxy_run *run, struct chain *data, bool last);
     /* A new try: forgets what came. */
     void (*reset)(struct proxy_run *run);
@@ -54,9 +56,15 @@ struct proxy_codec {
     enum decode_result (*decode)(struct proxy_run *run, struct buf *b, struct chain *out);
     /* At the end of the stream: is the body complete? */
     bool (*may_end)(const struct proxy_run *run);
+    /* More to say of the response, once it is made of run->answer. NULL: nothing. */
+    void (*fill)(struct proxy_run *run);
 };
 
 extern const struct proxy_codec proxy_h1;
+
+/* Its members, for others whose bodies end with their length or the connection. */
+enum decode_result proxy_h1_decode(struct proxy_run *run, struct buf *b, struct chain *out);
+bool proxy_h1_may_end(const struct proxy_run *run);
 
 struct proxy_run {
     struct request *r;
@@ -107,6 +115,11 @@ struct proxy_run {
         struct fastcgi_stderr *err;
         char headers[4 * FCGI_HEADER_BYTES]; /* of records of the request's body */
     } fcgi;
+    struct {
+        struct str key;
+        size_t tail;              /* bytes seen of what stands behind the value */
+        bool gzipped;
+    } memcached;
     struct h1_head answer;        /* last: large */
 };
 

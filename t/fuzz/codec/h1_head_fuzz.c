@@ -74,7 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct pool *pool = pool_create(POOL_BLOCK);
     struct str text = {(const char *)data + 1, size - 1};
-    enum h1_kind kind = !(data[0] & 1) ? H1_REQUEST : data[0] & 4 ? H1_CGI : H1_RESPONSE;
+    static const enum h1_kind replies[] = {H1_RESPONSE, H1_CGI, H1_CGI_LINE, H1_RESPONSE};
+    enum h1_kind kind = data[0] & 1 ? replies[data[0] >> 1 & 3] : H1_REQUEST;
     struct h1_limits limits = {
         .line_bytes = 300, .head_bytes = 2000, .fields = 40,
         .ignore_invalid = (data[0] & 2) != 0, .underscores = (data[0] & 4) != 0,

@@ -499,6 +499,21 @@ static void cgi_replies(void)
     BAD_CGI("Content-Length: 1\r\nContent-Length: 1\r\n\r\n", LENGTH_DUPLICATE);
 }
 
+static void cgi_replies_with_a_status_line(void)
+{
+    bad_as(H1_CGI_LINE, STR("HTTP/1.0 404 Not Here\r\nStatus: 200 OK\r\n\r\n"), H1_FAULT_NONE);
+    is_int(h.status, 404, "a status line counts");
+    is_slice(h.reason, "Not Here", "with its reason");
+    bad_as(H1_CGI_LINE, STR("Status: 404 Not\r\n\r\n"), H1_FAULT_NONE);
+    is_int(h.status, 404, "without one a field does");
+    bad_as(H1_CGI_LINE, STR("HTTP/2 404 Not\r\nA: b\r\n\r\n"), H1_FAULT_NONE);
+    is_int(h.status, 200, "a line that is none is skipped");
+    bad_as(H1_CGI_LINE, STR("Hello: x\r\n\r\n"), H1_FAULT_NONE);
+    is_int(h.status, 200, "what begins like one");
+    bad_as(H1_CGI_LINE, STR("HTTP/1.1 204\r\nTransfer-Encoding: x\r\n\r\n"), H1_FAULT_NONE);
+    is_int(h1_body_kind(&h, false), H1_BODY_NONE, "a status without a body");
+}
+
 static void hosts(void)
 {
     static const struct {
@@ -554,6 +569,7 @@ int main(void)
     many_fields_move_to_the_pool();
     replies();
     cgi_replies();
+    cgi_replies_with_a_status_line();
     hosts();
     methods();
     pool_destroy(pool);

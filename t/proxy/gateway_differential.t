@@ -1,13 +1,28 @@
-# t/proxy/fastcgi_differential.t - FastCGI as nginx speaks it: what applications are told, and answers
+# t/proxy/gateway_differential.t - FastCGI, SCGI and uwsgi as nginx speaks them: what applications are
+# told, and what becomes of their answers
 use Site;
 use Differential;
+
+my $protocol;
+
+# A config written for FastCGI, for another protocol: what only that has is left out.
+sub for_protocol ($conf) {
+    return $conf if $protocol eq 'fastcgi';
+    $conf =~ s/^.*fastcgi_(?:split_path_info|catch_stderr).*\n//mg;
+    $conf =~ s/fastcgi_(?:index|keep_conn) \S+;//g;
+    $conf =~ s/(?<!\$)fastcgi_/${protocol}_/g;
+    $conf =~ s/%FASTCGI%/%\U$protocol%/g;
+    $conf =~ s/^    scgi_param CONTENT_LENGTH.*\n//mg;   # it is sent anyway
+    return $conf;
+}
 
 # nginx 1.22 sends Host as it came, later ones what was asked for: both are told what to send.
 my $host = 'fastcgi_param HTTP_HOST $http_host;';
 
 # Parameters -------------------------------------------------------------------------------------------
 
-differential_ok(<<"CONF", [
+sub parameters {
+differential_ok(for_protocol(<<"CONF"), [
     fastcgi_param QUERY_STRING \$query_string;
     fastcgi_param REQUEST_METHOD \$request_method;
     fastcgi_param CONTENT_TYPE \$content_type;
@@ -39,6 +54,7 @@ differential_ok(<<"CONF", [
         location /var { set \$where %FASTCGI%; fastcgi_pass \$where; }
         location /unix { fastcgi_pass unix:%DIR%/gone.sock; }
         location /noport { set \$where localhost; fastcgi_pass \$where; }
+        location /badport { fastcgi_pass 127.0.0.1:\$arg_x; }
         location /if { if (\$arg_x) { fastcgi_pass %FASTCGI%; } return 204; }
         location /rewrite { rewrite ^/rewrite(.*)\$ /new\$1?z=1 break; fastcgi_pass %FASTCGI%; }
         location ~ ^/(re[0-9])/ {
@@ -65,15 +81,18 @@ CONF
     ['POST /chunked-empty', { chunks => [] }],
     ['PUT /put', { body => 'data' }], 'DELETE /x', 'OPTIONS /x', ['PATCH /x', { body => 'p' }],
     'GET /q?a=b&c=%20d', 'GET /q?', 'GET /a%20b/%C3%A4?x', 'GET /a//b/../c', 'GET /%2e%2e/x', 'HEAD /head',
-    ['POST /stream', { body => 'y' x 200_000 }], ['POST /stream', { chunks => ['ab', 'cde'] }], 'GET /stream',
+    { what => 'POST /stream', body => 'y' x 200_000, name => 'streamed' }, ['POST /stream', { chunks => ['ab', 'cde'] }], 'GET /stream',
     ['POST /stream', { body => 'a' }],
-    ['POST /nobody', { body => 'abc' }], ['GET /nofields', 'X-A' => 'b'],
+    # a body is announced, none is sent: only FastCGI can tell
+    ($protocol eq 'fastcgi' ? ['POST /nobody', { body => 'abc' }] : ()), ['GET /nofields', 'X-A' => 'b'],
     'GET /index/', 'GET /index/a', 'GET /slash', 'GET /slash/', 'GET /var?q', 'GET /noport', 'GET /unix',
+    'GET /badport', 'GET /badport?x=y', 'GET /badport?x=0', 'GET /badport?x=70000',
     'GET /if', 'GET /if?x=1', 'GET /rewrite/x?y=2', 'GET /re1/a.php/b/c', 'GET /re2/a.php', 'GET /re3/', 'GET /re4/x.php/',
     'GET /re5/a.php/b.php/c',
-], hop => 1, allow_log => [qr/gone.sock/]);
+], hop => 1, allow_log => [qr/gone.sock/],
+   allow => { $protocol eq 'scgi' ? (streamed => 'nginx 1.22 gives the length of what has come so far') : () });
 
-differential_ok(<<"CONF", [
+differential_ok(for_protocol(<<"CONF"), [
     fastcgi_param SCRIPT_NAME outer;
     $host
     server {
@@ -104,6 +123,7 @@ CONF
     ['GET /own?x=v', 'x-gone' => '1', 'x-ours' => '1', 'x-empty' => '1', 'X-Unless' => 1, 'X_Ours' => 1],
     ['GET /underscores', 'X-U' => 1, 'X_U' => 2, 'x_u' => 3, 'X-U-More' => 4],
 ], hop => 1);
+}
 
 # Answers ----------------------------------------------------------------------------------------------
 
@@ -134,7 +154,7 @@ my %answer = (
     auth => { status => '401 Unauthorized', headers => ['WWW-Authenticate' => 'Basic realm="x"'], body => 'x' },
 );
 my $answers = sub ($site) {
-        my $origin = $site->origin('fastcgi');
+        my $origin = $site->origin($protocol);
         $origin->answer("/$_", %{ $answer{$_} }) for keys %answer;
         $origin->answer("/caught/$_", %{ $answer{$_} }) for keys %answer;
         $origin->answer("/hidden/$_", %{ $answer{$_} }) for keys %answer;
@@ -163,10 +183,19 @@ my @requests = ((map { "GET /$_" } @names), (map { "HEAD /$_" } grep { $_ ne 'mo
                 (map { { what => "POST /$_", body => 'b' x 1000, name => "POST /$_" } } @names));
 my @caught = map { ("GET /caught/$_", "GET /hidden/$_") } @names;
 $allow{$_} = 'no field line of HTTP' for map { ref $_ ? $_->{name} : $_ } grep { (ref $_ ? $_->{name} : $_) =~ /nocolon/ } @requests, @caught;
+sub answers {
 for my $way (['off', 'on'], ['on', 'off']) {
-    my $text = $conf =~ s/KEEP/$way->[0]/r =~ s/BUFFERING/$way->[1]/r;
+    my $text = for_protocol($conf) =~ s/KEEP/$way->[0]/r =~ s/BUFFERING/$way->[1]/r;
     differential_ok($text, \@requests, files => \%files, prepare => $answers, allow => \%allow);
 }
-differential_ok($conf =~ s/KEEP/off/r =~ s/BUFFERING/on/r, \@caught,
+differential_ok(for_protocol($conf) =~ s/KEEP/off/r =~ s/BUFFERING/on/r, \@caught,
                 files => \%files, prepare => $answers, allow => \%allow);
+}
+
+for my $name (qw(fastcgi scgi uwsgi)) {
+    $protocol = $name;
+    note $protocol;
+    parameters();
+    answers();
+}
 done_testing;

@@ -1,0 +1,74 @@
+/*
+ * worker/proxy/cgi_talk.c - requests to CGI-like applications and heads of their answers.
+ */
+#include "worker/proxy/cgi_talk.h"
+
+#define FIELDS_MOST 4096
+
+void cgi_talk_begin(struct proxy_run *run)
+{
+    const struct request *r = run->r;
+
+    run->head_only = r->header_only;
+    run->upgrade_asked = run->conf->pass_headers && fields_has(r->fields, FIELD_UPGRADE);
+    run->send_length = proxy_send_length(run);
+    if (run->send_length < 0 && !run->streaming)
+        run->send_length = 0;
+}
+
+void cgi_talk_frame(struct proxy_run *run, struct chain *data, bool last)
+{
+    chain_move(&run->out, data);
+}
+
+void cgi_talk_expect(struct proxy_run *run, enum h1_kind kind)
+{
+    struct h1_limits limits = {
+        .line_bytes = (uint32_t)run->conf->buffer_bytes,
+        .head_bytes = (uint32_t)run->conf->buffer_bytes,
+        .fields = FIELDS_MOST, .underscores = true,
+    };
+
+    h1_head_init(&run->answer, kind, &limits, request_pool(run->r));
+}
+
+void cgi_talk_reset(struct proxy_run *run)
+{
+    run->relay.in.pos = run->relay.in.last = run->relay.in.start;
+    cgi_talk_expect(run, H1_CGI_LINE);
+}
+
+enum head_result cgi_talk_bad_head(struct proxy_run *run)
+{
+    if (h1_fault_is_size(run->answer.fault)) {
+        log_error(&run->r->log, LOG_ERROR, 0, "upstream sent too big header");
+        return HEAD_TOO_BIG;
+    }
+    log_error(&run->r->log, LOG_ERROR, 0, "upstream sent invalid header: %s",
+              h1_fault_text(run->answer.fault));
+    return HEAD_BAD;
+}
+
+enum head_result cgi_talk_read_head(struct proxy_run *run)
+{
+    struct buf *in = &run->relay.in;
+    const struct h1_head *a = &run->answer;
+
+    switch (h1_head_feed(&run->answer, in->pos, buf_used(in))) {
+    case H1_MORE:
+        return HEAD_MORE;
+    case H1_DONE:
+        break;
+    default:
+        return cgi_talk_bad_head(run);
+    }
+    if (a->status < 200 && (a->status != 101 || !run->upgrade_asked)) {
+        log_error(&run->r->log, LOG_ERROR, 0, "upstream sent invalid header: status %d", a->status);
+        return HEAD_BAD;
+    }
+    in->pos += a->bytes;
+    run->body_kind = (uint8_t)h1_body_kind(a, run->head_only);
+    run->left = a->content_length;
+    run->reuse = false;
+    return HEAD_DONE;
+}

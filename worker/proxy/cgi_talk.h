@@ -1,0 +1,21 @@
+/*
+ * worker/proxy/cgi_talk.h - what codecs share whose applications answer with a CGI head and a body
+ * up to its length or to the end of the connection: SCGI and uwsgi.
+ */
+#pragma once
+
+#include "worker/proxy/proxy_run.h"
+
+/* What is known before a request's head is printed: run->send_length and others. */
+void cgi_talk_begin(struct proxy_run *run);
+
+/* Members of struct proxy_codec. */
+void cgi_talk_frame(struct proxy_run *run, struct chain *data, bool last);
+void cgi_talk_reset(struct proxy_run *run);
+enum head_result cgi_talk_read_head(struct proxy_run *run);
+
+/* Why a head was not understood: logged. */
+enum head_result cgi_talk_bad_head(struct proxy_run *run);
+
+/* Begins to read a head of that kind (enum h1_kind). */
+void cgi_talk_expect(struct proxy_run *run, enum h1_kind kind);

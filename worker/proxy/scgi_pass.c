@@ -1,0 +1,109 @@
+/*
+ * worker/proxy/scgi_pass.c - SCGI: its directives, and requests as it has them.
+ */
+#include "worker/proxy/scgi_pass.h"
+
+#include "common/fmt.h"
+#include "worker/codec/scgi.h"
+#include "worker/proxy/cgi_params.h"
+#include "worker/proxy/cgi_talk.h"
+#include "worker/proxy/origin_pass.h"
+
+static uint32_t scgi_index;
+
+/* Talking -------------------------------------------------------------------------------------- */
+
+/* The length of the body comes first, whatever the parameters are. */
+static size_t texts_bytes(const struct cgi_pairs *params, struct str length)
+{
+    size_t bytes = sizeof("CONTENT_LENGTH") + length.len + 1;
+
+    for (uint32_t i = 0; i < params->count; i++)
+        bytes += cgi_name_bytes(&params->pairs[i]) + 1 + params->pairs[i].value.len + 1;
+    return bytes;
+}
+
+static char *print_texts(char *p, const struct cgi_pairs *params, struct str length)
+{
+    p = FMT_LIT(p, "CONTENT_LENGTH\0");
+    p = fmt_str(p, length);
+    *p++ = '\0';
+    for (uint32_t i = 0; i < params->count; i++) {
+        p = cgi_name_print(p, &params->pairs[i]);
+        *p++ = '\0';
+        p = fmt_str(p, params->pairs[i].value);
+        *p++ = '\0';
+    }
+    return p;
+}
+
+static bool write_head(struct proxy_run *run)
+{
+    struct cgi_pairs params = cgi_params_collect(run);
+    char number[20];
+    struct str length = {.data = number};
+    size_t bytes;
+    char *p;
+
+    cgi_talk_begin(run);
+    length.len = (size_t)(fmt_uint(number, (uint64_t)MAX(run->send_length, 0)) - number);
+    bytes = texts_bytes(&params, length);
+    buf_give(&run->head);
+    buf_take(&run->head, scgi_head_bytes(bytes));
+    p = print_texts(scgi_write_begin(run->head.start, bytes), &params, length);
+    run->head.last = scgi_write_end(p);
+    must(run->head.last <= run->head.end);
+    return true;
+}
+
+static const struct proxy_codec codec = {
+    .name = "scgi", .index = &scgi_index, .bad_body = "sent an invalid answer",
+    .target = origin_pass_target, .write_head = write_head, .frame = cgi_talk_frame,
+    .reset = cgi_talk_reset, .read_head = cgi_talk_read_head, .decode = proxy_h1_decode,
+    .may_end = proxy_h1_may_end,
+};
+
+/* Directives ----------------------------------------------------------------------------------- */
+
+static enum verdict pass_on(struct request *r)
+{
+    return proxy_run_request(r, &codec);
+}
+
+static bool set_pass(struct conf_call *call)
+{
+    return origin_pass_load(call, STR("scgi://"), pass_on);
+}
+
+/* Fields of answers that clients do not see unless scgi_pass_header names them. */
+static const char *const hidden[] = {
+    "Status", "X-Accel-Expires", "X-Accel-Redirect", "X-Accel-Limit-Rate", "X-Accel-Buffering",
+    "X-Accel-Charset", NULL,
+};
+
+static bool scope_done(struct conf_call *call)
+{
+    cgi_params_finish(call);
+    return origin_finish(call, hidden);
+}
+
+static const struct directive directives[] = {
+    {.name = "scgi_pass", .where = IN_LOCATION | IN_LOCATION_IF, .args = "address",
+     .field = ORIGIN(pass), .local = true, .into_if = true, .apply = set_pass,
+     .doc = "Passes requests to an SCGI application: an upstream, host:port or unix:path."},
+    CGI_ROWS("scgi"),
+    ORIGIN_WAY_ROWS("scgi", "what ...", cgi_next_words),
+    ORIGIN_SOCKET_ROWS("scgi"),
+    ORIGIN_HEAD_ROWS("scgi"),
+    ORIGIN_BODY_ROWS("scgi"),
+};
+
+const struct module scgi_module = {
+    .name = "scgi", .nginx_name = "http_scgi_module",
+    .doc = "Passing requests to SCGI applications.",
+    .family = FAMILY_HTTP,
+    .directives = TABLE(directives),
+    .conf_size = sizeof(struct cgi_conf),
+    .scope_done = scope_done,
+    .index = &scgi_index,
+};
