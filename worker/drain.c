@@ -39,6 +39,11 @@ void drain_order(struct drain *d, enum drain_order order, bool successor)
     d->successor = successor;
 }
 
+static bool is_idle(void)
+{
+    return conn_stats.open + conn_stats.background == 0;
+}
+
 /* Steps ---------------------------------------------------------------------------------------- */
 
 static enum drain_state serve(struct worker *w)
@@ -56,14 +61,14 @@ static enum drain_state serve(struct worker *w)
 
 static enum drain_state finish(struct worker *w)
 {
-    if (w->drain.order == ORDER_QUIT || conn_stats.open == 0)
+    if (w->drain.order == ORDER_QUIT || is_idle())
         return DRAIN_DONE;
     return w->drain.late ? DRAIN_CUT : DRAIN_FINISH;
 }
 
 static enum drain_state cut(struct worker *w)
 {
-    if (w->drain.order == ORDER_QUIT || conn_stats.open == 0 || w->drain.late)
+    if (w->drain.order == ORDER_QUIT || is_idle() || w->drain.late)
         return DRAIN_DONE;
     return DRAIN_CUT;
 }

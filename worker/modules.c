@@ -35,6 +35,7 @@
 #include "worker/handler/empty_gif.h"
 #include "worker/handler/gzip_static.h"
 #include "worker/handler/index.h"
+#include "worker/handler/mirror.h"
 #include "worker/handler/random_index.h"
 #include "worker/handler/static_file.h"
 #include "worker/handler/stub_status.h"
@@ -93,6 +94,7 @@ const struct module *const modules[] = {
     &stub_status_module,
     &empty_gif_module,
     &try_files_module,
+    &mirror_module,
     &index_module,
     &random_index_module,
     &autoindex_module,

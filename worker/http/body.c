@@ -35,6 +35,20 @@ void body_init(struct request *r)
     pool_on_destroy(request_pool(r), end_body, r->body);
 }
 
+void body_share(struct request *copy, const struct request_body *body)
+{
+    if (body == NULL || !body->complete || body->flow.ops != NULL)
+        return;
+    body_init(copy);
+    copy->body->complete = true;
+    copy->body->received = body->received;
+    copy->body->spool = body->spool;
+    if (body->spool != NULL)
+        spool_hold(body->spool);
+    else if (body->in_place.len > 0)
+        copy->body->in_place = pool_str(request_pool(copy), body->in_place);
+}
+
 /* True if so many bytes are allowed here. */
 static bool within_limit(struct request *r, int64_t bytes)
 {

@@ -28,6 +28,10 @@ struct request_body {
    client_max_body_size is refused later, when the location is known: body_check_limit. */
 void body_init(struct request *r);
 
+/* For a copy of a request that may outlive it: a body that was read whole, to be read again.
+   Nothing when it was not. */
+void body_share(struct request *copy, const struct request_body *body);
+
 /* RC_ERROR when the announced length is above client_max_body_size here (answer 413). */
 enum rc body_check_limit(struct request *r);
 

@@ -331,6 +331,10 @@ static const struct directive directives[] = {
             "of yours (\"\" for nothing)."},
     {.name = "log_subrequest", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,
      .field = F(log_subrequest), .initial = "off", .doc = "Log subrequests in the access log."},
+    {.name = "post_action", .where = IN_WEB_IF, .args = "uri", .value = VALUE_STR,
+     .field = F(post_action),
+     .doc = "Makes a request for this URI, or for a named location, when a response is over; its "
+            "answer is dropped. Variables tell of the response."},
     {.name = "subrequest_output_buffer_size", .where = IN_WEB, .args = "size",
      .value = VALUE_SIZE, .field = F(subrequest_output_bytes), .initial = "4k",
      .doc = "Largest answer of a subrequest that is kept in memory (include set= of SSI pages)."},

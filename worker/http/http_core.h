@@ -62,6 +62,7 @@ struct http_core_conf {
     int64_t auth_delay_ms;
     bool log_subrequest;
     int64_t subrequest_output_bytes;
+    struct str post_action;           /* empty: none */
     int64_t ignored_size;             /* sizes of tables that size themselves */
 };
 

@@ -11,6 +11,7 @@
 #include "common/generation.h"
 #include "worker/codec/escape.h"
 #include "worker/codec/uri.h"
+#include "worker/http/background.h"
 #include "worker/http/body.h"
 #include "worker/http/error_log_tag.h"
 #include "worker/http/http_core.h"
@@ -116,11 +117,25 @@ static void close_body(struct request *r)
     r->out.body = NULL;
 }
 
+/* Nobody waits for it, and the log has been written: it tells of the response. */
+static void run_post_action(struct request *r)
+{
+    struct background *b;
+    struct str args = HTTP_CORE(r)->post_action, uri = str_cut(&args, '?');
+
+    if (r->uri.len == 0 || r->ops->dry || (b = background_begin(r, BACKGROUND_OF_THE_END)) == NULL)
+        return;
+    background_run(b, uri, args);
+    background_let_go(b);
+}
+
 static void finish(struct request *r)
 {
     post_cancel(&r->post);
     r->answered = true;
     r->ops->log(r);
+    if (unlikely(HTTP_CORE(r)->post_action.len > 0))
+        run_post_action(r);
     close_body(r);
     while (r->subs != NULL) {
         r->subs->logged = true; /* what is cut off is the whole request's affair */

@@ -350,6 +350,25 @@ void conn_peer(const struct conn *c, struct addr *out)
     memcpy(&out->any, &c->peer, out->len);
 }
 
+struct conn *conn_shadow(struct pool *pool, struct conn *c)
+{
+    struct conn *shadow = pool_zalloc(pool, sizeof(*shadow));
+    struct addr local;
+
+    shadow->ev.fd = -1;
+    shadow->listen = c->listen;
+    shadow->log = c->log;
+    shadow->peer = c->peer;
+    shadow->debug = c->debug;
+    conn_local(c, &local); /* known from now on */
+    if (c->more == NULL)
+        return shadow;
+    shadow->more = memcpy(pool_alloc(pool, c->more->bytes), c->more, c->more->bytes);
+    if (c->more->has_proxy)
+        shadow->more->proxy.tlvs.data = shadow->more->tlvs;
+    return shadow;
+}
+
 static const struct array *debug_peers;
 
 void conn_debug_peers(const struct array *cidrs)

@@ -99,6 +99,10 @@ enum rc conn_local(struct conn *c, struct addr *out);
 void conn_peer(const struct conn *c, struct addr *out);
 void conn_set_peer(struct conn *c, const struct addr *from);
 
+/* What is known of a connection, for who may outlive it: its addresses and its PROXY header, but no
+   descriptor and no TLS. */
+struct conn *conn_shadow(struct pool *pool, struct conn *c);
+
 /* What the PROXY header said that came first, kept with its extensions; NULL: none came, or it
    named no addresses. Set at most once. */
 struct proxy_header;
@@ -137,6 +141,7 @@ struct conn_stats {
     uint64_t accepted, handled, requests;
     uint32_t open, clients;         /* all connections; those of clients */
     uint32_t reading, writing;      /* requests whose head arrives; that are served */
+    uint32_t background;            /* requests that go on without a client's connection */
     uint32_t limit;                 /* worker_connections */
 };
 extern struct conn_stats conn_stats;
