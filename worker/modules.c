@@ -27,6 +27,7 @@
 #include "worker/filter/remove_header.h"
 #include "worker/filter/ssi.h"
 #include "worker/filter/sub.h"
+#include "worker/filter/userid.h"
 #include "worker/filter/zstd.h"
 #include "worker/h1/h1_conn.h"
 #include "worker/h2/h2_conn.h"
@@ -40,6 +41,7 @@
 #include "worker/handler/static_file.h"
 #include "worker/handler/stub_status.h"
 #include "worker/http/error_log_tag.h"
+#include "worker/http/browser.h"
 #include "worker/http/coding.h"
 #include "worker/http/file_access.h"
 #include "worker/http/http_block.h"
@@ -80,6 +82,7 @@ const struct module *const modules[] = {
     &map_module,
     &geo_module,
     &split_clients_module,
+    &browser_module,
     &referer_module,
     &secure_link_module,
     &server_rewrite_module,
@@ -115,6 +118,7 @@ const struct module *const modules[] = {
     &not_modified_module,
     &limit_headers_module,
     &headers_module,
+    &userid_module,
     &gunzip_module,
     &sub_module,
     &charset_module,

@@ -6,6 +6,7 @@
 #     CONF
 #         files  => { 'html/a' => 'text' },                 # the same time of change on both sides
 #         origin => sub ($origin) { $origin->answer(...) },  # called for each side's first origin
+#         alike  => sub ($text) { ... },                     # makes what differs by chance the same
 #         allow  => { 'HEAD /a' => 'why', 'GET /b: header Vary' => 'why', '*: body' => 'why' });
 #
 # Compared: status, header fields (any order; Date, Server, ETag, boundaries, ports and directories
@@ -128,6 +129,7 @@ sub play ($site, $request, $option) {
     $seen{interim}  = join ' ', map { $_->status } $reply->interim;
     $seen{body}     = normal_text($site, plain_body($reply));
     $seen{headers}  = [sort map { normal_field($site, @$_) } fields_of($reply, $seen{body}, $method)];
+    $_ = $option->{alike}->($_) for $option->{alike} ? ($seen{body}, @{ $seen{headers} }) : ();
     $seen{trailers} = [sort map { "$_->[0]: $_->[1]" } $reply->trailers];
     $seen{length}   = $reply->header('Content-Length') // '';
     return \%seen;

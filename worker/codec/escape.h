@@ -11,7 +11,7 @@ enum escape_kind {
     ESCAPE_URI,       /* " # % < > ? \ ^ ` { | }        a path */
     ESCAPE_ARGS,      /* the same and & + ;             text that goes into a query */
     ESCAPE_COMPONENT, /* all but letters, digits and - . _ ~ */
-    ESCAPE_REFRESH,   /* " '                            a URI inside a quoted attribute */
+    ESCAPE_REFRESH,   /* " ' < >                        a URI inside a quoted attribute */
     ESCAPE_LINK,      /* " # % ' < > \ ^ ` { | }        a URI of any kind in a page */
     ESCAPE_MEMCACHED, /* %                              a key */
     ESCAPE_TARGET,    /* DEL                            a whole request target, already coded */

@@ -232,6 +232,28 @@ static bool wants_padding(const struct request *r)
            (user_agent_is_chrome(agent) || user_agent_is_msie(agent));
 }
 
+static bool wants_refresh(const struct request *r)
+{
+    return (r->out.status == 301 || r->out.status == 302) && HTTP_CORE(r)->msie_refresh &&
+           user_agent_is_msie(fields_value(r->fields, FIELD_USER_AGENT));
+}
+
+/* In place of a redirect: a browser that loses what is behind '#' on the way keeps it so. */
+static void answer_refresh(struct request *r)
+{
+    struct pool *pool = request_pool(r);
+    struct str page = pool_printf(pool, "<html><head><meta http-equiv=\"Refresh\" content=\"0; "
+                                        "URL=%" STR_FMT "\"></head><body></body></html>\r\n",
+                                  STR_ARG(escape(pool, r->out.location, ESCAPE_REFRESH)));
+
+    r->out.status = 200;
+    r->error_status = 0;
+    r->out.location = STR_NONE;
+    r->out.type = STR("text/html");
+    r->out.length = (int64_t)page.len;
+    r->out.body = source_memory(pool, page);
+}
+
 #define PAD "<!-- a padding to disable MSIE and Chrome friendly error page -->\r\n"
 
 void error_page_standard(struct request *r)
@@ -241,6 +263,10 @@ void error_page_standard(struct request *r)
     struct str signature = escape_html(pool, http_core_signature(r));
     const char *detail = detail_of(r->out.status);
 
+    if (wants_refresh(r)) {
+        answer_refresh(r);
+        return;
+    }
     r->out.length = 0;
     if (heading.data == NULL)
         return;

@@ -55,7 +55,7 @@ struct http_core_conf {
     /* Answers. */
     struct error_page *error_pages;
     bool recursive_error_pages, absolute_redirect, server_name_in_redirect, port_in_redirect;
-    bool msie_padding;
+    bool msie_padding, msie_refresh;
     int64_t satisfy;                  /* enum: 0 all, 1 any */
     struct str server_header;         /* "weir/0.1.0", "weir", "" */
     struct template *server_text;     /* instead, where it has variables; or NULL */

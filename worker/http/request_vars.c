@@ -15,6 +15,7 @@
 #include "common/fmt.h"
 #include "common/random.h"
 #include "common/version.h"
+#include "worker/codec/cookie.h"
 #include "worker/codec/http_date.h"
 #include "worker/codec/uri.h"
 #include "worker/http/body.h"
@@ -154,34 +155,14 @@ static void get_arg(struct scope *scope, struct var_value *out, uintptr_t data)
         var_missing(out);
 }
 
-/* RFC 6265, 5.4: name=value pairs, separated by "; ". */
-static struct str find_cookie(struct str header, struct str name)
-{
-    struct str pair, key;
-
-    while (header.data != NULL) {
-        pair = str_trim(str_cut(&header, ';'));
-        key = str_cut(&pair, '=');
-        if (pair.data != NULL && str_eq_nocase(str_trim(key), name))
-            return str_trim(pair);
-    }
-    return STR_NONE;
-}
-
 static void get_cookie(struct scope *scope, struct var_value *out, uintptr_t data)
 {
-    struct str name = behind_prefix(data, "cookie_"), value;
-    const struct http_fields *fields = asked_fields(scope);
-    const struct http_field *f = fields_find(fields, FIELD_COOKIE);
+    struct str value = cookie_find(asked_fields(scope), behind_prefix(data, "cookie_"));
 
-    for (; f != NULL; f = fields_next_same(fields, f)) {
-        value = find_cookie(f->value, name);
-        if (value.data != NULL) {
-            var_found(out, value);
-            return;
-        }
-    }
-    var_missing(out);
+    if (value.data != NULL)
+        var_found(out, value);
+    else
+        var_missing(out);
 }
 
 static void get_joined_field(struct scope *scope, struct var_value *out, uintptr_t id)

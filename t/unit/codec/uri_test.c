@@ -207,7 +207,7 @@ static void escapes(void)
         {ESCAPE_URI, " \"#%<>?\\^`{|}"},
         {ESCAPE_ARGS, " \"#%&+;<>?\\^`{|}"},
         {ESCAPE_COMPONENT, " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}"},
-        {ESCAPE_REFRESH, " \"'"},
+        {ESCAPE_REFRESH, " \"'<>"},
         {ESCAPE_LINK, " \"#%'<>\\^`{|}"},
         {ESCAPE_MEMCACHED, " %"},
         {ESCAPE_TARGET, "\x7f"},
