@@ -154,6 +154,17 @@ static void choose_server(struct h1_conn *c)
     c->conf = HTTP_CORE(r);
 }
 
+/* Its head ends at `end`, as far as it has come. */
+static void count_request(struct h1_conn *c, uint32_t end)
+{
+    struct request *r = &c->stream->r;
+
+    conn_stats.requests++;
+    r->conn_requests = ++c->requests;
+    r->conn_opened_ms = c->opened_ms;
+    r->head_bytes = end - c->stream->in.line_at;
+}
+
 /* An answer before the engine has seen the request; the connection ends with it. */
 static enum h1_state turn_away(struct h1_conn *c, int status, const char *why)
 {
@@ -172,8 +183,7 @@ static enum h1_state head_done(struct h1_conn *c)
     enum uri_fault fault;
 
     c->in.pos += s->in.bytes;
-    c->requests++;
-    conn_stats.requests++;
+    count_request(c, s->in.bytes);
     set_line(r, &s->in);
     choose_server(c);
     if (s->in.ignored > 0)
@@ -193,10 +203,7 @@ static enum h1_state head_done(struct h1_conn *c)
     r->content_length = s->in.content_length;
     r->chunked = s->in.chunked;
     r->expect_continue = s->in.expect_continue;
-    r->head_bytes = s->in.bytes;
     r->keep_alive = may_keep(c, &s->in);
-    r->conn_requests = c->requests;
-    r->conn_opened_ms = c->opened_ms;
     r->log.doing = NULL;
     if (s->in.content_length > 0 || s->in.chunked) {
         h1_body_init(c);
@@ -272,12 +279,15 @@ static enum h1_state head_bad(struct h1_conn *c)
 {
     struct h1_head *in = &c->stream->in;
 
-    c->requests++;
-    conn_stats.requests++;
+    count_request(c, in->has_line ? in->fault_at : in->line_at);
     if (in->has_line) {
         set_line(&c->stream->r, in);
         c->stream->r.header_only = false;
         c->stream->r.log.doing = "reading client request headers";
+        if (in->host.data != NULL)
+            choose_server(c);
+        if (in->form == H1_ORIGIN || in->form == H1_ABSOLUTE)
+            intake_target(&c->stream->r, in->path);
     } else {
         show_line(c);
         c->stream->r.version = 10;

@@ -106,7 +106,7 @@ static struct str sent_special(struct request *r, struct str name)
                : o->charset.len == 0 ? o->type
                                      : pool_printf(request_pool(r), "%" STR_FMT "; charset=%"
                                                    STR_FMT, STR_ARG(o->type), STR_ARG(o->charset));
-    if (str_eq(name, STR("content_length")) && o->length >= 0)
+    if (str_eq(name, STR("content_length")) && o->length >= 0 && o->status != 204)
         return pool_printf(request_pool(r), "%lld", (long long)o->length);
     if (str_eq(name, STR("location")) && o->location.len > 0)
         return o->location;
@@ -120,8 +120,12 @@ static struct str sent_special(struct request *r, struct str name)
     }
     if (str_eq(name, STR("connection")))
         return o->upgraded ? STR("upgrade") : r->keep_alive ? STR("keep-alive") : STR("close");
-    if (str_eq(name, STR("transfer_encoding")) && o->length < 0 && r->version == 11)
+    if (str_eq(name, STR("transfer_encoding")) && o->length < 0 && r->version == 11 &&
+        HTTP_CORE(r)->chunked && !r->header_only && o->status != 304 && o->status != 101)
         return STR("chunked");
+    if (str_eq(name, STR("accept_ranges")) && o->accept_ranges && o->status == 200 &&
+        r->version != 9)
+        return STR("bytes");
     return STR_NONE;
 }
 
@@ -287,7 +291,8 @@ static void get_protocol(struct scope *scope, struct var_value *out, uintptr_t d
                  {30, STR_INIT("HTTP/3.0")}};
 
     for (size_t i = 0; i < COUNT(names); i++) {
-        if (names[i].version == request_of(scope)->version) {
+        if (names[i].version == request_of(scope)->version &&
+            request_of(scope)->method_text.data != NULL) {
             var_found(out, names[i].text);
             return;
         }
