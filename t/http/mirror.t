@@ -114,16 +114,17 @@ $site->stop;
 $site = Site->start(<<'CONF');
     server {
         listen *:%PORT% proxy_protocol; set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;
-        location / { mirror /copy; return 204; }
+        root %DIR%/html; location / { mirror /copy; }
         location = /copy { proxy_pass http://%ORIGIN%; proxy_method COPY; limit_rate 1;
                            proxy_set_header X-It "$remote_addr $realip_remote_addr $server_addr $server_port $proxy_protocol_addr $proxy_protocol_port"; }
     }
 CONF
+$site->file('html/f', 'file');
 {
     my $held = $site->origin->hold('/copy');
     my $client = $site->connect;
-    $client->write("PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\nGET / HTTP/1.1\r\nHost: a\r\nX-Real-IP: 198.51.100.7\r\n\r\n");
-    is $client->read_response->status, 204, 'through a proxy';
+    $client->write("PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\nGET /f HTTP/1.1\r\nHost: a\r\nX-Real-IP: 198.51.100.7\r\n\r\n");
+    is $client->read_response->body, 'file', 'through a proxy';
     $client->close;
     $held->reached->release;
     my ($copy) = $site->origin->requests;
