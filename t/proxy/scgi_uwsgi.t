@@ -1,5 +1,7 @@
 # t/proxy/scgi_uwsgi.t - requests to SCGI and uwsgi applications, and what becomes of bad answers
 use Site;
+use Certs;
+use IO::Socket::SSL;
 
 sub site ($protocol, $location, %option) {
     my $upstream = $option{upstream} // "server %\U$protocol\E%;";
@@ -115,9 +117,47 @@ is $app->request->raw, "\5\x09\0\0some code", 'a text for a plugin';
 is $site->get('/var')->status, 200, 'a scheme in a variable';
 $site->stop;
 
-for my $case (['uwsgi_pass suwsgi://127.0.0.1:1;', qr/suwsgi protocol requires SSL support/], ['uwsgi_modifier1 256;', qr/uwsgi_modifier1/],
+# Over TLS ------------------------------------------------------------------------------------------------
+
+my $certs = File::Temp->newdir;
+Certs::make("$certs", 'app', cn => 'app.example');
+my $listener = IO::Socket::SSL->new(LocalAddr => '127.0.0.1', Listen => 5, SSL_cert_file => "$certs/app.crt", SSL_key_file => "$certs/app.key")
+    or die "listen: $IO::Socket::SSL::SSL_ERROR";
+my $secure = fork // die "fork: $!";
+if ($secure == 0) {
+    Procs::die_with_parent();
+    while (1) {
+        my $sock = $listener->accept or next;
+        my %conn = (in => '');
+        my $request;
+        while (!$request) {
+            sysread($sock, $conn{in}, 65536, length $conn{in}) or last;
+            $request = Origin::Gateway::head('uwsgi', \%conn);
+        }
+        print $sock "Content-Length: 6\r\n\r\nsecret" if $request;
+        close $sock;
+    }
+}
+$site = Site->start(<<"CONF");
+    uwsgi_param REQUEST_METHOD \$request_method;
+    uwsgi_ssl_trusted_certificate $certs/app.crt;
+    server {
+        listen %PORT%;
+        location / { uwsgi_pass suwsgi://127.0.0.1:@{[$listener->sockport]}; }
+        location /good { uwsgi_ssl_verify on; uwsgi_ssl_name app.example; uwsgi_pass suwsgi://127.0.0.1:@{[$listener->sockport]}; }
+        location /wrong { uwsgi_ssl_verify on; uwsgi_ssl_name other.example; uwsgi_pass suwsgi://127.0.0.1:@{[$listener->sockport]}; }
+        location /var { set \$how suwsgi; uwsgi_pass \$how://127.0.0.1:@{[$listener->sockport]}; }
+    }
+CONF
+is $site->get("/$_")->body, 'secret', "over TLS: /$_" for '', 'good', 'var';
+is $site->get('/wrong')->status, 502, 'not to somebody else';
+$site->stop;
+kill TERM => $secure;
+waitpid $secure, 0;
+
+for my $case (['uwsgi_pass suwsgi://127.0.0.1;', qr/no port in upstream/], ['uwsgi_modifier1 256;', qr/uwsgi_modifier1/],
               ['scgi_pass localhost;', qr/no port in upstream/], ['scgi_param A b c;', qr/invalid parameter "c"/],
-              ['uwsgi_ssl_verify on;', qr/uwsgi_ssl_verify/], ['scgi_cache x;', qr/scgi_cache/]) {
+              ['uwsgi_pass suwsgi://127.0.0.1:1; uwsgi_ssl_verify on;', qr/no uwsgi_ssl_trusted_certificate for uwsgi_ssl_verify/], ['scgi_cache x;', qr/scgi_cache/]) {
     my ($text, $why) = @$case;
     my $result = Site->test_config("server { listen %PORT%; location / { $text } }");
     ok $result->{exit} != 0 && $result->{stderr} =~ $why, "refused: $text";

@@ -15,7 +15,9 @@ static enum verdict pass_on(struct request *r)
 
 static bool set_pass(struct conf_call *call)
 {
-    return origin_pass_load(call, STR("fastcgi://"), pass_on);
+    static const struct origin_schemes schemes = {.plain = STR_INIT("fastcgi://")};
+
+    return origin_pass_load(call, &schemes, pass_on);
 }
 
 static bool set_split(struct conf_call *call)

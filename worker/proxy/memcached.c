@@ -180,10 +180,11 @@ static enum verdict pass_on(struct request *r)
 
 static bool set_pass(struct conf_call *call)
 {
+    static const struct origin_schemes schemes = {.plain = STR_INIT("memcached://")};
     struct memcached_conf *conf = call->conf;
 
     conf->key = var_use(&call->gen->http_vars, STR("memcached_key"));
-    return origin_pass_load(call, STR("memcached://"), pass_on);
+    return origin_pass_load(call, &schemes, pass_on);
 }
 
 static bool scope_done(struct conf_call *call)

@@ -138,8 +138,7 @@ bool origin_finish(struct conf_call *call, const char *const *hidden)
         conf->hidden_of[0] = conf->hide;
         conf->hidden_of[1] = conf->pass_names;
     }
-    if (conf->pass != NULL && (conf->pass->tls || conf->pass->url != NULL) &&
-        !origin_tls_finish(call, &conf->tls))
+    if (conf->pass != NULL && conf->pass->tls && !origin_tls_finish(call, &conf->tls))
         return false;
     return conf->buffers.number == 0 || (check_buffers(call) && check_temp_size(call));
 }

@@ -14,6 +14,7 @@
 #include "worker/upstream/dial.h"
 
 struct conf_call;
+struct origin_schemes;
 struct temp_path;
 
 /* ..._next_upstream, beyond the faults that dial knows. */
@@ -57,7 +58,8 @@ struct proxy_pass {
     struct str uri;               /* empty: the request's own is passed */
     struct str base;              /* scheme, host and uri: what `proxy_redirect default` replaces */
     struct location *location;
-    bool tls;                     /* the origin is spoken to over TLS */
+    bool tls;                     /* spoken to over TLS; may be, where `url` says */
+    const struct origin_schemes *schemes; /* of other passes than proxy_pass */
 };
 
 struct origin_conf {

@@ -8,38 +8,43 @@
 
 #define NO_PORT (-1) /* is assumed */
 
-/* The scheme may be left out. */
-static struct str address_of(struct str text, struct str scheme)
+/* Without a scheme it is the plain one. */
+static void take_address(struct proxy_pass *pass, struct str text)
 {
-    return str_starts_nocase(text, scheme) ? str_from(text, scheme.len) : text;
+    const struct origin_schemes *known = pass->schemes;
+
+    pass->tls = known->secure.len > 0 && str_starts_nocase(text, known->secure);
+    pass->scheme = pass->tls ? known->secure : known->plain;
+    pass->host = str_starts_nocase(text, pass->scheme) ? str_from(text, pass->scheme.len) : text;
 }
 
 static bool load_constant(struct conf_call *call, struct proxy_pass *pass)
 {
-    struct str text = address_of(conf_arg(call, 0), pass->scheme);
     const char *why;
 
-    pass->host = text;
-    pass->group = upstream_group_for(call, text, NO_PORT, &why);
+    take_address(pass, conf_arg(call, 0));
+    pass->group = upstream_group_for(call, pass->host, NO_PORT, &why);
     return pass->group != NULL ||
-           conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why, STR_ARG(text));
+           conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why, STR_ARG(pass->host));
 }
 
 static bool load_template(struct conf_call *call, struct proxy_pass *pass)
 {
     const char *why;
 
+    pass->tls = pass->schemes->secure.len > 0;
     pass->url = template_compile(call->pool, &call->gen->http_vars, conf_arg(call, 0), &why);
     return pass->url != NULL || conf_fail_arg(call, 0, "%s", why);
 }
 
-bool origin_pass_load(struct conf_call *call, struct str scheme, phase_fn *handler)
+bool origin_pass_load(struct conf_call *call, const struct origin_schemes *schemes,
+                      phase_fn *handler)
 {
     struct origin_conf *conf = call->conf;
     struct location *location = call->scope->owner;
     struct proxy_pass *pass = pool_zalloc(call->pool, sizeof(*pass));
 
-    *pass = (struct proxy_pass){.scheme = scheme, .location = location};
+    *pass = (struct proxy_pass){.schemes = schemes, .location = location};
     conf->pass = pass;
     location->handler = handler;
     if (call->scope->kind == IN_LOCATION && location->kind != LOCATION_REGEX &&
@@ -77,7 +82,7 @@ const struct proxy_pass *origin_pass_target(struct request *r, const struct prox
         return pass;
     target = pool_alloc(request_pool(r), sizeof(*target));
     *target = *pass;
-    target->host = address_of(scope_eval(&r->scope, pass->url), pass->scheme);
+    take_address(target, scope_eval(&r->scope, pass->url));
     why = fault_of(target->host);
     if (why != NULL) {
         log_error(&r->log, LOG_ERROR, 0, "%s in upstream \"%" STR_FMT "\"", why,

@@ -7,8 +7,15 @@
 #include "worker/http/request.h"
 #include "worker/proxy/origin.h"
 
-/* Applies one. `scheme` ("fastcgi://") is what log lines show before an address. */
-bool origin_pass_load(struct conf_call *call, struct str scheme, phase_fn *handler);
+/* What log lines show before an address, and may be written there too. */
+struct origin_schemes {
+    struct str plain;  /* "uwsgi://" */
+    struct str secure; /* "suwsgi://": over TLS; empty: there is no such thing */
+};
+
+/* Applies one; `schemes` lives as long as the program. */
+bool origin_pass_load(struct conf_call *call, const struct origin_schemes *schemes,
+                      phase_fn *handler);
 
 /* Where this request goes; see proxy_codec.target. */
 const struct proxy_pass *origin_pass_target(struct request *r, const struct proxy_pass *pass,

@@ -123,6 +123,7 @@ bool proxy_url_load(struct conf_call *call)
     conf->pass = pass;
     if (!template_has_vars(conf_arg(call, 0)))
         return load_constant(call, pass);
+    pass->tls = true;
     pass->url = template_compile(call->pool, &call->gen->http_vars, conf_arg(call, 0), &why);
     return pass->url != NULL || conf_fail_arg(call, 0, "%s", why);
 }

@@ -72,7 +72,9 @@ static enum verdict pass_on(struct request *r)
 
 static bool set_pass(struct conf_call *call)
 {
-    return origin_pass_load(call, STR("scgi://"), pass_on);
+    static const struct origin_schemes schemes = {.plain = STR_INIT("scgi://")};
+
+    return origin_pass_load(call, &schemes, pass_on);
 }
 
 /* Fields of answers that clients do not see unless scgi_pass_header names them. */

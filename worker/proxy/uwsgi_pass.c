@@ -77,9 +77,10 @@ static enum verdict pass_on(struct request *r)
 
 static bool set_pass(struct conf_call *call)
 {
-    if (str_starts_nocase(conf_arg(call, 0), STR("suwsgi://")))
-        return conf_fail_arg(call, 0, "suwsgi protocol requires SSL support");
-    return origin_pass_load(call, STR("uwsgi://"), pass_on);
+    static const struct origin_schemes schemes = {.plain = STR_INIT("uwsgi://"),
+                                                  .secure = STR_INIT("suwsgi://")};
+
+    return origin_pass_load(call, &schemes, pass_on);
 }
 
 /* Fields of answers that clients do not see unless uwsgi_pass_header names them. */
@@ -100,7 +101,7 @@ static const struct directive directives[] = {
     {.name = "uwsgi_pass", .where = IN_LOCATION | IN_LOCATION_IF, .args = "address",
      .field = ORIGIN(pass), .local = true, .into_if = true, .apply = set_pass,
      .doc = "Passes requests to a uwsgi server: an upstream, host:port or unix:path, with uwsgi:// "
-            "before it if wished."},
+            "before it if wished, or suwsgi:// for TLS."},
     CGI_ROWS("uwsgi"),
     {.name = "uwsgi_modifier1", .where = IN_WEB, .args = "number", .value = VALUE_INT,
      .field = F(modifier1), .min = 0, .max = 255, .initial = "0",
@@ -114,6 +115,7 @@ static const struct directive directives[] = {
     ORIGIN_SOCKET_ROWS("uwsgi"),
     ORIGIN_HEAD_ROWS("uwsgi"),
     ORIGIN_BODY_ROWS("uwsgi"),
+    ORIGIN_TLS_ROWS("uwsgi"),
 };
 
 const struct module uwsgi_module = {
