@@ -68,6 +68,7 @@
 #include "worker/vars/map.h"
 #include "worker/vars/proxy_vars.h"
 #include "worker/vars/split_clients.h"
+#include "worker/vars/tls_vars.h"
 #include "worker/worker.h"
 
 const struct module *const modules[] = {
@@ -78,6 +79,7 @@ const struct module *const modules[] = {
     &http_variables_module,
     &resolver_module,
     &proxy_vars_module,
+    &tls_vars_module,
     &realip_module, /* the first to look at a request: others ask for its client */
     &map_module,
     &geo_module,

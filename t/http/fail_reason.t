@@ -67,6 +67,10 @@ my $conf = <<'CONF';
         location = /late { access_log %DIR%/late.log reason; proxy_pass http://%ORIGIN%; }
     }
     server { listen %PORT2% ssl; ssl_certificate %DIR%/s.crt; ssl_certificate_key %DIR%/s.key; return 200 ok; }
+    server {
+        listen %PORT2% ssl; server_name strict.example; ssl_certificate %DIR%/s.crt; ssl_certificate_key %DIR%/s.key;
+        ssl_client_certificate %DIR%/s.crt; ssl_verify_client on; return 200 ok;
+    }
     server { listen %PORT3%; client_header_timeout 300ms; return 200 ok; }
 CONF
 use Certs;
@@ -196,11 +200,11 @@ $_->close for @many;
 $full->release;
 
 # Heads
-sub raw_is ($bytes, $expected, $what, $port = 1) {
+sub raw_is ($bytes, $expected, $what, $port = 1, %tls) {
     my $before = () = ($site->slurp('reason.log') // '') =~ /\n/g;
-    my $client = $site->connect({ port => $port });
+    my $client = $site->connect({ port => $port, %tls ? (tls => \%tls) : () });
     $client->write($bytes);
-    $client->shutdown;
+    $client->shutdown unless %tls;
     $client->read_all;
     my @lines;
     wait_until { @lines = split /\n/, $site->slurp('reason.log'); @lines > $before } "a line: $what";
@@ -225,6 +229,13 @@ raw_is("GET / HTTP/1.1\r\nHost: a\r\nNo colon\r\n\r\n", '400 request.header', 'a
 raw_is("GET / HTTP/1.1\r\nHost: a\r\n", '400 request.incomplete', 'half a head');
 raw_is("TRACE / HTTP/1.1\r\n$head", '405 request.method', 'TRACE');
 raw_is("GET / HTTP/1.1\r\n$head", '400 tls.plain', 'plain HTTP', 2);
+my $strict = "GET / HTTP/1.1\r\nHost: strict.example\r\nConnection: close\r\n\r\n";
+my @strict = (SSL_hostname => 'strict.example');
+raw_is($strict, '400 tls.no_certificate', 'no certificate', 2, @strict);
+raw_is($strict, '421 tls.misdirected', 'made to another server', 2, SSL_hostname => 'a.example');
+Certs::make($site->dir, 'other');
+raw_is($strict, '400 tls.certificate', 'a strange certificate', 2, @strict,
+       map { ("SSL_$_->[0]_file" => $site->path("other.$_->[1]")) } [cert => 'crt'], [key => 'key']);
 my $lines = () = $site->slurp('reason.log') =~ /\n/g;
 my $slow = $site->connect({ port => 3 });
 $slow->write('GET /');

@@ -259,8 +259,8 @@ static void all_written(struct h2_conn *c)
 }
 
 /* The answer is out and the request's body is not all here: its window stays shut, so that the
-   client finds the answer and ends the stream. One that does not is told (RFC 9113, 8.1), but later:
-   some clients forget an answer when the reset comes with it. */
+   client finds the answer and ends the stream. One that does not is told (RFC 9113, 8.1), but
+   later: some clients forget an answer when the reset comes with it. */
 static void stop_uploads(struct h2_conn *c)
 {
     LIST_EACH(struct h2_stream, s, &c->streams, link)

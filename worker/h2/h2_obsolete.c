@@ -24,8 +24,8 @@ static bool warn(struct conf_call *call)
     for (size_t i = 0; i < COUNT(successors); i++) {
         if (!str_eq(successors[i].name, str_of(name)))
             continue;
-        conf_warn(call, "the \"%s\" directive is obsolete, use the \"%" STR_FMT "\" directive instead",
-                  name, STR_ARG(successors[i].instead));
+        conf_warn(call, "the \"%s\" directive is obsolete, use the \"%" STR_FMT
+                        "\" directive instead", name, STR_ARG(successors[i].instead));
         return true;
     }
     conf_warn(call, "the \"%s\" directive is obsolete, ignored", name);

@@ -10,12 +10,17 @@
 #include "common/conf_value.h"
 #include "common/generation.h"
 #include "worker/http/server.h"
+#include "worker/net/tls.h"
 #include "worker/net/tls_conf.h"
 #include "worker/net/tls_session.h"
 
 uint32_t http_ssl_index;
 
 #define F(member) FIELD(struct http_ssl_conf, member)
+
+static const struct word verify_words[] = {
+    {"off", TLS_VERIFY_OFF}, {"on", TLS_VERIFY_ON}, {"optional", TLS_VERIFY_OPTIONAL},
+    {"optional_no_ca", TLS_VERIFY_OPTIONAL_NO_CA}, {NULL, 0}};
 
 /* Directives ----------------------------------------------------------------------------------- */
 
@@ -108,6 +113,9 @@ static bool load_host(struct generation *gen, const struct http_server *server,
         return true;
     conf->loaded = true;
     conf->host.reject = conf->reject;
+    if (conf->tls.verify != TLS_VERIFY_OFF && conf->tls.verify != TLS_VERIFY_OPTIONAL_NO_CA &&
+        conf->tls.client_ca.len == 0 && conf->tls.trusted.len == 0)
+        return conf_fail_at(gen, node, "no ssl_client_certificate for ssl_verify_client");
     if (conf->certificates == NULL && !conf->reject)
         return true;
     if (conf->certificates != NULL) {
@@ -195,6 +203,21 @@ static const struct directive directives[] = {
      .apply = add_ticket_key, .field = F(tls.ticket_keys), .repeat = true,
      .doc = "File with a key for tickets, of 48 or 80 bytes. The first one seals; without any, "
             "workers make and replace keys of their own."},
+    {.name = "ssl_verify_client", .where = IN_HTTP | IN_SERVER,
+     .args = "on|off|optional|optional_no_ca", .value = VALUE_ENUM, .words = verify_words,
+     .field = F(tls.verify), .initial = "off",
+     .doc = "Whether clients have to show a certificate, may, or may show one that nobody trusts."},
+    {.name = "ssl_verify_depth", .where = IN_HTTP | IN_SERVER, .args = "number",
+     .value = VALUE_INT, .field = F(tls.verify_depth), .max = 100, .initial = "1",
+     .doc = "How many certificates may stand between a client's and a trusted one."},
+    {.name = "ssl_client_certificate", .where = IN_HTTP | IN_SERVER, .args = "file",
+     .value = VALUE_CONF_PATH, .field = F(tls.client_ca),
+     .doc = "PEM file with the authorities that are trusted, and named to clients."},
+    {.name = "ssl_trusted_certificate", .where = IN_HTTP | IN_SERVER, .args = "file",
+     .value = VALUE_CONF_PATH, .field = F(tls.trusted),
+     .doc = "PEM file with authorities that are trusted, and not named to clients."},
+    {.name = "ssl_crl", .where = IN_HTTP | IN_SERVER, .args = "file", .value = VALUE_CONF_PATH,
+     .field = F(tls.crl), .doc = "PEM file with lists of revoked certificates."},
     {.name = "ssl_reject_handshake", .where = IN_HTTP | IN_SERVER, .args = "on|off",
      .value = VALUE_FLAG, .field = F(reject), .initial = "off",
      .doc = "Refuse handshakes in this server."},
@@ -209,6 +232,56 @@ static enum verdict refuse(struct request *r, int status, const char *why, const
     return request_fail(r, status, reason);
 }
 
+#define HTTP_SSL(r) REQUEST_CONF(r, http_ssl_index, struct http_ssl_conf)
+
+/* It must not be resumed by a client that had no right to it. */
+static void forget_session(SSL *ssl)
+{
+    SSL_CTX_remove_session(SSL_get_SSL_CTX(ssl), SSL_get0_session(ssl));
+}
+
+/* nginx's "optional_no_ca" forgives only that nobody known has signed. */
+static bool is_only_untrusted(long result)
+{
+    return result == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
+           result == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+           result == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+           result == X509_V_ERR_CERT_UNTRUSTED ||
+           result == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
+}
+
+/* A handshake with another server's rules proves nothing here (RFC 9110, 15.5.20). */
+static bool is_misdirected(const struct request *r)
+{
+    const struct http_ssl_conf *conf = HTTP_SSL(r);
+
+    return tls_host_of(r->scope.conn) != &conf->host;
+}
+
+static enum verdict check_certificate(struct request *r)
+{
+    SSL *ssl = tls_of(r->scope.conn);
+    int64_t verify = HTTP_SSL(r)->tls.verify;
+    long result = SSL_get_verify_result(ssl);
+
+    if (is_misdirected(r))
+        return refuse(r, 421, "attempted to request the server name different from the one that "
+                              "was negotiated", "tls.misdirected");
+    if (result != X509_V_OK &&
+        (verify != TLS_VERIFY_OPTIONAL_NO_CA || !is_only_untrusted(result))) {
+        log_error(&r->log, LOG_INFO, 0, "client SSL certificate verify error: (%ld:%s)", result,
+                  X509_verify_cert_error_string(result));
+        forget_session(ssl);
+        r->keep_alive = false;
+        return request_fail(r, 495, "tls.certificate");
+    }
+    if (verify == TLS_VERIFY_ON && SSL_get0_peer_certificate(ssl) == NULL) {
+        forget_session(ssl);
+        return refuse(r, 496, "sent no required SSL certificate", "tls.no_certificate");
+    }
+    return GO_ON;
+}
+
 /* What a connection's handshake settled has to suit the server that the request asks for. */
 static enum verdict check(struct request *r)
 {
@@ -218,7 +291,7 @@ static enum verdict check(struct request *r)
         return GO_ON;
     if (!r->tls)
         return refuse(r, 497, "sent plain HTTP request to HTTPS port", "tls.plain");
-    return GO_ON;
+    return HTTP_SSL(r)->tls.verify == TLS_VERIFY_OFF ? GO_ON : check_certificate(r);
 }
 
 const struct module http_ssl_module = {

@@ -465,6 +465,11 @@ int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *len,
     return SSL_TLSEXT_ERR_OK;
 }
 
+const struct tls_host *tls_host_of(const struct conn *c)
+{
+    return tls_at(c)->host;
+}
+
 struct str tls_protocol(const struct conn *c)
 {
     const unsigned char *name = NULL;

@@ -57,6 +57,9 @@ void tls_end(struct conn *c, struct buf *bytes);
 /* NULL for a plain connection. */
 SSL *tls_of(const struct conn *c);
 
+/* Whose rules the handshake followed. */
+const struct tls_host *tls_host_of(const struct conn *c);
+
 /* What ALPN settled; empty: nothing. */
 struct str tls_protocol(const struct conn *c);
 

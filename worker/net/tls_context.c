@@ -121,7 +121,11 @@ const struct tls_identity *tls_identity_load(struct tls_store *store, const stru
 /* What a session proves of a client holds only where the same was demanded. */
 static struct str trust_key(struct pool *pool, const struct tls_settings *s)
 {
-    return STR("HTTP");
+    if (s->verify == TLS_VERIFY_OFF)
+        return STR("HTTP");
+    return pool_printf(pool, "HTTP %lld %lld %" STR_FMT "\n%" STR_FMT "\n%" STR_FMT,
+                       (long long)s->verify, (long long)s->verify_depth, STR_ARG(s->client_ca),
+                       STR_ARG(s->trusted), STR_ARG(s->crl));
 }
 
 static struct str settings_key(struct pool *pool, const struct tls_settings *s)
@@ -136,9 +140,10 @@ static struct str settings_key(struct pool *pool, const struct tls_settings *s)
                            (long long)s->protocols, (long long)s->buffer_bytes,
                            STR_ARG(s->ciphers), STR_ARG(s->curves), STR_ARG(s->dhparam),
                            STR_ARG(commands));
-    commands = pool_printf(pool, "%" STR_FMT "%d %lld %d\n%" STR_FMT "\n%" STR_FMT "\n",
-                           STR_ARG(commands), s->verify, (long long)s->verify_depth, s->reuse,
-                           STR_ARG(s->trusted), STR_ARG(s->crl));
+    commands = pool_printf(pool, "%" STR_FMT "%lld %lld %d\n%" STR_FMT "\n%" STR_FMT
+                           "\n%" STR_FMT "\n", STR_ARG(commands), (long long)s->verify,
+                           (long long)s->verify_depth, s->reuse, STR_ARG(s->trusted),
+                           STR_ARG(s->crl), STR_ARG(s->client_ca));
     return pool_printf(pool, "%" STR_FMT "\n%lld %lld %" STR_FMT "\n%lld %d%" STR_FMT,
                        STR_ARG(commands), (long long)s->cache, (long long)s->cached,
                        STR_ARG(s->zone != NULL ? s->zone->name : STR("")),
@@ -325,22 +330,6 @@ static const char *set_tickets(struct tls_store *store, struct tls_context *cont
     return context->tickets != NULL ? NULL : why;
 }
 
-static int on_name(SSL *ssl, int *alert, void *arg)
-{
-    return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != NULL ? SSL_TLSEXT_ERR_OK
-                                                                      : SSL_TLSEXT_ERR_NOACK;
-}
-
-static const char *set_server(struct tls_store *store, struct tls_context *context)
-{
-    SSL_CTX_set_client_hello_cb(context->ctx, tls_on_hello, NULL);
-    SSL_CTX_set_alpn_select_cb(context->ctx, tls_on_alpn, NULL);
-    SSL_CTX_set_tlsext_servername_callback(context->ctx, on_name);
-    SSL_CTX_set_app_data(context->ctx, (char *)context);
-    set_cache(context->ctx, context->settings);
-    return set_tickets(store, context);
-}
-
 /* Checking the other side ---------------------------------------------------------------------- */
 
 /* Chains are judged when the handshake is done, where the log can say why. */
@@ -349,28 +338,79 @@ static int accept_chain(int good, X509_STORE_CTX *chain)
     return 1;
 }
 
-static const char *set_verify(struct tls_store *store, SSL_CTX *ctx, const struct tls_settings *s)
+static const char *trust(struct tls_store *store, SSL_CTX *ctx, struct str path)
 {
-    X509_STORE *trust = SSL_CTX_get_cert_store(ctx);
+    if (path.len == 0 ||
+        SSL_CTX_load_verify_locations(ctx, pool_cstr(store->pool, path), NULL) == 1)
+        return NULL;
+    return ssl_fault(store->pool,
+                     pool_printf(store->pool, "SSL_CTX_load_verify_locations(\"%" STR_FMT
+                                 "\") failed", STR_ARG(path)).data);
+}
+
+static const char *set_revoked(struct tls_store *store, SSL_CTX *ctx, struct str path)
+{
+    X509_STORE *chains = SSL_CTX_get_cert_store(ctx);
     X509_LOOKUP *lookup;
 
-    if (!s->verify)
+    if (path.len == 0)
+        return NULL;
+    lookup = X509_STORE_add_lookup(chains, X509_LOOKUP_file());
+    if (lookup == NULL ||
+        X509_LOOKUP_load_file(lookup, pool_cstr(store->pool, path), X509_FILETYPE_PEM) != 1)
+        return ssl_fault(store->pool, pool_printf(store->pool, "X509_LOOKUP_load_file(\"%" STR_FMT
+                                                  "\") failed", STR_ARG(path)).data);
+    X509_STORE_set_flags(chains, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    return NULL;
+}
+
+/* Whose certificates clients may show. */
+static const char *name_authorities(struct tls_store *store, SSL_CTX *ctx, struct str path)
+{
+    STACK_OF(X509_NAME) *names;
+
+    if (path.len == 0)
+        return NULL;
+    names = SSL_load_client_CA_file(pool_cstr(store->pool, path));
+    if (names == NULL)
+        return ssl_fault(store->pool, pool_printf(store->pool, "SSL_load_client_CA_file(\"%" STR_FMT
+                                                  "\") failed", STR_ARG(path)).data);
+    SSL_CTX_set_client_CA_list(ctx, names);
+    return NULL;
+}
+
+static const char *set_verify(struct tls_store *store, SSL_CTX *ctx, const struct tls_settings *s)
+{
+    const char *why;
+
+    if (s->verify == TLS_VERIFY_OFF)
         return NULL;
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, accept_chain);
     SSL_CTX_set_verify_depth(ctx, (int)s->verify_depth);
-    if (SSL_CTX_load_verify_locations(ctx, pool_cstr(store->pool, s->trusted), NULL) != 1)
-        return ssl_fault(store->pool,
-                         pool_printf(store->pool, "SSL_CTX_load_verify_locations(\"%" STR_FMT
-                                     "\") failed", STR_ARG(s->trusted)).data);
-    if (s->crl.len == 0)
-        return NULL;
-    lookup = X509_STORE_add_lookup(trust, X509_LOOKUP_file());
-    if (lookup == NULL ||
-        X509_LOOKUP_load_file(lookup, pool_cstr(store->pool, s->crl), X509_FILETYPE_PEM) != 1)
-        return ssl_fault(store->pool, pool_printf(store->pool, "X509_LOOKUP_load_file(\"%" STR_FMT
-                                                  "\") failed", STR_ARG(s->crl)).data);
-    X509_STORE_set_flags(trust, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
-    return NULL;
+    if ((why = trust(store, ctx, s->client_ca)) != NULL ||
+        (why = name_authorities(store, ctx, s->client_ca)) != NULL ||
+        (why = trust(store, ctx, s->trusted)) != NULL)
+        return why;
+    return set_revoked(store, ctx, s->crl);
+}
+
+static int on_name(SSL *ssl, int *alert, void *arg)
+{
+    return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != NULL ? SSL_TLSEXT_ERR_OK
+                                                                      : SSL_TLSEXT_ERR_NOACK;
+}
+
+static const char *set_server(struct tls_store *store, struct tls_context *context)
+{
+    const char *why;
+
+    SSL_CTX_set_client_hello_cb(context->ctx, tls_on_hello, NULL);
+    SSL_CTX_set_alpn_select_cb(context->ctx, tls_on_alpn, NULL);
+    SSL_CTX_set_tlsext_servername_callback(context->ctx, on_name);
+    SSL_CTX_set_app_data(context->ctx, (char *)context);
+    set_cache(context->ctx, context->settings);
+    why = set_verify(store, context->ctx, context->settings);
+    return why != NULL ? why : set_tickets(store, context);
 }
 
 static const char *set_client(struct tls_store *store, SSL_CTX *ctx, const struct tls_settings *s)

@@ -30,6 +30,15 @@ enum tls_cache {
     TLS_CACHE_ON,
 };
 
+/* What is asked of the other side. The handshake succeeds in any case: who cares looks at the
+   result afterwards. */
+enum tls_verify {
+    TLS_VERIFY_OFF,
+    TLS_VERIFY_ON,
+    TLS_VERIFY_OPTIONAL,       /* a certificate may be missing */
+    TLS_VERIFY_OPTIONAL_NO_CA, /* and need not be trusted */
+};
+
 /* A file that a directive names, or "data:" and its contents. */
 struct tls_file {
     struct str path;
@@ -51,9 +60,10 @@ struct tls_settings {
     int64_t buffer_bytes;         /* plaintext of a record */
     struct array *commands;       /* struct tls_command, NULL: none */
 
-    bool verify;                  /* the other side's certificate is checked against ... */
+    int64_t verify;               /* enum tls_verify: the other side's certificate is checked */
     int64_t verify_depth;
-    struct str trusted, crl;      /* paths of PEM files; crl may be empty */
+    struct str trusted, crl;      /* against these; paths of PEM files, may be empty */
+    struct str client_ca;         /* a server's: trusted too, and named to clients */
     bool reuse;                   /* a client's: sessions are kept for the next connection */
 
     int64_t cache;                /* enum tls_cache */
