@@ -2,9 +2,9 @@
  * worker/h2/h2_conn.c - the machine of an HTTP/2 connection: read, let requests run, write.
  *
  * What came in one read is handed to the library, whose callbacks open streams and begin requests;
- * these run from their own posts, and their answers post this machine once. Then everything there is
- * to send, for all streams, is gathered and leaves in one write. A request ends when the last of its
- * bytes was taken by the socket, for until then they lie where its source has them.
+ * these run from their own posts, and their answers post this machine once. Then everything there
+ * is to send, for all streams, is gathered and leaves in one write. A request ends when the last of
+ * its bytes was taken by the socket, for until then they lie where its source has them.
  */
 #include "worker/h2/h2_conn.h"
 
@@ -132,8 +132,8 @@ static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int 
 {
     struct h2_conn *c = user;
 
-    log_error(&c->conn.log, LOG_INFO, 0, "client sent an invalid frame of type %d for stream %d: %s",
-              frame->hd.type, frame->hd.stream_id, nghttp2_strerror(error));
+    log_error(&c->conn.log, LOG_INFO, 0,
+              "client sent an invalid frame of type %d for stream %d: %s", frame->hd.type, frame->hd.stream_id, nghttp2_strerror(error));
     return 0;
 }
 
