@@ -52,6 +52,7 @@ struct generation {
     void *http;                  /* struct http_conf *, NULL without an http block */
     void *stream;
     void *upstreams;             /* struct upstream_set *, NULL when nothing is proxied */
+    struct zone_spec *keeper;    /* where the keeper's lease is; NULL: none is needed */
     void *resolvers;             /* struct resolver_spec *, the last one first */
     void *tls;                   /* struct tls_store *, NULL when nothing speaks TLS */
     struct load_state *load;     /* only while loading */

@@ -6,7 +6,8 @@
 #include "worker/heir.h"
 
 #include "common/booking.h"
-#include "worker/worker.h"
+#include "common/generation.h"
+#include "common/role.h"
 
 static bool is_booked_in(const struct booking *b, const struct zone *z)
 {
@@ -15,10 +16,10 @@ static bool is_booked_in(const struct booking *b, const struct zone *z)
 
 static void give_back(void *arg, struct booking *b)
 {
-    const struct worker *w = arg;
+    const struct child *child = arg;
     uint32_t *count, nowhere = b->n;
 
-    for (const struct zone_spec *spec = w->gen->zones; spec != NULL; spec = spec->next) {
+    for (const struct zone_spec *spec = child->gen->zones; spec != NULL; spec = spec->next) {
         struct zone *z = spec->zone;
 
         if (!is_booked_in(b, z))
@@ -31,14 +32,18 @@ static void give_back(void *arg, struct booking *b)
     }
 }
 
-void heir_enter(struct worker *w, uint32_t row)
+void heir_enter(const struct child *child)
 {
-    slots_enter(w->slots, row, give_back, w);
-    slots_adopt(w->slots, give_back, w);
+    void *arg = (void *)(uintptr_t)child;
+
+    if (child->slots == NULL || child->row == SLOTS_NONE)
+        return;
+    slots_enter(child->slots, child->row, give_back, arg);
+    slots_adopt(child->slots, give_back, arg);
 }
 
-void heir_leave(struct worker *w)
+void heir_leave(const struct child *child)
 {
-    if (w->slots != NULL && w->slots->mine != SLOTS_NONE)
-        slots_leave(w->slots);
+    if (child->slots != NULL && child->slots->mine != SLOTS_NONE)
+        slots_leave(child->slots);
 }

@@ -52,6 +52,8 @@
 #include "worker/http/request_vars.h"
 #include "worker/http/rewrite.h"
 #include "worker/http/try_files.h"
+#include "worker/keeper/keeper.h"
+#include "worker/keeper_role.h"
 #include "worker/net/resolver_conf.h"
 #include "worker/proxy/fastcgi.h"
 #include "worker/proxy/memcached.h"
@@ -140,6 +142,7 @@ const struct module *const modules[] = {
     &remove_header_module, /* behind whoever adds a field */
     &limit_rate_module, /* the last filter: it counts what the client gets */
 
+    &keeper_module, /* behind all who give it work */
     &log_phase_module,
     &error_log_tag_module,
     &http_block_module, /* last to finish loading: it builds what others have added to */
@@ -151,6 +154,7 @@ const struct module *const modules[] = {
 };
 
 const struct role *const roles[] = {
-    &worker_role,
+    &worker_role, /* the first: it serves alone where there is no master */
+    &keeper_role,
     NULL,
 };

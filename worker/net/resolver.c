@@ -94,7 +94,7 @@ struct resolver {
     struct dns *dns;
     struct list by_use;           /* struct name */
     uint32_t count;
-    int64_t unanswered_ms;        /* the last line about that */
+    int64_t unanswered_ms, failed_ms; /* the last lines about that */
     struct name *buckets[BUCKETS];
 };
 
@@ -155,19 +155,22 @@ static void forget_heap(struct name *n)
     n->heap = NULL;
 }
 
-void resolve_addr(const struct resolve *r, uint32_t i, int port, struct addr *out)
+void resolved_addr(const struct resolved_addr *found, int port, struct addr *out)
 {
-    const struct resolved_addr *a = &r->answer->addrs[(r->first + i) % r->answer->count];
-
-    *out = (struct addr){.sa.sa_family = a->family};
-    if (a->family == AF_INET) {
-        memcpy(&out->in.sin_addr, a->bytes, 4);
+    *out = (struct addr){.sa.sa_family = (sa_family_t)found->family};
+    if (found->family == AF_INET) {
+        memcpy(&out->in.sin_addr, found->bytes, 4);
         out->len = sizeof(out->in);
     } else {
-        memcpy(&out->in6.sin6_addr, a->bytes, 16);
+        memcpy(&out->in6.sin6_addr, found->bytes, 16);
         out->len = sizeof(out->in6);
     }
-    addr_set_port(out, port != 0 ? port : a->port);
+    addr_set_port(out, port != 0 ? port : found->port);
+}
+
+void resolve_addr(const struct resolve *r, uint32_t i, int port, struct addr *out)
+{
+    resolved_addr(&r->answer->addrs[(r->first + i) % r->answer->count], port, out);
 }
 
 /* Askers --------------------------------------------------------------------------------------- */
@@ -211,6 +214,15 @@ static void on_timeout(struct timer *timer)
         post_now(&n->post);
 }
 
+static void use_old(struct name *n)
+{
+    if (log_allowed(&n->resolver->failed_ms))
+        log_error(&process_log, LOG_WARN, 0,
+                  "%s could not be resolved (%d: %s): its last addresses are used", n->text,
+                  (int)n->fault, resolve_fault_text(n->fault));
+    n->fault = DNS_FOUND;
+}
+
 /* A round is over: what it found holds for a while, and all who waited learn of it. */
 static void conclude(struct name *n, enum dns_code fault)
 {
@@ -233,7 +245,7 @@ static void conclude(struct name *n, enum dns_code fault)
     } else {
         n->until_ms = clock_mono_ms + FAILURE_MS;
         if (is_old_usable(n))
-            n->fault = DNS_FOUND;
+            use_old(n);
     }
     forget_heap(n);
     LIST_EACH(struct resolve, r, &n->waiters, link)
@@ -418,7 +430,8 @@ static void start_targets(struct name *n)
         struct target *t = &n->targets[i];
 
         t->resolve = (struct resolve){.name = str_of(t->host), .kind = RESOLVE_HOST,
-                                      .timeout_ms = TARGET_WAIT_MS, .done = &n->post};
+                                      .timeout_ms = TARGET_WAIT_MS, .fresh = true,
+                                      .done = &n->post};
         resolve_start(n->resolver->spec, &t->resolve);
     }
 }
@@ -740,7 +753,7 @@ void resolve_start(const struct resolver_spec *spec, struct resolve *r)
     }
     if (n->known && clock_mono_ms < n->until_ms) {
         settle(r, n, n->fault);
-    } else if (n->answer != NULL && clock_mono_ms - n->until_ms < OLD_MS) {
+    } else if (!r->fresh && n->answer != NULL && clock_mono_ms - n->until_ms < OLD_MS) {
         want(n);
         settle(r, n, DNS_FOUND);
     } else {

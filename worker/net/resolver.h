@@ -36,9 +36,10 @@ enum resolve_kind {
     RESOLVE_SERVICE,              /* SRV, and the addresses of its hosts */
 };
 
+/* Without padding: it is compared as a whole. */
 struct resolved_addr {
-    uint8_t family;               /* AF_INET, AF_INET6 */
     uint8_t bytes[16];
+    uint16_t family;              /* AF_INET, AF_INET6 */
     uint16_t port, priority, weight; /* of a service */
 };
 
@@ -56,6 +57,7 @@ struct resolve {
     struct str name;              /* may end in a dot */
     enum resolve_kind kind;
     int64_t timeout_ms;           /* 0: as long as the servers are given */
+    bool fresh;                   /* wants nothing old as long as there is something new */
     struct post *done;
 
     /* The outcome. */
@@ -74,7 +76,10 @@ struct resolve {
 void resolve_start(const struct resolver_spec *spec, struct resolve *r);
 void resolve_end(struct resolve *r);
 
-/* The i-th address for this asker. A `port` of 0 takes that of the service's record. */
+/* An address with a port; 0 takes that of the service's record. */
+void resolved_addr(const struct resolved_addr *found, int port, struct addr *out);
+
+/* The i-th address for this asker. */
 void resolve_addr(const struct resolve *r, uint32_t i, int port, struct addr *out);
 
 /* "Host not found", as logs say it. */

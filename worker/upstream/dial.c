@@ -14,7 +14,11 @@
 #include "worker/net/tls.h"
 #include "worker/upstream/balancer.h"
 #include "worker/upstream/keepalive.h"
+#include "worker/upstream/moving.h"
 #include "worker/upstream/secure.h"
+
+#define NAMES_LOOK_MS 20
+#define NAMES_MOST_MS 10000
 
 /* Tries ---------------------------------------------------------------------------------------- */
 
@@ -98,7 +102,9 @@ static const struct peer *choose(struct dial *d)
 
     if (g->single && !g->counted)
         return g->peers[0].server->down || dial_was_tried(d, 0) ? NULL : &g->peers[0];
-    if (g->id == UINT32_MAX)
+    if (g->primaries + g->backups == 0)
+        return NULL;
+    if (g->id == PEER_PASSING)
         return g->balancer->pick(d); /* nothing is shared, nothing to be booked */
     peer_lock(g);
     peer = d->fresh ? d->peer : g->balancer->pick(d);
@@ -121,6 +127,38 @@ static enum dial_state no_peer(struct dial *d)
     return DIAL_FAIL;
 }
 
+/* Before the first answer there is nobody to be tried, and no reason to say so. */
+static bool waits_for_names(const struct dial *d)
+{
+    int64_t limit_ms = MIN(d->options->exchange.connect_timeout_ms, NAMES_MOST_MS);
+
+    return d->group->unasked && d->group->primaries + d->group->backups == 0 &&
+           clock_mono_ms - d->started_ms < limit_ms;
+}
+
+static void begin_choice(struct dial *d)
+{
+    int64_t tries = d->group->tries;
+
+    if (d->group->balancer->begin != NULL && d->group->primaries > 0)
+        d->group->balancer->begin(d);
+    d->tries_left = (uint32_t)(d->options->tries > 0 ? MIN(d->options->tries, tries) : tries);
+}
+
+/* The keeper cannot wake us: we look. */
+static enum dial_state look_at_names(struct dial *d)
+{
+    if (timer_is_set(&d->timer))
+        return DIAL_NAMES;
+    if (moving_is_current(d->group) && waits_for_names(d)) {
+        timer_set(&d->timer, NAMES_LOOK_MS);
+        return DIAL_NAMES;
+    }
+    d->group = moving_hold(d->group, d->pool);
+    begin_choice(d);
+    return DIAL_PICK;
+}
+
 static void connected(struct dial *d)
 {
     d->try->connected_ms = clock_mono_ms;
@@ -133,7 +171,7 @@ static enum dial_state pick_peer(struct dial *d)
     bool fresh = d->fresh;
 
     if (peer == NULL)
-        return no_peer(d);
+        return waits_for_names(d) ? DIAL_NAMES : no_peer(d);
     d->fresh = false;
     d->peer = peer;
     if (d->tries_left > 0)
@@ -236,7 +274,9 @@ static const struct {
     uint32_t leads_to;
 } steps[DIAL_STATES] = {
     [DIAL_IDLE]    = {"idle", rest, BIT(DIAL_PICK)},
-    [DIAL_PICK]    = {"pick", pick_peer, BIT(DIAL_CONNECT) | BIT(DIAL_READY) | BIT(DIAL_FAIL)},
+    [DIAL_NAMES]   = {"names", look_at_names, BIT(DIAL_PICK)},
+    [DIAL_PICK]    = {"pick", pick_peer,
+                      BIT(DIAL_NAMES) | BIT(DIAL_CONNECT) | BIT(DIAL_READY) | BIT(DIAL_FAIL)},
     [DIAL_CONNECT] = {"connect", connect_peer,
                       BIT(DIAL_SECURE) | BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_FAIL)},
     [DIAL_SECURE]  = {"secure", secure_peer, BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_FAIL)},
@@ -275,9 +315,15 @@ static void on_post(struct post *post)
 
 /* For the owner -------------------------------------------------------------------------------- */
 
+static void on_timer(struct timer *timer)
+{
+    post_now(&CONTAINER(timer, struct dial, timer)->post);
+}
+
 void dial_init(struct dial *d)
 {
     d->post.run = on_post;
+    d->timer.on_timer = on_timer;
     d->state = DIAL_IDLE;
 }
 
@@ -289,12 +335,10 @@ static void go(struct dial *d)
 
 void dial_start(struct dial *d)
 {
-    int64_t tries = d->group->tries;
-
     d->started_ms = clock_mono_ms;
-    if (d->group->balancer->begin != NULL)
-        d->group->balancer->begin(d);
-    d->tries_left = (uint32_t)(d->options->tries > 0 ? MIN(d->options->tries, tries) : tries);
+    if (unlikely(d->group->moves))
+        d->group = moving_hold(d->group, d->pool);
+    begin_choice(d);
     go(d);
 }
 
@@ -347,6 +391,7 @@ void dial_end(struct dial *d, enum peer_result result, bool keep)
 void dial_cancel(struct dial *d)
 {
     post_cancel(&d->post);
+    timer_cancel(&d->timer);
     end_try(d, DIAL_NO_FAULT);
     drop_exchange(d);
     book(d, PEER_UNJUDGED);

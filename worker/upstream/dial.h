@@ -18,6 +18,7 @@
 
 enum dial_state {
     DIAL_IDLE,
+    DIAL_NAMES,   /* the names of the group's servers are resolved for the first time */
     DIAL_PICK,    /* choose a peer, take an idle connection or begin a new one */
     DIAL_CONNECT, /* a connection is on its way */
     DIAL_SECURE,  /* a TLS handshake is under way */
@@ -60,7 +61,7 @@ struct dial_choice {
 
 struct dial {
     /* The owner's. */
-    const struct upstream_group *group;
+    const struct upstream_group *group; /* one that moves is replaced by its current version */
     const struct dial_options *options;
     struct log *log;
     struct pool *pool;            /* for records of tries */
@@ -88,6 +89,7 @@ struct dial {
     uint64_t *tried_more;
     struct dial_choice choice;
     struct post post;
+    struct timer timer;           /* until the names are looked at again */
 };
 
 /* Prepares all that is not the owner's; a dial is zeroed memory before. */

@@ -121,7 +121,7 @@ enum rc exchange_open(struct exchange **out, const struct peer *peer,
     }
     x->conn.timer.on_timer = on_timer;
     x->conn.post.run = keepalive_check;
-    x->peer = peer->id == UINT32_MAX ? NULL : peer;
+    x->peer = peer->id == PEER_PASSING ? NULL : peer;
     x->place = options->place;
     x->opened_ms = clock_mono_ms;
     exchange_use(x, user, log);

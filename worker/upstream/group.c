@@ -5,6 +5,7 @@
 
 #include "common/conf_value.h"
 #include "common/generation.h"
+#include "worker/net/resolver_conf.h"
 #include "worker/upstream/balancer.h"
 #include "worker/upstream/keepalive.h"
 #include "worker/upstream/peer.h"
@@ -135,14 +136,14 @@ struct upstream_group *upstream_group_of(struct pool *pool, struct str name,
                                        .fail_timeout_s = 10};
     *group = (struct upstream_group){
         .name = name, .implicit = true, .single = count == 1, .primaries = count, .tries = count,
-        .balancer = &in_order, .conf = &no_keepalive, .id = UINT32_MAX,
+        .balancer = &in_order, .conf = &no_keepalive, .id = PEER_PASSING,
         .peers = pool_zalloc(pool, count * sizeof(struct peer)),
     };
     for (uint32_t i = 0; i < count; i++) {
         char *text = pool_bytes(pool, ADDR_TEXT);
 
         group->peers[i] = (struct peer){.addr = addrs[i], .server = server, .group = group,
-                                        .id = UINT32_MAX,
+                                        .id = PEER_PASSING,
                                         .name = {text, addr_print(&addrs[i], text, ADDR_TEXT)}};
     }
     return group;
@@ -190,14 +191,51 @@ static bool read_parameter(struct conf_call *call, uint32_t i, struct upstream_s
 
     if (read_number(call, i, s, &good))
         return good || bad_parameter(call, i);
+    if (conf_arg_is(call, i, "service=", &s->service))
+        return s->service.len > 0 || conf_fail_arg(call, i, "service is empty");
     if (str_eq(conf_arg(call, i), STR("backup")) && group->balancer->no_backup)
         return conf_fail_arg(call, i, "balancing method does not support parameter \"backup\"");
     if (str_eq(conf_arg(call, i), STR("backup")))
         s->backup = true;
     else if (str_eq(conf_arg(call, i), STR("down")))
         s->down = true;
+    else if (str_eq(conf_arg(call, i), STR("resolve")))
+        s->resolve = true;
     else
         return bad_parameter(call, i);
+    return true;
+}
+
+/* A service without a dot is "_http._tcp." to be; other forms go before the name as they are. */
+static struct str service_name(struct pool *pool, struct str service, struct str host)
+{
+    if (str_find(service, '.') < 0)
+        return pool_printf(pool, "_%" STR_FMT "._tcp.%" STR_FMT, STR_ARG(service), STR_ARG(host));
+    return pool_printf(pool, "%" STR_FMT ".%" STR_FMT, STR_ARG(service), STR_ARG(host));
+}
+
+/* What is to be asked for, again and again. An address stays what it is. */
+static bool read_name(struct conf_call *call, struct upstream_server *s)
+{
+    struct addr addr;
+    const char *why;
+
+    if (s->service.len > 0 && !s->resolve)
+        return conf_fail(call, "service upstream \"%" STR_FMT "\" requires \"resolve\" parameter",
+                         STR_ARG(s->text));
+    if (!addr_split(s->text, &s->lookup, &s->port, &why))
+        return conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why, STR_ARG(s->text));
+    if (s->service.len > 0 && s->port >= 0)
+        return conf_fail_arg(call, 0, "service upstream \"%" STR_FMT "\" may not have port",
+                             STR_ARG(s->text));
+    s->resolve = s->resolve && !addr_parse(&addr, s->text, 80, &why);
+    if (!s->resolve)
+        return true;
+    if (s->lookup.len == 0)
+        return conf_fail_arg(call, 0, "no host in upstream \"%" STR_FMT "\"", STR_ARG(s->text));
+    if (s->service.len > 0)
+        s->lookup = service_name(call->pool, s->service, s->lookup);
+    s->port = s->service.len > 0 ? 0 : s->port < 0 ? 80 : s->port;
     return true;
 }
 
@@ -212,13 +250,18 @@ static bool add_server(struct conf_call *call)
     for (uint32_t i = 1; i < call->count; i++)
         if (!read_parameter(call, i, server))
             return false;
+    if (!read_name(call, server))
+        return false;
+    group->scope = call->scope;
+    group->counted |= server->max_conns > 0;
+    group->moves |= server->resolve;
+    if (server->resolve)
+        return true;
     server->addrs = addr_list_add(call->gen, call->node, server->text, 80, &why);
     if (server->addrs == NULL)
         return conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why,
                              STR_ARG(server->text));
     server->addrs->whose = "upstream ";
-    group->scope = call->scope;
-    group->counted |= server->max_conns > 0;
     return true;
 }
 
@@ -254,7 +297,7 @@ static uint32_t count_peers(const struct upstream_group *group, bool backup)
     uint32_t count = 0;
 
     EACH (struct upstream_server, s, &group->servers)
-        count += s->backup == backup ? s->addrs->count : 0;
+        count += s->backup == backup && !s->resolve ? s->addrs->count : 0;
     return count;
 }
 
@@ -262,7 +305,8 @@ static struct peer *add_peers(struct pool *pool, struct upstream_group *group, s
                               bool backup)
 {
     EACH (struct upstream_server, s, &group->servers) {
-        for (uint32_t i = 0; s->backup == backup && i < s->addrs->count; i++, peer++) {
+        for (uint32_t i = 0; s->backup == backup && !s->resolve && i < s->addrs->count;
+             i++, peer++) {
             char *text = pool_bytes(pool, ADDR_TEXT);
 
             peer->addr = s->addrs->addrs[i];
@@ -275,6 +319,28 @@ static struct peer *add_peers(struct pool *pool, struct upstream_group *group, s
     return peer;
 }
 
+static bool may_move(struct generation *gen, const struct upstream_group *group)
+{
+    const struct resolver_conf *conf = CONF(group->scope, resolver_index, struct resolver_conf);
+
+    if (conf->resolver != NULL)
+        return true;
+    conf_fail_at(gen, group->node, "no resolver defined to resolve names at run time in upstream "
+                                   "\"%" STR_FMT "\"", STR_ARG(group->name));
+    return false;
+}
+
+/* What is known of its peers at load. A group that moves gets the rest at run time. */
+static void finish_peers(struct generation *gen, struct upstream_set *set,
+                         struct upstream_group *group)
+{
+    group->peers = pool_zalloc(gen->pool,
+                               (group->primaries + group->backups) * sizeof(struct peer));
+    add_peers(gen->pool, group, add_peers(gen->pool, group, group->peers, false), true);
+    for (uint32_t i = 0; i < group->primaries + group->backups; i++)
+        group->peers[i].id = set->peers++;
+}
+
 static bool finish_group(struct generation *gen, struct upstream_set *set,
                          struct upstream_group *group)
 {
@@ -284,19 +350,30 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
         group->conf = group->scope->conf[upstream_index];
     group->primaries = count_peers(group, false);
     group->backups = count_peers(group, true);
-    if (group->primaries == 0)
+    if (group->primaries == 0 && !group->moves)
         return conf_fail_at(gen, group->node, "no servers in upstream \"%" STR_FMT "\"",
                             STR_ARG(group->name));
-    group->single = group->primaries == 1 && group->backups == 0;
-    group->peers = pool_zalloc(gen->pool,
-                               (group->primaries + group->backups) * sizeof(struct peer));
-    add_peers(gen->pool, group, add_peers(gen->pool, group, group->peers, false), true);
-    for (uint32_t i = 0; i < group->primaries + group->backups; i++)
-        group->peers[i].id = set->peers++;
+    if (group->moves && !may_move(gen, group))
+        return false;
+    set->moves |= group->moves;
+    group->single = group->primaries == 1 && group->backups == 0 && !group->moves;
+    finish_peers(gen, set, group);
     group->counted |= group->balancer->counted && !group->single;
-    if (group->balancer->build != NULL)
+    if (group->balancer->build != NULL && !group->moves)
         group->balancer->build(gen->pool, group);
     return true;
+}
+
+/* Of servers that are resolved at run time. */
+#define PEERS_PER_NAME 32
+
+static uint32_t expected_peers(const struct upstream_group *group)
+{
+    uint32_t count = group->primaries + group->backups;
+
+    EACH (struct upstream_server, s, &group->servers)
+        count += s->resolve ? PEERS_PER_NAME : 0;
+    return count;
 }
 
 /* Peers without a zone of their own, in a size that a few more will not change. */
@@ -323,7 +400,7 @@ static bool load_done(struct generation *gen)
     for (struct upstream_group *group = set->first; group != NULL; group = group->next) {
         good &= finish_group(gen, set, group);
         if (group->zone == NULL)
-            homeless += group->primaries + group->backups;
+            homeless += expected_peers(group);
     }
     if (!good || homeless == 0)
         return good;
@@ -343,9 +420,11 @@ static const struct directive directives[] = {
      .doc = "Origins that share the requests passed to this name."},
     {.name = "server", .where = IN_UPSTREAM,
      .args = "address [weight=number] [max_conns=number] [max_fails=number] [fail_timeout=time] "
-             "[backup] [down]",
+             "[backup] [down] [resolve] [service=name]",
      .apply = add_server, .repeat = true,
-     .doc = "An origin: a name or address with an optional port, or unix:path."},
+     .doc = "An origin: a name or address with an optional port, or unix:path. With \"resolve\" "
+            "the name is looked up again whenever its addresses may have changed; with "
+            "\"service\" too, its SRV records are."},
     {.name = "zone", .where = IN_UPSTREAM, .args = "name [size]", .apply = set_zone,
      .doc = "The shared memory that holds the state of the group's servers. Without it, all groups "
             "share one that sizes itself."},

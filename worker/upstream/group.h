@@ -24,9 +24,13 @@ struct upstream_conf {
 /* One `server` line. */
 struct upstream_server {
     struct str text;              /* the address as written */
-    struct addr_list *addrs;
+    struct addr_list *addrs;      /* NULL with `resolve` */
     int64_t weight, max_fails, fail_timeout_s, max_conns;
     bool backup, down;
+    bool resolve;                 /* the keeper asks for its name again and again: see moving.h */
+    struct str service;           /* then: of its SRV records, as written; or empty */
+    struct str lookup;            /* and the name that is asked for */
+    int port;                     /* and its port; 0: that of the SRV records */
     const struct conf_node *node;
 };
 
@@ -36,8 +40,12 @@ struct peer {
     struct addr addr;
     const struct upstream_server *server;
     const struct upstream_group *group;
-    uint32_t id;                  /* its place among all peers of the generation */
+    uint32_t id;                  /* its place among all peers of the generation, or: */
+    struct peer_state *state;     /* of a PEER_FOUND */
 };
+
+#define PEER_FOUND   (UINT32_MAX - 1) /* found at run time, for all */
+#define PEER_PASSING UINT32_MAX       /* found for one request: it has no history */
 
 struct upstream_group {
     struct str name;              /* of the block, or "host:port" as written */
@@ -57,12 +65,20 @@ struct upstream_group {
     uint32_t id;                  /* its place among all groups */
     const struct conf_node *node;
     struct upstream_group *next;
+
+    bool moves;                   /* some of its servers are resolved at run time: what is dialled
+                                     is a version of it, see moving.h */
+    const struct upstream_group *base; /* of a version: the group as configured */
+    bool unasked;                 /* of a version: a name was never asked for so far */
+    uint32_t refs;                /* of a version: one for being the current one, one per dial */
+    struct pool *pool;            /* its own, of a version */
 };
 
 struct upstream_set {
     struct upstream_group *first, **last;
     struct growing_map blocks, implicit; /* by name, in lower case */
     uint32_t groups, peers;
+    bool moves;                   /* one of the groups does */
     struct zone_spec *zone;       /* of all groups without one of their own */
 };
 

@@ -4,6 +4,7 @@
 #include "worker/upstream/keepalive.h"
 
 #include "common/clock.h"
+#include "worker/upstream/moving.h"
 #include "worker/upstream/secure.h"
 
 /* Nothing may have come on a connection that nobody asked anything of. */
@@ -63,6 +64,8 @@ void keepalive_put(struct exchange *x)
     struct group_live *live;
 
     x->requests++;
+    if (x->peer != NULL && x->peer->group->moves)
+        x->peer = moving_same(x->peer);
     if (!may_stay(x)) {
         exchange_close(x);
         return;
@@ -82,6 +85,19 @@ void keepalive_check(struct post *post)
 
     if (x->user == NULL && (conn_draining || !is_alive(x)))
         close_idle(x);
+}
+
+void keepalive_move(struct group_live *group)
+{
+    LIST_EACH(struct exchange, x, &group->idle, idle_link)
+    {
+        const struct peer *same = moving_same(x->peer);
+
+        if (same == NULL)
+            close_idle(x);
+        else
+            x->peer = same;
+    }
 }
 
 void keepalive_close_all(struct group_live *group)

@@ -20,4 +20,7 @@ void keepalive_put(struct exchange *x);
 /* The post of an idle connection: something happened to it. */
 void keepalive_check(struct post *post);
 
+/* The group has another version: idle connections go to its peers, or are closed. */
+void keepalive_move(struct group_live *group);
+
 void keepalive_close_all(struct group_live *group);

@@ -18,11 +18,14 @@
 #include "common/clock.h"
 #include "common/generation.h"
 #include "common/log.h"
+#include "common/random.h"
 #include "common/role.h"
 #include "worker/upstream/keepalive.h"
+#include "worker/upstream/moving.h"
 #include "worker/upstream/secure.h"
 
 #define OLD_GENERATIONS 16 /* a record that no younger one uses may go to another peer */
+#define GONE_S          60 /* so may that of an address that is gone: nobody dials it any more */
 
 struct peer_table {
     uint32_t cap;
@@ -35,37 +38,55 @@ static struct group_live *groups;
 static uint32_t group_count;
 static const struct upstream_set *attached;
 static struct peer_state *own_states; /* of peers for which there was no room in a zone */
+static uint32_t own_generation;
 
 /* The zone ------------------------------------------------------------------------------------- */
 
 int64_t peer_zone_bytes(uint32_t peers)
 {
     return (int64_t)(sizeof(struct zone_header) + sizeof(struct peer_table) + 4 * SLAB_PAGE +
-                     (size_t)peers * sizeof(struct peer_state));
+                     2 * (size_t)peers * sizeof(struct peer_state));
 }
 
-static bool init_zone(struct zone *z)
+static struct peer_table *make_table(struct zone *z, size_t bytes)
 {
-    size_t bytes = z->bytes / SLAB_PAGE * SLAB_PAGE;
     struct peer_table *table = NULL;
 
-    /* As much as the slab has in one run. */
     while (table == NULL && bytes >= SLAB_PAGE) {
-        bytes -= SLAB_PAGE;
-        table = bytes >= SLAB_PAGE ? zone_alloc(z, bytes) : NULL;
+        table = zone_alloc(z, bytes);
+        bytes -= table == NULL ? SLAB_PAGE : 0;
     }
     if (table == NULL)
-        return false;
+        return NULL;
     memset(table, 0, bytes);
     table->cap = (uint32_t)((bytes - sizeof(*table)) / sizeof(table->peers[0]));
-    zone_set_root(z, zone_offset(z, table));
+    return table;
+}
+
+/* Half of it is the table; names get the rest. */
+static bool init_zone(struct zone *z)
+{
+    struct peer_zone *root = zone_alloc(z, sizeof(*root));
+    struct peer_table *table = make_table(z, z->bytes / 2 / SLAB_PAGE * SLAB_PAGE);
+
+    if (root == NULL || table == NULL)
+        return false;
+    *root = (struct peer_zone){.table = zone_offset(z, table), .version = random_quick()};
+    zone_set_root(z, zone_offset(z, root));
     return true;
+}
+
+static struct peer_table *table_of(struct zone *z)
+{
+    const struct peer_zone *root = zone_root(z);
+
+    return root == NULL ? NULL : zone_ptr(z, root->table);
 }
 
 /* The count of connections that a booking is part of; NULL if it is none of ours. */
 static uint32_t *booked(struct zone *z, const struct booking *b)
 {
-    uint64_t table = z->header->root;
+    uint64_t table = zone_offset(z, table_of(z));
 
     if (b->kind == BOOKING_PEER && b->key > table && b->key + sizeof(uint32_t) <= z->bytes)
         return zone_ptr(z, b->key);
@@ -82,7 +103,7 @@ static void recount(struct zone *z, const struct booking *b)
 
 static bool repair_zone(struct zone *z)
 {
-    struct peer_table *table = zone_root(z);
+    struct peer_table *table = table_of(z);
 
     if (table == NULL)
         return false;
@@ -93,23 +114,30 @@ static bool repair_zone(struct zone *z)
 }
 
 const struct zone_kind peer_zone_kind = {
-    .name = "upstream", .layout_version = 1, .init = init_zone, .repair = repair_zone,
+    .name = "upstream", .layout_version = 2, .init = init_zone, .repair = repair_zone,
     .booked = booked,
 };
 
 /* Attaching ------------------------------------------------------------------------------------ */
 
-static uint64_t peer_key(const struct peer *peer)
+static uint64_t key_of(const struct upstream_group *group, struct str name, bool backup)
 {
-    uint64_t key = str_hash_fixed(peer->group->name) * 31 + str_hash_fixed(peer->name) * 2 +
-                   peer->server->backup;
+    uint64_t key = str_hash_fixed(group->name) * 31 + str_hash_fixed(name) * 2 + backup;
 
     return key == 0 ? 1 : key;
 }
 
+static uint64_t peer_key(const struct peer *peer)
+{
+    return key_of(peer->group, peer->name, peer->server->backup);
+}
+
 static bool is_abandoned(const struct peer_state *s, uint32_t generation)
 {
-    return s->conns == 0 && s->generation + OLD_GENERATIONS < generation;
+    if (s->conns > 0)
+        return false;
+    return s->generation + OLD_GENERATIONS < generation ||
+           (s->gone_s > 0 && clock_mono_ms / 1000 - s->gone_s > GONE_S);
 }
 
 /* The peer's record; made if there is room. NULL: the table is full. */
@@ -135,6 +163,7 @@ static struct peer_state *find_state(struct peer_table *table, uint64_t key, uin
 static void refresh(struct peer_state *s, const struct peer *peer, uint32_t generation)
 {
     s->generation = MAX(s->generation, generation);
+    s->gone_s = 0;
     if (s->weight == peer->server->weight)
         return;
     s->weight = (uint32_t)peer->server->weight;
@@ -142,31 +171,60 @@ static void refresh(struct peer_state *s, const struct peer *peer, uint32_t gene
     s->current_weight = 0;
 }
 
-static struct zone *zone_of(const struct upstream_group *group)
+struct zone *peer_zone_of(const struct upstream_group *group)
 {
     return group->zone == NULL ? NULL : group->zone->zone;
 }
 
-static void attach_peer(const struct peer *peer, uint32_t generation)
+/* Its record in the zone, or `own` where there is no room. */
+static struct peer_state *attach_peer(const struct peer *peer, uint32_t generation,
+                                      struct peer_state *own)
 {
-    struct zone *z = zone_of(peer->group);
+    struct zone *z = peer_zone_of(peer->group);
     struct peer_state *s = NULL;
 
     if (z != NULL)
-        s = find_state(zone_root(z), peer_key(peer), generation);
+        s = find_state(table_of(z), peer_key(peer), generation);
     if (s == NULL && z != NULL)
         log_error(&process_log, LOG_WARN, 0,
                   "zone \"%s\" has no room for upstream server %" STR_FMT
                   ": its state is not shared", z->name, STR_ARG(peer->name));
     if (s == NULL)
-        s = &own_states[peer->id];
+        s = own;
     refresh(s, peer, generation);
-    states[peer->id] = s;
+    return s;
+}
+
+void peer_attach_found(struct upstream_group *version)
+{
+    uint32_t count = version->primaries + version->backups;
+    struct peer_state *own = pool_zalloc(version->pool, count * sizeof(*own));
+
+    peer_lock(version);
+    for (uint32_t i = 0; i < count; i++)
+        if (version->peers[i].id == PEER_FOUND)
+            version->peers[i].state = attach_peer(&version->peers[i], own_generation, &own[i]);
+    peer_unlock(version);
+}
+
+void peer_gone(const struct upstream_group *group, struct str name, bool backup)
+{
+    struct peer_table *table = table_of(peer_zone_of(group));
+    uint64_t key = key_of(group, name, backup);
+
+    for (uint32_t i = 0; i < table->cap; i++) {
+        struct peer_state *s = &table->peers[(key + i) % table->cap];
+
+        if (s->key == key)
+            s->gone_s = MAX(clock_mono_ms / 1000, 1);
+        if (s->key == key || s->key == 0)
+            return;
+    }
 }
 
 void peer_lock(const struct upstream_group *group)
 {
-    struct zone *z = zone_of(group);
+    struct zone *z = peer_zone_of(group);
 
     if (z != NULL)
         zone_lock(z);
@@ -174,7 +232,7 @@ void peer_lock(const struct upstream_group *group)
 
 void peer_unlock(const struct upstream_group *group)
 {
-    struct zone *z = zone_of(group);
+    struct zone *z = peer_zone_of(group);
 
     if (z != NULL)
         zone_unlock(z);
@@ -183,6 +241,7 @@ void peer_unlock(const struct upstream_group *group)
 void peer_attach(struct upstream_set *set, uint32_t generation)
 {
     attached = set;
+    own_generation = generation;
     if (set == NULL)
         return;
     group_count = set->groups;
@@ -194,15 +253,18 @@ void peer_attach(struct upstream_set *set, uint32_t generation)
         list_init(&groups[g->id].idle);
         peer_lock(g);
         for (uint32_t i = 0; i < g->primaries + g->backups; i++)
-            attach_peer(&g->peers[i], generation);
+            states[g->peers[i].id] = attach_peer(&g->peers[i], generation,
+                                                 &own_states[g->peers[i].id]);
         peer_unlock(g);
     }
 }
 
 void peer_detach(void)
 {
-    for (uint32_t i = 0; i < group_count; i++)
+    for (uint32_t i = 0; i < group_count; i++) {
         keepalive_close_all(&groups[i]);
+        moving_drop(groups[i].version);
+    }
     free(groups);
     free(states);
     free(own_states);
@@ -232,12 +294,14 @@ void peer_worker_stop(void)
 
 struct group_live *peer_group_live(const struct upstream_group *group)
 {
-    return group->id == UINT32_MAX ? NULL : &groups[group->id];
+    return group->id == PEER_PASSING ? NULL : &groups[group->id];
 }
 
 struct peer_state *peer_state(const struct peer *peer)
 {
-    return peer->id == UINT32_MAX ? NULL : states[peer->id];
+    if (unlikely(peer->id >= PEER_FOUND))
+        return peer->state;
+    return states[peer->id];
 }
 
 /* Choosing and judging ------------------------------------------------------------------------- */
@@ -262,7 +326,7 @@ static struct slots *slots_of(const struct zone *z)
 void peer_chosen(const struct peer *peer, int64_t now_s, struct booking **booking)
 {
     struct peer_state *state = peer_state(peer);
-    struct zone *z = zone_of(peer->group);
+    struct zone *z = peer_zone_of(peer->group);
 
     *booking = NULL;
     if (now_s - state->checked_s > peer->server->fail_timeout_s)
@@ -289,7 +353,7 @@ static bool note_failure(const struct upstream_server *server, struct peer_state
 
 static void give_back(const struct peer *peer, struct peer_state *state, struct booking *booking)
 {
-    struct zone *z = zone_of(peer->group);
+    struct zone *z = peer_zone_of(peer->group);
 
     if (!peer->group->counted)
         return;

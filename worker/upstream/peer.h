@@ -23,6 +23,14 @@ struct peer_state {
     int64_t current_weight, effective_weight;
     int64_t failed_s;         /* the last failure */
     int64_t checked_s;        /* the last time that it was tried after failing, or failed */
+    int64_t gone_s;           /* when its server stopped having that address; 0: it has it */
+};
+
+/* The root of a zone of peers. */
+struct peer_zone {
+    uint64_t table;           /* of struct peer_state */
+    uint64_t names;           /* struct found_name, see moving.c: a list */
+    _Atomic uint64_t version; /* changes with any of the names */
 };
 
 /* What a worker knows of a group. */
@@ -30,6 +38,8 @@ struct group_live {
     struct list idle;         /* struct exchange, the last used first */
     uint32_t idle_count;
     uint32_t response_bytes;  /* what recent responses came to, for the first read */
+    struct upstream_group *version; /* of one that moves: the current one, or NULL */
+    uint64_t seen, change;    /* peer_zone.version when last looked at; that of its own names */
 };
 
 extern const struct zone_kind peer_zone_kind;
@@ -46,7 +56,16 @@ void peer_attach(struct upstream_set *set, uint32_t generation);
 void peer_detach(void);
 const struct upstream_set *peer_attached(void);
 
-/* NULL for a group made at run time. */
+/* A version's peers that were found at run time. */
+void peer_attach_found(struct upstream_group *version);
+
+/* Under the lock: the address is none of the group's any more; its record may go to another. */
+void peer_gone(const struct upstream_group *group, struct str name, bool backup);
+
+/* NULL where there is no zone, as in some unit tests. */
+struct zone *peer_zone_of(const struct upstream_group *group);
+
+/* NULL for a group made for one request. */
 struct group_live *peer_group_live(const struct upstream_group *group);
 struct peer_state *peer_state(const struct peer *peer);
 

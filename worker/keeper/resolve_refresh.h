@@ -1,0 +1,9 @@
+/*
+ * worker/keeper/resolve_refresh.h - the names of upstream servers, asked for whenever their
+ * addresses may have changed.
+ */
+#pragma once
+
+#include "worker/keeper/keeper.h"
+
+extern const struct keeper_job resolve_refresh_job;

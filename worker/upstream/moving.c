@@ -1,0 +1,437 @@
+/*
+ * worker/upstream/moving.c - from names in the zone to versions of a group.
+ *
+ * In the zone each name has a record, and the record a block of addresses that is replaced as a
+ * whole: a process that dies under the lock leaves the old one or the new one.
+ */
+#include "worker/upstream/moving.h"
+
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "worker/upstream/balancer.h"
+#include "worker/upstream/keepalive.h"
+
+#define POOL_BYTES 4096
+
+/* In the zone. */
+struct found_name {
+    uint64_t next;
+    uint64_t key;              /* of group, server and service */
+    uint64_t block;            /* struct found_block; 0: no address */
+    uint64_t changed;          /* peer_zone.version when it did */
+    uint32_t asked;            /* at least once */
+};
+
+struct found_block {
+    uint32_t count;
+    struct resolved_addr addrs[];
+};
+
+/* Names in the zone ---------------------------------------------------------------------------- */
+
+static uint64_t name_key(const struct upstream_group *group, const struct upstream_server *server)
+{
+    return (str_hash_fixed(group->name) * 31 + str_hash_fixed(server->lookup)) * 31 +
+           (uint64_t)server->port * 2 + server->backup;
+}
+
+static struct found_name *find_name(struct zone *z, uint64_t key)
+{
+    const struct peer_zone *root = zone_root(z);
+    struct found_name *n = zone_ptr(z, root->names);
+
+    while (n != NULL && n->key != key)
+        n = zone_ptr(z, n->next);
+    return n;
+}
+
+/* NULL when there is no room. */
+static struct found_name *get_name(struct zone *z, uint64_t key)
+{
+    struct peer_zone *root = zone_root(z);
+    struct found_name *n = find_name(z, key);
+
+    if (n != NULL)
+        return n;
+    n = zone_alloc(z, sizeof(*n));
+    if (n == NULL)
+        return NULL;
+    *n = (struct found_name){.next = root->names, .key = key};
+    root->names = zone_offset(z, n);
+    return n;
+}
+
+static void has_changed(struct zone *z, struct found_name *n)
+{
+    struct peer_zone *root = zone_root(z);
+
+    n->asked = true;
+    n->changed = root->version + 1;
+    atomic_fetch_add_explicit(&root->version, 1, memory_order_release);
+}
+
+static const struct found_block *block_of(struct zone *z, const struct found_name *n)
+{
+    static const struct found_block none;
+
+    return n == NULL || n->block == 0 ? &none : zone_ptr(z, n->block);
+}
+
+static bool is_same(const struct found_block *block, const struct resolved_addr *addrs,
+                    uint32_t count)
+{
+    return block->count == count &&
+           (count == 0 || memcmp(block->addrs, addrs, count * sizeof(*addrs)) == 0);
+}
+
+static struct found_block *make_block(struct zone *z, const struct resolved_addr *addrs,
+                                      uint32_t count)
+{
+    struct found_block *block = zone_alloc(z, sizeof(*block) + count * sizeof(*addrs));
+
+    if (block == NULL)
+        return NULL;
+    block->count = count;
+    memcpy(block->addrs, addrs, count * sizeof(*addrs));
+    return block;
+}
+
+static bool is_address_in(const struct resolved_addr *a, const struct resolved_addr *addrs,
+                          uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (a->family == addrs[i].family && a->port == addrs[i].port &&
+            memcmp(a->bytes, addrs[i].bytes, sizeof(a->bytes)) == 0)
+            return true;
+    return false;
+}
+
+/* Records of peers that no longer are may be used for others. */
+static void let_go(const struct upstream_group *group, const struct upstream_server *server,
+                   const struct found_block *old, const struct resolved_addr *addrs,
+                   uint32_t count)
+{
+    char text[ADDR_TEXT];
+    struct addr addr;
+
+    for (uint32_t i = 0; i < old->count; i++) {
+        struct str name = {text, 0};
+
+        if (is_address_in(&old->addrs[i], addrs, count))
+            continue;
+        resolved_addr(&old->addrs[i], server->port, &addr);
+        name.len = addr_print(&addr, text, sizeof(text));
+        peer_gone(group, name, false);
+        peer_gone(group, name, true);
+    }
+}
+
+/* Under the lock. */
+static enum rc store(struct zone *z, const struct upstream_group *group,
+                     const struct upstream_server *server, const struct resolved_addr *addrs,
+                     uint32_t count)
+{
+    struct found_name *n = get_name(z, name_key(group, server));
+    struct found_block *old, *new = NULL;
+
+    if (n == NULL)
+        return RC_ERROR;
+    if (n->asked && is_same(block_of(z, n), addrs, count))
+        return RC_AGAIN;
+    if (count > 0 && (new = make_block(z, addrs, count)) == NULL)
+        return RC_ERROR;
+    old = zone_ptr(z, n->block);
+    n->block = zone_offset(z, new);
+    has_changed(z, n);
+    if (old == NULL)
+        return RC_OK;
+    let_go(group, server, old, addrs, count);
+    zone_free(z, old);
+    return RC_OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct resolved_addr));
+}
+
+enum rc moving_store(const struct upstream_group *group, const struct upstream_server *server,
+                     const struct resolved_addr *addrs, uint32_t count)
+{
+    struct resolved_addr sorted[FOUND_MOST];
+    struct zone *z = peer_zone_of(group);
+    enum rc rc;
+
+    count = MIN(count, FOUND_MOST);
+    for (uint32_t i = 0; i < count; i++)
+        sorted[i] = addrs[i];
+    qsort(sorted, count, sizeof(*sorted), compare); /* that servers rotate them is no news */
+    zone_lock(z);
+    rc = store(z, group, server, sorted, count);
+    zone_unlock(z);
+    if (rc == RC_ERROR)
+        log_error(&process_log, LOG_CRIT, 0,
+                  "zone \"%s\" has no room for the addresses of upstream server %" STR_FMT,
+                  z->name, STR_ARG(server->text));
+    return rc;
+}
+
+void moving_store_failure(const struct upstream_group *group,
+                          const struct upstream_server *server)
+{
+    struct zone *z = peer_zone_of(group);
+    struct found_name *n;
+
+    zone_lock(z);
+    n = get_name(z, name_key(group, server));
+    if (n != NULL && !n->asked)
+        has_changed(z, n);
+    zone_unlock(z);
+}
+
+/* Versions ------------------------------------------------------------------------------------- */
+
+/* A server's addresses, copied from the zone. */
+struct found {
+    const struct upstream_server *server;
+    uint32_t count;
+    uint16_t priority;         /* the best of a service */
+    bool asked;
+    struct resolved_addr addrs[FOUND_MOST];
+};
+
+static uint32_t count_moving(const struct upstream_group *group)
+{
+    uint32_t count = 0;
+
+    EACH (struct upstream_server, s, &group->servers)
+        count += s->resolve;
+    return count;
+}
+
+static void copy_found(struct zone *z, struct found *f, const struct upstream_group *group)
+{
+    const struct found_name *n = find_name(z, name_key(group, f->server));
+    const struct found_block *block = block_of(z, n);
+
+    f->asked = n != NULL && n->asked;
+    f->count = MIN(block->count, FOUND_MOST);
+    memcpy(f->addrs, block->addrs, f->count * sizeof(f->addrs[0]));
+}
+
+static void find_priority(struct found *f)
+{
+    f->priority = UINT16_MAX;
+    for (uint32_t i = 0; i < f->count; i++)
+        f->priority = MIN(f->priority, f->addrs[i].priority);
+}
+
+/* All names of a group, in the order of its servers. */
+static struct found *read_names(const struct upstream_group *group, struct pool *pool)
+{
+    struct zone *z = peer_zone_of(group);
+    struct found *all = pool_alloc(pool, count_moving(group) * sizeof(*all)), *f = all;
+
+    zone_lock(z);
+    EACH (struct upstream_server, s, &group->servers) {
+        if (!s->resolve)
+            continue;
+        f->server = s;
+        copy_found(z, f++, group);
+    }
+    zone_unlock(z);
+    return all;
+}
+
+/* When the last of its names changed. */
+static uint64_t last_change(const struct upstream_group *group)
+{
+    struct zone *z = peer_zone_of(group);
+    uint64_t last = 0;
+
+    zone_lock(z);
+    EACH (struct upstream_server, s, &group->servers) {
+        const struct found_name *n = s->resolve ? find_name(z, name_key(group, s)) : NULL;
+
+        last = n == NULL ? last : MAX(last, n->changed);
+    }
+    zone_unlock(z);
+    return last;
+}
+
+/* Which records of a service are backups: those that are not of the best priority. Of a server that
+   is a backup itself, and where a balancer knows no backups, they are left out. */
+static bool belongs(const struct upstream_group *group, const struct found *f, uint32_t i,
+                    bool backup)
+{
+    if (f->addrs[i].priority == f->priority)
+        return f->server->backup == backup;
+    return backup && !f->server->backup && !group->balancer->no_backup;
+}
+
+/* The server's line, with what the address's record says. */
+static const struct upstream_server *server_for(struct pool *pool,
+                                                const struct upstream_server *server,
+                                                const struct resolved_addr *found, bool backup)
+{
+    int64_t weight = server->weight > 1 || found->weight == 0 ? server->weight : found->weight;
+    struct upstream_server *own;
+
+    if (weight == server->weight && backup == server->backup)
+        return server;
+    own = pool_alloc(pool, sizeof(*own));
+    *own = *server;
+    own->weight = weight;
+    own->backup = backup;
+    return own;
+}
+
+static struct peer *add_found(struct upstream_group *v, struct peer *peer, const struct found *f,
+                              bool backup)
+{
+    for (uint32_t i = 0; i < f->count; i++) {
+        char *text;
+
+        if (!belongs(v, f, i, backup))
+            continue;
+        text = pool_bytes(v->pool, ADDR_TEXT);
+        *peer = (struct peer){.server = server_for(v->pool, f->server, &f->addrs[i], backup),
+                              .group = v, .id = PEER_FOUND};
+        resolved_addr(&f->addrs[i], f->server->port, &peer->addr);
+        peer->name = (struct str){text, addr_print(&peer->addr, text, ADDR_TEXT)};
+        peer++;
+    }
+    return peer;
+}
+
+static struct peer *add_fixed(struct upstream_group *v, struct peer *peer,
+                              const struct upstream_group *base,
+                              const struct upstream_server *server)
+{
+    for (uint32_t i = 0; i < base->primaries + base->backups; i++) {
+        if (base->peers[i].server != server)
+            continue;
+        *peer = base->peers[i];
+        peer->group = v;
+        peer++;
+    }
+    return peer;
+}
+
+static struct peer *add_peers(struct upstream_group *v, struct peer *peer,
+                              const struct upstream_group *base, const struct found *f, bool backup)
+{
+    EACH (struct upstream_server, s, &base->servers) {
+        if (s->resolve)
+            peer = add_found(v, peer, f++, backup);
+        else if (s->backup == backup)
+            peer = add_fixed(v, peer, base, s);
+    }
+    return peer;
+}
+
+static void count_tries(struct upstream_group *v)
+{
+    v->tries = 0;
+    for (uint32_t i = 0; i < v->primaries + v->backups; i++)
+        v->tries += !v->peers[i].server->down;
+}
+
+static struct upstream_group *make_version(const struct upstream_group *base)
+{
+    struct pool *pool = pool_create(POOL_BYTES), *scratch = pool_create(POOL_BYTES);
+    struct upstream_group *v = pool_alloc(pool, sizeof(*v));
+    struct found *found = read_names(base, scratch);
+    uint32_t count = base->primaries + base->backups, names = count_moving(base);
+    struct peer *end;
+
+    *v = *base;
+    v->base = base;
+    v->pool = pool;
+    v->refs = 1;
+    for (uint32_t i = 0; i < names; i++) {
+        find_priority(&found[i]);
+        count += found[i].count;
+        v->unasked |= !found[i].asked;
+    }
+    v->peers = pool_zalloc(pool, MAX(count, 1) * sizeof(*v->peers));
+    end = add_peers(v, v->peers, base, found, false);
+    v->primaries = (uint32_t)(end - v->peers);
+    end = add_peers(v, end, base, found, true);
+    v->backups = (uint32_t)(end - v->peers) - v->primaries;
+    v->single = v->primaries == 1 && v->backups == 0;
+    count_tries(v);
+    peer_attach_found(v);
+    if (v->balancer->build != NULL && v->primaries > 0)
+        v->balancer->build(pool, v);
+    pool_destroy(scratch);
+    return v;
+}
+
+void moving_drop(struct upstream_group *version)
+{
+    if (version != NULL && --version->refs == 0)
+        pool_destroy(version->pool);
+}
+
+static void drop(void *version)
+{
+    moving_drop(version);
+}
+
+/* Peers that stay keep their connections; those of the others are of no use. */
+static void replace_version(struct group_live *live, struct upstream_group *version)
+{
+    struct upstream_group *old = live->version;
+
+    live->version = version;
+    keepalive_move(live);
+    moving_drop(old);
+}
+
+static struct upstream_group *current(const struct upstream_group *group)
+{
+    struct group_live *live = peer_group_live(group);
+    struct peer_zone *root = zone_root(peer_zone_of(group));
+    uint64_t seen = atomic_load_explicit(&root->version, memory_order_acquire), change;
+
+    if (likely(live->version != NULL && live->seen == seen))
+        return live->version;
+    live->seen = seen;
+    change = last_change(group);
+    if (live->version == NULL || live->change != change)
+        replace_version(live, make_version(group->base != NULL ? group->base : group));
+    live->change = change;
+    return live->version;
+}
+
+const struct upstream_group *moving_hold(const struct upstream_group *group, struct pool *pool)
+{
+    struct upstream_group *version = current(group);
+
+    version->refs++;
+    pool_on_destroy(pool, drop, version);
+    return version;
+}
+
+bool moving_is_current(const struct upstream_group *version)
+{
+    return version == current(version);
+}
+
+const struct peer *moving_same(const struct peer *peer)
+{
+    const struct upstream_group *version = peer_group_live(peer->group)->version;
+
+    if (peer->group == version)
+        return peer;
+    for (uint32_t i = 0; i < version->primaries + version->backups; i++) {
+        const struct peer *other = &version->peers[i];
+
+        if (other->server->backup == peer->server->backup &&
+            str_eq(other->server->text, peer->server->text) && addr_eq(&other->addr, &peer->addr))
+            return other;
+    }
+    return NULL;
+}
