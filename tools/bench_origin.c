@@ -1,10 +1,11 @@
 /*
  * tools/bench_origin.c - an origin too cheap to be the bottleneck of a benchmark.
  *
- * bench_origin PORT answers a request for /b/N with the first N bytes of bench_body, for as long as it
- * lives. It reads a body that the head announces by its length, closes if told to, and sends back
- * what comes through a tunnel. One thread, edge-triggered epoll, one read and one writev per small
- * request.
+ * bench_origin PORT [FASTCGI_PORT] answers a request for /b/N with the first N bytes of bench_body,
+ * for as long as it lives. It reads a body that the head announces by its length, closes if told to,
+ * and sends back what comes through a tunnel. On the second port it is a FastCGI responder for
+ * requests without a body and answers of at most 60,000 bytes. One thread, edge-triggered epoll, one
+ * read and one writev per small request.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,14 +24,16 @@
 
 #define BODY_MAX (16u << 20)
 #define FDS_MAX 65536
+#define FASTCGI_MOST 60000
 
 struct conn {
     char in[16384];
     size_t in_used;
     char head[160];
-    size_t head_size, body_size, sent;      /* of the answer on its way */
+    char tail[16];
+    size_t head_size, body_size, tail_size, sent; /* of the answer on its way */
     size_t unread;                          /* of the request's body: the answer waits for it */
-    bool last, tunnel;
+    bool last, tunnel, fastcgi;
 };
 
 static struct conn *conns[FDS_MAX];
@@ -65,19 +68,78 @@ static void drop(int fd)
 /* True when the whole answer is out, false when the socket is full or gone. */
 static bool send_answer(int fd, struct conn *c)
 {
-    while (c->sent < c->head_size + c->body_size) {
-        size_t in_head = c->sent < c->head_size ? c->head_size - c->sent : 0;
-        size_t in_body = c->sent > c->head_size ? c->sent - c->head_size : 0;
-        struct iovec parts[2] = { { c->head + (c->head_size - in_head), in_head },
-                                  { body + in_body, c->body_size - in_body } };
-        ssize_t n = writev(fd, in_head > 0 ? parts : parts + 1, in_head > 0 ? 2 : 1);
+    while (c->sent < c->head_size + c->body_size + c->tail_size) {
+        struct iovec parts[3] = { { c->head, c->head_size }, { body, c->body_size },
+                                  { c->tail, c->tail_size } };
+        size_t skip = c->sent;
+        int first = 0;
 
+        while (skip >= parts[first].iov_len)
+            skip -= parts[first++].iov_len;
+        parts[first].iov_base = (char *)parts[first].iov_base + skip;
+        parts[first].iov_len -= skip;
+        ssize_t n = writev(fd, parts + first, 3 - first);
         if (n < 0)
             return false;
         c->sent += (size_t)n;
     }
-    c->head_size = c->body_size = c->sent = 0;
+    c->head_size = c->body_size = c->tail_size = c->sent = 0;
     return true;
+}
+
+static void put_record(char *at, int type, size_t content)
+{
+    memcpy(at, "\1\0\0\1\0\0\0\0", 8);
+    at[1] = (char)type;
+    at[4] = (char)(content >> 8);
+    at[5] = (char)content;
+}
+
+/* The answer to a FastCGI request whose parameters are in `params`. */
+static void print_fastcgi(struct conn *c, const char *params, size_t size)
+{
+    const char *path = memmem(params, size, "/b/", 3);
+    int head;
+
+    c->body_size = path == NULL ? 0 : strtoul(path + 3, NULL, 10);
+    if (c->body_size > FASTCGI_MOST)
+        c->body_size = FASTCGI_MOST;
+    head = snprintf(c->head + 8, sizeof(c->head) - 8,
+                    "Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n",
+                    c->body_size);
+    put_record(c->head, 6, (size_t)head + c->body_size);
+    c->head_size = (size_t)head + 8;
+    put_record(c->tail, 3, 8);
+    memset(c->tail + 8, 0, 8);
+    c->tail_size = 16;
+}
+
+/* As next_request; a request ends with an empty record of its standard input. */
+static bool next_fastcgi(struct conn *c)
+{
+    size_t at = 0, params = 0, params_size = 0;
+
+    while (at + 8 <= c->in_used) {
+        const unsigned char *r = (const unsigned char *)c->in + at;
+        size_t content = (size_t)(r[4] << 8 | r[5]);
+
+        if (at + 8 + content + r[6] > c->in_used)
+            return false;
+        if (r[1] == 1)
+            c->last = (r[10] & 1) == 0;
+        if (r[1] == 4 && content > 0) {
+            params = at + 8;
+            params_size = content;
+        }
+        at += 8 + content + r[6];
+        if (r[1] != 5 || content > 0)
+            continue;
+        print_fastcgi(c, c->in + params, params_size);
+        c->in_used -= at;
+        memmove(c->in, c->in + at, c->in_used);
+        return true;
+    }
+    return false;
 }
 
 /* The head of the answer to the request whose head, without its last line, is `in`. */
@@ -159,7 +221,7 @@ static void serve(int fd)
                 return;
             }
         }
-        if (c->head_size == 0 && !c->tunnel && next_request(c))
+        if (c->head_size == 0 && !c->tunnel && (c->fastcgi ? next_fastcgi(c) : next_request(c)))
             continue;
         ssize_t n = take(fd, c);
         if (n < 0 && errno == EAGAIN)
@@ -171,7 +233,7 @@ static void serve(int fd)
     }
 }
 
-static void accept_all(int listener, int epoll)
+static void accept_all(int listener, bool fastcgi, int epoll)
 {
     int fd, on = 1;
 
@@ -182,6 +244,7 @@ static void accept_all(int listener, int epoll)
             close(fd);
             continue;
         }
+        conns[fd]->fastcgi = fastcgi;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
     }
@@ -189,24 +252,27 @@ static void accept_all(int listener, int epoll)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: bench_origin PORT\n");
+    if (argc < 2 || argc > 3) {
+        fprintf(stderr, "usage: bench_origin PORT [FASTCGI_PORT]\n");
         return 2;
     }
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     signal(SIGPIPE, SIG_IGN);
     body = bench_body(BODY_MAX);
-    int listener = listen_on(atoi(argv[1]));
+    int listeners[2] = { -1, -1 };
     int epoll = epoll_create1(0);
-    struct epoll_event event = { .events = EPOLLIN, .data.fd = listener };
     struct epoll_event events[256];
 
-    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
+    for (int i = 0; i + 1 < argc; i++) {
+        listeners[i] = listen_on(atoi(argv[i + 1]));
+        struct epoll_event event = { .events = EPOLLIN, .data.fd = listeners[i] };
+        epoll_ctl(epoll, EPOLL_CTL_ADD, listeners[i], &event);
+    }
     for (;;) {
         int n = epoll_wait(epoll, events, 256, -1);
         for (int i = 0; i < n; i++) {
-            if (events[i].data.fd == listener)
-                accept_all(listener, epoll);
+            if (events[i].data.fd == listeners[0] || events[i].data.fd == listeners[1])
+                accept_all(events[i].data.fd, events[i].data.fd == listeners[1], epoll);
             else if (conns[events[i].data.fd] != NULL)
                 serve(events[i].data.fd);
         }
