@@ -133,7 +133,8 @@ static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int 
     struct h2_conn *c = user;
 
     log_error(&c->conn.log, LOG_INFO, 0,
-              "client sent an invalid frame of type %d for stream %d: %s", frame->hd.type, frame->hd.stream_id, nghttp2_strerror(error));
+              "client sent an invalid frame of type %d for stream %d: %s", frame->hd.type,
+              frame->hd.stream_id, nghttp2_strerror(error));
     return 0;
 }
 

@@ -72,7 +72,7 @@ static enum verdict run_mirrors(struct request *r)
     case RC_AGAIN:
         return WAIT_EVENT;
     case RC_ERROR:
-        return request_fail(r, r->body->status, "request.body");
+        return request_fail(r, r->body->status, body_fail_reason(r));
     }
     begin(r, conf);
     return GO_ON;
