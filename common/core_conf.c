@@ -312,6 +312,17 @@ static struct str module_word(struct str path)
     return path;
 }
 
+/* "http_brotli_filter_module": "brotli" here. */
+static bool is_name_of(struct str word, const char *name)
+{
+    struct str ours = str_of(name);
+
+    if (!str_starts(word, STR("http_")) || !str_starts(str_from(word, 5), ours))
+        return false;
+    word = str_from(word, 5 + ours.len);
+    return str_eq(word, STR("_module")) || str_eq(word, STR("_filter_module"));
+}
+
 static bool is_built_in(struct str word)
 {
     for (size_t i = 0; modules[i] != NULL; i++) {
@@ -319,6 +330,8 @@ static bool is_built_in(struct str word)
 
         if (name.len > 0 && str_starts(word, name) &&
             (word.len == name.len || str_eq(str_from(word, name.len), STR("_module"))))
+            return true;
+        if (is_name_of(word, modules[i]->name))
             return true;
     }
     return false;

@@ -34,9 +34,9 @@
 #include "worker/h2/h2_obsolete.h"
 #include "worker/handler/autoindex.h"
 #include "worker/handler/empty_gif.h"
-#include "worker/handler/gzip_static.h"
 #include "worker/handler/index.h"
 #include "worker/handler/mirror.h"
+#include "worker/handler/precompressed.h"
 #include "worker/handler/random_index.h"
 #include "worker/handler/static_file.h"
 #include "worker/handler/stub_status.h"
@@ -106,6 +106,8 @@ const struct module *const modules[] = {
     &random_index_module,
     &autoindex_module,
     &gzip_static_module,
+    &brotli_static_module,
+    &zstd_static_module,
     &static_file_module,
     &upstream_module,
     &least_conn_module,
