@@ -33,6 +33,7 @@
 #include "worker/h2/h2_conn.h"
 #include "worker/h2/h2_obsolete.h"
 #include "worker/handler/autoindex.h"
+#include "worker/handler/dav.h"
 #include "worker/handler/empty_gif.h"
 #include "worker/handler/index.h"
 #include "worker/handler/mirror.h"
@@ -105,6 +106,7 @@ const struct module *const modules[] = {
     &index_module,
     &random_index_module,
     &autoindex_module,
+    &dav_module,
     &gzip_static_module,
     &brotli_static_module,
     &zstd_static_module,

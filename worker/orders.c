@@ -215,6 +215,7 @@ static enum rc watch_signals(const volatile int *seen)
         sigaddset(&set, heard[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     for (size_t i = 0; seen != NULL && i < COUNT(heard); i++)
         if (*seen & (1 << heard[i]))
             take_signal(heard[i]);

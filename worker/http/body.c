@@ -5,6 +5,8 @@
  */
 #include "worker/http/body.h"
 
+#include <fcntl.h>
+
 #include "worker/http/http_core.h"
 #include "worker/http/wire.h"
 #include "worker/net/spool.h"
@@ -107,6 +109,7 @@ static enum rc count(struct request_body *body, size_t bytes)
 static struct spool *new_spool(struct request *r)
 {
     const struct http_core_conf *conf = HTTP_CORE(r);
+    bool in_file = conf->client_body_in_file_only != 0 || r->body->in_file;
     struct spool_limits limits = {
         .memory_bytes = (size_t)conf->client_body_buffer_bytes,
         .file_bytes = INT64_MAX,
@@ -114,8 +117,8 @@ static struct spool *new_spool(struct request *r)
         .length = r->content_length,
         .keep = true,
         .whole_file = true,
-        .file_only = conf->client_body_in_file_only != 0,
-        .file_named = conf->client_body_in_file_only != 0,
+        .file_only = in_file,
+        .file_named = in_file,
         .file_left = conf->client_body_in_file_only == 1,
     };
 
@@ -126,7 +129,7 @@ static struct spool *new_spool(struct request *r)
 static bool keep_in_place(struct request_body *body, struct chain *in)
 {
     if (body->spool != NULL || in->count != 1 || chain_head(in)->kind != PIECE_MEMORY ||
-        HTTP_CORE(body->request)->client_body_in_file_only != 0)
+        HTTP_CORE(body->request)->client_body_in_file_only != 0 || body->in_file)
         return false;
     body->in_place = (struct str){chain_head(in)->data, chain_head(in)->len};
     return true;
@@ -189,6 +192,20 @@ enum rc body_read_all(struct request *r)
         return rc;
     post_turn_end(&body->post);
     return RC_AGAIN;
+}
+
+void body_want_file(struct request *r)
+{
+    if (r->body != NULL)
+        r->body->in_file = true;
+}
+
+char *body_take_file(struct request *r, int *fd)
+{
+    if (r->body == NULL || r->body->spool == NULL || spool_file_name(r->body->spool) == NULL)
+        return NULL;
+    *fd = fcntl(spool_file(r->body->spool), F_DUPFD_CLOEXEC, 0);
+    return *fd < 0 ? NULL : spool_take_name(r->body->spool);
 }
 
 /* A subrequest sees its main request's body only when that has been read. */

@@ -17,6 +17,7 @@ struct request_body {
     int64_t received;          /* body bytes so far */
     bool complete;
     bool failed;               /* client cut it, broke framing, timed out, or it is too large */
+    bool in_file;              /* wanted in a file, by body_want_file */
     uint16_t status;           /* the answer that a failure deserves: 400, 408, 413, 500 */
     struct post post;          /* posted when the wire has news */
     struct request *request;
@@ -43,6 +44,12 @@ enum rc body_read_all(struct request *r);
 
 /* For $fail_reason, when reading it has failed. */
 const char *body_fail_reason(const struct request *r);
+
+/* Before body_read_all is first called: the body is to be in a file with a name, however small. */
+void body_want_file(struct request *r);
+/* That file, for good: its name (free() it, unlink it) and a descriptor. NULL: there is none, as
+   there was no body, or somebody else had read it before. */
+char *body_take_file(struct request *r, int *fd);
 
 /* A new reader over the complete body, from its start; an empty source without a body. */
 struct source *body_source(struct request *r);

@@ -248,5 +248,7 @@ int file_walk_parent(const struct file_walk *walk, struct str path, struct str *
     *name = str_from(path, (size_t)(slash + 1));
     memcpy(above, path.data, (size_t)slash + 1);
     above[slash + 1] = '\0';
+    if (walk->trusted > (size_t)slash)
+        return open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return file_walk_open(walk, (struct str){above, (size_t)slash + 1}, O_PATH | O_DIRECTORY);
 }

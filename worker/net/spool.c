@@ -697,6 +697,14 @@ int spool_file(const struct spool *s)
     return s->fd;
 }
 
+char *spool_take_name(struct spool *s)
+{
+    char *name = s->file_name;
+
+    s->file_name = NULL;
+    return name;
+}
+
 const char *spool_file_name(const struct spool *s)
 {
     return s->file_name;

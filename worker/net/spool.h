@@ -79,3 +79,5 @@ struct str spool_text(const struct spool *s, struct pool *pool);
 int spool_file(const struct spool *s);
 /* Its path, a C string; NULL without a named file. */
 const char *spool_file_name(const struct spool *s);
+/* The name becomes the caller's (free() it), who has to see to the file. */
+char *spool_take_name(struct spool *s);
