@@ -57,6 +57,7 @@ struct generation {
     void *tls;                   /* struct tls_store *, NULL when nothing speaks TLS */
     struct load_state *load;     /* only while loading */
     uint32_t slots;              /* workers */
+    bool transparent;            /* workers may use addresses of others: CAP_NET_RAW */
 };
 
 /* A directory that workers write temporary or cached files to (proxy_temp_path ...). */

@@ -100,12 +100,14 @@ static bool fail(const char *what)
     return false;
 }
 
-static bool switch_user(const struct core_conf *core)
+static bool switch_user(const struct core_conf *core, bool keep_capabilities)
 {
     gid_t gid = core->gid >= 0 ? (gid_t)core->gid : getgid();
 
     if (geteuid() != 0 || core->uid < 0)
         return true;
+    if (keep_capabilities && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+        return fail("prctl(PR_SET_KEEPCAPS)");
     if (setgid(gid) != 0)
         return fail("setgid()");
     if (core->user.len > 0 ? initgroups(core->user.data, gid) != 0 : setgroups(0, NULL) != 0)
@@ -122,21 +124,27 @@ static void drop_bounding_set(void)
             cap_drop_bound(cap);
 }
 
-static bool drop_capabilities(void)
+static bool drop_capabilities(bool but_raw)
 {
-    cap_t none = cap_init();
-    bool done = none != NULL && cap_set_proc(none) == 0;
+    cap_t now = cap_get_proc(), left = cap_init();
+    bool done;
 
-    cap_free(none);
+    if (but_raw && now != NULL && left != NULL) {
+        copy_permitted(left, now, CAP_NET_RAW, CAP_PERMITTED);
+        copy_permitted(left, now, CAP_NET_RAW, CAP_EFFECTIVE);
+    }
+    done = left != NULL && cap_set_proc(left) == 0;
+    cap_free(now);
+    cap_free(left);
     return done || fail("cap_set_proc()");
 }
 
-bool privilege_drop(const struct core_conf *core)
+bool privilege_drop(const struct core_conf *core, bool transparent)
 {
     privilege_raise(PRIVILEGE_USER);
     drop_bounding_set();
     cap_reset_ambient();
-    if (!switch_user(core) || !drop_capabilities())
+    if (!switch_user(core, transparent) || !drop_capabilities(transparent))
         return false;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return fail("prctl(PR_SET_NO_NEW_PRIVS)");

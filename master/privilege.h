@@ -27,6 +27,7 @@ void privilege_lower(void); /* all of it */
 /* True if files can be given to another user. */
 bool privilege_is_root(void);
 
-/* In a child, for good: the user and groups of `core`, no capabilities, no new ones either. False
-   after an [emerg] line: the child must not serve. */
-bool privilege_drop(const struct core_conf *core);
+/* In a child, for good: the user and groups of `core`, no capabilities (but, with `transparent`,
+   that to use addresses of others), no new ones either. False after an [emerg] line: the child must
+   not serve. */
+bool privilege_drop(const struct core_conf *core, bool transparent);

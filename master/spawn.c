@@ -127,7 +127,7 @@ bool spawn_settle(const struct generation *gen, uint32_t slot)
 
     set_limits(core);
     set_affinity(core, slot);
-    if (!privilege_drop(core))
+    if (!privilege_drop(core, gen->transparent))
         return false;
     set_directory(core);
     set_environment(gen);

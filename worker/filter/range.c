@@ -14,6 +14,7 @@
 #include "worker/codec/range_set.h"
 #include "worker/http/http_core.h"
 #include "worker/http/output.h"
+#include "worker/http/representation.h"
 
 #define DROP_BYTES (64 * 1024) /* pulled at once of what is not asked for */
 
@@ -185,21 +186,24 @@ static void answer_unsatisfiable(struct request *r)
     struct str whole = pool_printf(request_pool(r), "bytes */%lld", (long long)r->out.length);
 
     request_fail(r, 416, "request.range");
+    representation_drop(r, FIELD_LAST_MODIFIED);
+    representation_drop(r, FIELD_ETAG);
     request_add_field(r, STR("Content-Range"), whole, FIELD_CONTENT_RANGE);
 }
 
 /* RFC 9110, 13.1.5 */
-static bool if_range_holds(const struct request *r)
+static bool if_range_holds(struct request *r)
 {
     struct str value = fields_value(r->fields, FIELD_IF_RANGE);
-    int64_t date;
+    int64_t date, modified;
 
     if (value.data == NULL)
         return true;
     if (value.len >= 2 && value.data[value.len - 1] == '"')
-        return r->out.etag.len > 0 && str_eq(value, r->out.etag);
-    return r->out.has_last_modified && http_date_parse(value, &date) &&
-           date == r->out.last_modified;
+        return str_eq(value, representation_field(r, FIELD_ETAG));
+    return http_date_parse(value, &date) &&
+           http_date_parse(representation_field(r, FIELD_LAST_MODIFIED), &modified) &&
+           date == modified;
 }
 
 /* Whether the body can give them: one that is read through cannot go back. */
@@ -215,7 +219,7 @@ static bool can_give(const struct request *r, const struct range_set *set)
 
 static void answer_range(struct request *r, struct str value)
 {
-    int64_t most = HTTP_CORE(r)->max_ranges;
+    int64_t most = r->out.single_range ? 1 : HTTP_CORE(r)->max_ranges;
     struct range_set set;
 
     switch (range_set_parse(&set, value, r->out.length,

@@ -33,6 +33,7 @@ struct response {
     uint16_t status;
     bool no_default_type;       /* send no Content-Type when `type` is empty */
     bool accept_ranges;         /* the body is a representation that ranges may cut */
+    bool single_range;          /* but only one at a time */
     bool keep_head;             /* the head is an origin's: its Date, Server are kept in fields */
     bool is_error_page;         /* the body is ours, for an error status */
     bool intercepted;           /* error_page was applied already */

@@ -78,11 +78,9 @@ static const struct directive directives[] = {
     {.name = "fastcgi_catch_stderr", .where = IN_WEB, .args = "string", .field = F(catch_stderr),
      .repeat = true, .apply = add_catch,
      .doc = "An answer before whose head this appears on the standard error output is invalid."},
-    {.name = "fastcgi_send_lowat", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,
-     .field = F(send_lowat), .notice = "Linux has no such option",
-     .doc = "Accepted; Linux has no such option."},
     ORIGIN_WAY_ROWS("fastcgi", "what ...", cgi_next_words),
     ORIGIN_SOCKET_ROWS("fastcgi"),
+    ORIGIN_LOWAT_ROWS("fastcgi"),
     ORIGIN_HEAD_ROWS("fastcgi"),
     ORIGIN_BODY_ROWS("fastcgi"),
 };

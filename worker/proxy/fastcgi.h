@@ -12,7 +12,6 @@ struct fastcgi_conf {
     struct regex *split;         /* fastcgi_split_path_info; NULL: all of it is the script */
     struct array *catch_stderr;  /* struct str */
     bool keep_conn;
-    int64_t send_lowat;
 };
 
 extern const struct module fastcgi_module;

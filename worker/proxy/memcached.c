@@ -158,7 +158,7 @@ static void fill(struct proxy_run *run)
 
     out->no_default_type = false;
     out->type = http_core_type(HTTP_CORE(run->r), run->r->ext);
-    out->accept_ranges = true;
+    out->accept_ranges = out->single_range = true;
     if (run->memcached.gzipped)
         out->encoding = STR("gzip");
 }

@@ -5,6 +5,7 @@
 
 #include "common/generation.h"
 #include "common/temp_path.h"
+#include "worker/http/request.h"
 
 const struct word origin_ignore_words[] = {
     {"X-Accel-Redirect", IGNORE_ACCEL_REDIRECT}, {"X-Accel-Expires", IGNORE_ACCEL_EXPIRES},
@@ -16,22 +17,66 @@ const struct word origin_ignore_words[] = {
 
 /* Directives ----------------------------------------------------------------------------------- */
 
+/* An address of IPv4 or IPv6, with a port or without. */
+static bool parse_local(struct addr *out, struct str text)
+{
+    const char *why;
+
+    return (str_find(text, '.') >= 0 || str_find(text, ':') >= 0) && !str_starts(text, STR("*")) &&
+           addr_parse(out, text, 0, &why) && out->sa.sa_family != AF_UNIX;
+}
+
+static bool set_fixed_bind(struct conf_call *call, struct str text)
+{
+    struct origin_conf *conf = call->conf;
+    struct addr *addr = pool_zalloc(call->pool, sizeof(*addr));
+
+    if (!parse_local(addr, text))
+        return conf_fail_arg(call, 0, "invalid address \"%" STR_FMT "\"", STR_ARG(text));
+    conf->dial.exchange.bind = addr;
+    return true;
+}
+
 bool origin_set_bind(struct conf_call *call)
 {
     struct origin_conf *conf = call->conf;
     struct str text = conf_arg(call, 0);
     const char *why;
 
+    conf->bind = NULL;
     conf->dial.exchange.bind = NULL;
-    if (str_eq(text, STR("off")))
+    conf->dial.exchange.transparent = call->count > 1;
+    if (call->count > 1 && !str_eq(conf_arg(call, 1), STR("transparent")))
+        return conf_fail_arg(call, 1, "invalid parameter \"%" STR_FMT "\"",
+                             STR_ARG(conf_arg(call, 1)));
+    if (str_eq(text, STR("off")) && call->count == 1)
         return true;
-    if (template_has_vars(text) || call->count > 1)
-        return conf_fail_arg(call, call->count - 1, "only a fixed address is supported here");
-    conf->bind = pool_zalloc(call->pool, sizeof(*conf->bind));
-    if (!addr_parse(conf->bind, text, 0, &why))
-        return conf_fail_arg(call, 0, "invalid address \"%" STR_FMT "\": %s", STR_ARG(text), why);
-    conf->dial.exchange.bind = conf->bind;
-    return true;
+    call->gen->transparent |= call->count > 1;
+    if (!template_has_vars(text))
+        return set_fixed_bind(call, text);
+    conf->bind = template_compile(call->pool, &call->gen->http_vars, text, &why);
+    return conf->bind != NULL || conf_fail_arg(call, 0, "%s", why);
+}
+
+/* A connection that was bound for one client serves no other. */
+const struct dial_options *origin_dial_options(struct request *r, const struct origin_conf *conf)
+{
+    struct dial_options *own;
+    struct addr *addr;
+    struct str text;
+
+    if (likely(conf->bind == NULL))
+        return &conf->dial;
+    own = pool_alloc(request_pool(r), sizeof(*own));
+    *own = conf->dial;
+    own->keepalive = false;
+    text = scope_eval(&r->scope, conf->bind);
+    addr = pool_alloc(request_pool(r), sizeof(*addr));
+    if (text.len > 0 && parse_local(addr, text))
+        own->exchange.bind = addr;
+    else if (text.len > 0)
+        log_error(&r->log, LOG_ERROR, 0, "invalid local address \"%" STR_FMT "\"", STR_ARG(text));
+    return own;
 }
 
 bool origin_set_temp_path(struct conf_call *call)

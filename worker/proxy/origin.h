@@ -14,6 +14,7 @@
 #include "worker/upstream/dial.h"
 
 struct conf_call;
+struct request;
 struct origin_schemes;
 struct temp_path;
 
@@ -74,7 +75,7 @@ struct origin_conf {
     int64_t ignore;               /* IGNORE_... */
     bool intercept_errors;
 
-    bool buffering, request_buffering;
+    bool buffering, request_buffering, force_ranges;
     int64_t buffer_bytes;
     struct buf_count buffers;
     int64_t limit_rate;           /* bytes per second; 0: none */
@@ -83,10 +84,10 @@ struct origin_conf {
 
     struct origin_tls tls;
     struct dial_options dial;
-    int64_t send_timeout_ms, read_timeout_ms;
+    int64_t send_timeout_ms, read_timeout_ms, send_lowat;
     int64_t next;                 /* NEXT_... */
     bool ignore_client_abort;
-    struct addr *bind;
+    struct template *bind;        /* with variables; else it is in `dial` */
 };
 
 extern const struct word origin_ignore_words[];
@@ -100,6 +101,9 @@ bool origin_set_pass_header(struct conf_call *call);
 /* From a module's scope_done: checks and derives. `hidden`: the fields of answers that clients see
    only if told by ..._pass_header; NULL ends them. The module's name is the directives' prefix. */
 bool origin_finish(struct conf_call *call, const char *const *hidden);
+
+/* Options for the way of a request: conf->dial, or what variables make of it, in the pool. */
+const struct dial_options *origin_dial_options(struct request *r, const struct origin_conf *conf);
 
 /* An array that a repeated directive fills, made when first needed. */
 struct array *origin_list(struct conf_call *call, struct array **list, size_t item_bytes);

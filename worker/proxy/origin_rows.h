@@ -30,8 +30,10 @@
     {.name = prefix "_next_upstream_timeout", .where = IN_WEB, .args = "time", .value = VALUE_MS,  \
      .field = ORIGIN(dial.next_timeout_ms), .initial = "0",                                        \
      .doc = "No further server is tried after that time; 0: any time."},                           \
-    {.name = prefix "_bind", .where = IN_WEB, .args = "address|off", .apply = origin_set_bind,     \
-     .doc = "The local address of connections to origins."},                                       \
+    {.name = prefix "_bind", .where = IN_WEB, .args = "address|off [transparent]",                 \
+     .apply = origin_set_bind,                                                                     \
+     .doc = "The local address of connections to origins. With `transparent` it may be one that "  \
+            "this machine does not have, as $remote_addr."},                                       \
     {.name = prefix "_socket_keepalive", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,   \
      .field = ORIGIN(dial.exchange.socket_keepalive), .initial = "off",                            \
      .doc = "TCP keepalive probes on connections to origins."},                                    \
@@ -63,6 +65,11 @@
      .field = ORIGIN(intercept_errors), .initial = "off",                                          \
      .doc = "Whether error_page applies to errors that the origin answers with."}
 
+#define ORIGIN_LOWAT_ROWS(prefix)                                                                  \
+    {.name = prefix "_send_lowat", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,           \
+     .field = ORIGIN(send_lowat), .initial = "0", .notice = "has no effect on Linux",              \
+     .doc = "Accepted; Linux has no such option."}
+
 /* Requests and the bodies of both directions. */
 #define ORIGIN_BODY_ROWS(prefix)                                                                   \
     {.name = prefix "_pass_request_headers", .where = IN_WEB, .args = "on|off",                    \
@@ -83,6 +90,10 @@
      .field = ORIGIN(busy_bytes),                                                                  \
      .notice = "what is being sent never delays reading; " prefix "_buffers is the bound",         \
      .doc = "Accepted; buffers being sent to the client count as part of " prefix "_buffers."},    \
+    {.name = prefix "_force_ranges", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,       \
+     .field = ORIGIN(force_ranges), .initial = "off",                                              \
+     .doc = "Whether parts are cut out of answers for clients that ask for them, whatever the "    \
+            "origin says of ranges."},                                                             \
     {.name = prefix "_limit_rate", .where = IN_WEB, .args = "rate", .value = VALUE_SIZE,           \
      .field = ORIGIN(limit_rate), .initial = "0",                                                  \
      .doc = "Bytes per second that are read of an answer; 0: as they come."},                      \

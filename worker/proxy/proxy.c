@@ -96,6 +96,7 @@ static const struct directive directives[] = {
      .doc = "Accepted; tables size themselves."},
     ORIGIN_WAY_ROWS("proxy", "what ...", next_words),
     ORIGIN_SOCKET_ROWS("proxy"),
+    ORIGIN_LOWAT_ROWS("proxy"),
     ORIGIN_HEAD_ROWS("proxy"),
     ORIGIN_BODY_ROWS("proxy"),
     ORIGIN_TLS_ROWS("proxy"),

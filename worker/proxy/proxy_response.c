@@ -114,7 +114,10 @@ void proxy_response_fill(struct proxy_run *run)
     out->status = run->answer.status;
     out->reason = run->answer.reason;
     out->no_default_type = true;
+    out->accept_ranges = out->single_range = run->conf->force_ranges;
     EACH_FIELD (f, &run->answer.fields) {
+        if (f->id == FIELD_ACCEPT_RANGES && run->conf->force_ranges)
+            continue; /* we say it */
         if (is_framing(f->id) || name_set_has(run->conf->hidden, f->name, f->id))
             continue;
         if (f->id == FIELD_DATE || f->id == FIELD_SERVER)

@@ -291,7 +291,7 @@ static enum run_state go_there(struct proxy_run *run)
     if (!run->codec->write_head(run))
         return fail(run, 500, "upstream.request");
     d->group = run->target->group;
-    d->options = &run->conf->dial;
+    d->options = origin_dial_options(run->r, run->conf);
     d->log = &run->r->log;
     d->pool = request_pool(run->r);
     d->scope = &run->r->scope;

@@ -380,9 +380,10 @@ struct exchange *dial_take_exchange(struct dial *d, enum peer_result result)
 
 void dial_end(struct dial *d, enum peer_result result, bool keep)
 {
+    bool may_keep = keep && d->options->keepalive;
     struct exchange *x = dial_take_exchange(d, result);
 
-    if (keep)
+    if (may_keep)
         keepalive_put(x);
     else
         exchange_close(x);

@@ -53,7 +53,11 @@ static bool prepare_socket(int fd, const struct peer *peer, const struct exchang
         sock_set(fd, SOCK_SNDBUF, (int)o->sndbuf, log);
     if (o->bind == NULL || peer->addr.sa.sa_family == AF_UNIX)
         return true;
-    sock_set(fd, SOCK_BIND_NO_PORT, 1, log);
+    if (o->transparent)
+        sock_set(fd, o->bind->sa.sa_family == AF_INET6 ? SOCK_TRANSPARENT_V6 : SOCK_TRANSPARENT, 1,
+                 log);
+    if (addr_port(o->bind) == 0)
+        sock_set(fd, SOCK_BIND_NO_PORT, 1, log);
     if (bind(fd, &o->bind->sa, o->bind->len) == 0)
         return true;
     log_error(log, LOG_CRIT, errno, "bind() failed");

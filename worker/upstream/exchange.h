@@ -29,6 +29,7 @@ struct exchange {
 struct exchange_options {
     int64_t connect_timeout_ms;
     const struct addr *bind;    /* NULL: any */
+    bool transparent;           /* `bind` may be somebody else's */
     bool socket_keepalive;
     int64_t rcvbuf, sndbuf;     /* 0: the system's */
     const void *place;
