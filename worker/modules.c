@@ -41,6 +41,7 @@
 #include "worker/handler/random_index.h"
 #include "worker/handler/static_file.h"
 #include "worker/handler/stub_status.h"
+#include "worker/http/early_hints.h"
 #include "worker/http/error_log_tag.h"
 #include "worker/http/browser.h"
 #include "worker/http/coding.h"
@@ -81,6 +82,7 @@ const struct module *const modules[] = {
     &file_access_module,
     &http_variables_module,
     &resolver_module,
+    &early_hints_module,
     &proxy_vars_module,
     &tls_vars_module,
     &realip_module, /* the first to look at a request: others ask for its client */

@@ -259,6 +259,8 @@ static enum head_result read_head(struct proxy_run *run)
             log_error(&run->r->log, LOG_ERROR, 0, "upstream sent too many interim responses");
             return HEAD_BAD;
         }
+        if (run->answer.status == 103)
+            proxy_response_hints(run);
         init_answer(run);
     }
 }

@@ -4,6 +4,8 @@
  * Fields keep their order and spelling. What frames the message is the wire's; what speaks to us
  * (X-Accel-...) or is ours to say (Date, Server) is left out, as is what proxy_hide_header names.
  */
+#include "worker/http/early_hints.h"
+#include "worker/http/wire.h"
 #include "worker/proxy/proxy_rewrite.h"
 #include "worker/proxy/proxy_run.h"
 
@@ -93,6 +95,34 @@ static void take_field(struct proxy_run *run, const struct http_field *f)
         if (run->http == NULL || !take_rewritten(run, f))
             add(run->r, f, f->value);
     }
+}
+
+/* What has no meaning in a hint (RFC 8297, 2), and might name the origin. */
+static bool is_no_hint(uint8_t id)
+{
+    switch (id) {
+    case FIELD_UPGRADE:
+    case FIELD_LOCATION:
+    case FIELD_REFRESH:
+    case FIELD_SET_COOKIE:
+        return true;
+    default:
+        return is_framing(id);
+    }
+}
+
+void proxy_response_hints(struct proxy_run *run)
+{
+    struct request *r = run->r;
+    struct http_fields hints;
+
+    if (r != r->main || !early_hints_wanted(r))
+        return;
+    fields_init(&hints, request_pool(r));
+    EACH_FIELD (f, &run->answer.fields)
+        if (!is_no_hint(f->id) && !name_set_has(run->conf->hidden, f->name, f->id))
+            fields_add(&hints, f->name, f->value, (enum field_id)f->id);
+    r->wire->interim(r, 103, &hints);
 }
 
 static int64_t body_length_of(const struct proxy_run *run)
