@@ -166,8 +166,29 @@ static void add_part(struct chain *c, const struct piece *p, size_t n)
         chain_add_pipe(c, p->fd, n);
 }
 
+/* Into an empty one: the pieces as they are. */
+static void take_all(struct chain *c, struct chain *from)
+{
+    c->count = from->count;
+    c->bytes = from->bytes;
+    if (from->on_heap) {
+        c->pieces = from->pieces;
+        c->first = from->first;
+        c->cap = from->cap;
+        c->on_heap = 1;
+    } else {
+        memcpy(c->inplace, chain_head(from), from->count * sizeof(struct piece));
+    }
+    chain_init(from);
+}
+
 void chain_move(struct chain *c, struct chain *from)
 {
+    if (chain_empty(c)) {
+        chain_clear(c);
+        take_all(c, from);
+        return;
+    }
     for (uint32_t i = 0; i < from->count; i++)
         add_part(c, &from->pieces[from->first + i], from->pieces[from->first + i].len);
     chain_clear(from);

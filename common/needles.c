@@ -13,7 +13,7 @@ struct state {
     uint32_t first_child;
     uint32_t child_count;
     uint32_t shorter;       /* the state for the longest proper end of what this one stands for */
-    uint32_t hit;           /* itself if a needle ends here, else the next shorter one where; or 0 */
+    uint32_t hit;           /* itself if a needle ends here, else the next shorter one; or 0 */
     uint32_t first;         /* of the needles in its range; those that end here come first */
     uint32_t end_count;     /* of needles that end here */
     uint32_t range_count;
@@ -111,18 +111,25 @@ struct needles *needles_build(struct pool *pool, struct needle *list, uint32_t c
     return n;
 }
 
+/* Notes the needles that end in this state, `read` bytes from the start. */
+static void note(const struct needles *n, const struct state *s, size_t read, uint64_t *found)
+{
+    for (uint32_t i = s->first; i < s->first + s->end_count; i++) {
+        const struct needle *needle = &n->list[i];
+
+        if (!needle->at_start || needle->text.len == read)
+            found[needle->id / 64] |= (uint64_t)1 << needle->id % 64;
+    }
+}
+
 void needles_find(const struct needles *n, struct str text, uint64_t *found)
 {
+    const struct state *states = n->states;
     uint32_t at = 0;
 
     for (size_t i = 0; i < text.len; i++) {
         at = follow(n, at, ascii_lower(text.data[i]));
-        for (uint32_t hit = n->states[at].hit; hit != 0; hit = n->states[n->states[hit].shorter].hit) {
-            const struct needle *needle = &n->list[n->states[hit].first];
-
-            for (uint32_t k = 0; k < n->states[hit].end_count; k++, needle++)
-                if (!needle->at_start || i + 1 == needle->text.len)
-                    found[needle->id / 64] |= (uint64_t)1 << needle->id % 64;
-        }
+        for (uint32_t hit = states[at].hit; hit != 0; hit = states[states[hit].shorter].hit)
+            note(n, &states[hit], i + 1, found);
     }
 }

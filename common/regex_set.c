@@ -77,7 +77,8 @@ static const struct need *choose_group(const struct growing_map *texts, const st
     return best;
 }
 
-static void add_needles(struct array *list, const struct need *group, uint32_t id, struct pool *pool)
+static void add_needles(struct array *list, const struct need *group, uint32_t id,
+                        struct pool *pool)
 {
     for (uint32_t i = 0; i < group->count; i++) {
         const struct need_text *text = &group->texts[i];

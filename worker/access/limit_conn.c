@@ -151,4 +151,5 @@ const struct module limit_conn_module = {
     .directives = TABLE(directives), .conf_size = sizeof(struct limit_conn_conf),
     .variables = TABLE(variables),
     .phase = PHASE_PREACCESS, .handler = limit, .index = &limit_conn_index,
+    .idle_without = &limit_conn_module,
 };

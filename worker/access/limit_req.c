@@ -259,4 +259,5 @@ const struct module limit_req_module = {
     .directives = TABLE(directives), .conf_size = sizeof(struct limit_req_conf),
     .variables = TABLE(variables),
     .phase = PHASE_PREACCESS, .handler = limit, .index = &limit_req_index,
+    .idle_without = &limit_req_module,
 };

@@ -291,11 +291,15 @@ static void name_charset(struct request *r, const struct type_parts *parts, stru
 static void filter(struct request *r)
 {
     const struct charset_conf *conf = REQUEST_CONF(r, charset_index, struct charset_conf);
-    struct type_parts parts = parts_of_response(&r->out);
-    struct str to = wanted(r, conf, &parts), from;
+    struct type_parts parts;
+    struct str to, from;
     const struct charset_map *map;
     enum charset_way way;
 
+    if (likely(r == r->main && r->out.override_charset.len == 0 && is_off(conf->wanted)))
+        return;
+    parts = parts_of_response(&r->out);
+    to = wanted(r, conf, &parts);
     if (to.data == NULL)
         return;
     from = source_of(r, conf, &parts);

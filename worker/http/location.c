@@ -325,6 +325,8 @@ static struct location *find_regex(struct request *r, const struct location_set 
 {
     int64_t at;
 
+    if (set->regex_count == 0)
+        return NULL;
     if (likely(r->recorder == NULL)) {
         at = scope_regex_set_match(&r->scope, &set->regex_set, r->uri);
         return at < 0 ? NULL : set->regexes[at];

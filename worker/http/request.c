@@ -243,8 +243,7 @@ static void restart(struct request *r, enum phase phase)
     r->phase = (uint8_t)phase;
     r->uri_changed = r->rewritten_inside = false;
     r->access_status = 0;
-    if (r->ctx != NULL)
-        memset(r->ctx, 0, module_count * sizeof(*r->ctx));
+    r->ctx = NULL;
 }
 
 void request_set_uri(struct request *r, struct str uri, struct str args)
@@ -293,11 +292,16 @@ enum verdict request_go_named(struct request *r, struct str name)
 
 void *request_ctx(struct request *r, uint32_t module_index, size_t bytes)
 {
-    if (r->ctx == NULL)
-        r->ctx = pool_zalloc(request_pool(r), module_count * sizeof(*r->ctx));
-    if (r->ctx[module_index] == NULL)
-        r->ctx[module_index] = pool_zalloc(request_pool(r), bytes);
-    return r->ctx[module_index];
+    void *found = request_ctx_find(r, module_index);
+    struct request_ctx *ctx;
+
+    if (found != NULL)
+        return found;
+    ctx = pool_zalloc(request_pool(r), sizeof(*ctx) + bytes);
+    ctx->next = r->ctx;
+    ctx->module_index = module_index;
+    r->ctx = ctx;
+    return ctx->data;
 }
 
 void request_add_field(struct request *r, struct str name, struct str value, enum field_id id)

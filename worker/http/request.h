@@ -59,6 +59,13 @@ struct response {
 /* The variables of the generation that this process serves. */
 extern const struct var_table *request_vars;
 
+/* A module's own struct for a request. */
+struct request_ctx {
+    struct request_ctx *next;
+    uint32_t module_index;
+    _Alignas(16) char data[];
+};
+
 struct request {
     struct scope scope;         /* first: handlers of shared modules see only this */
     struct log log;
@@ -133,7 +140,7 @@ struct request {
     bool send_failed;           /* the client went away or timed out */
     bool complete;              /* all of the response was sent */
 
-    void **ctx;                 /* ctx[module index], NULL until request_ctx is called */
+    struct request_ctx *ctx;    /* what modules keep here, newest first: there are few */
     size_t (*describe_upstream)(const struct request *r, char *out, size_t room); /* for the log */
     struct upstream_summary *upstreams; /* tries so far, newest last, for $upstream_... */
     void *wire_data;            /* the protocol's own: struct h1_conn *, ... */
@@ -194,7 +201,10 @@ enum verdict request_go_named(struct request *r, struct str name);
 void *request_ctx(struct request *r, uint32_t module_index, size_t bytes);
 static inline void *request_ctx_find(const struct request *r, uint32_t module_index)
 {
-    return r->ctx != NULL ? r->ctx[module_index] : NULL;
+    for (struct request_ctx *ctx = r->ctx; ctx != NULL; ctx = ctx->next)
+        if (ctx->module_index == module_index)
+            return ctx->data;
+    return NULL;
 }
 
 /* A module's struct where the request is now. */

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -15,6 +16,7 @@
 #include "worker/net/send_job.h"
 
 #define IOVECS       64
+#define GATHER_BYTES 4096 /* so much is put together sooner than the kernel reads a list of parts */
 #define LARGEST_SEND 0x7ffff000 /* what one call takes in Linux */
 
 static ssize_t plain_recv(struct conn *c, void *into, size_t room)
@@ -49,6 +51,15 @@ static bool more_follows(const struct conn *c, const struct chain *out, int coun
     return c->share_packets || out->pieces[out->first + (uint32_t)count].kind == PIECE_MEMORY;
 }
 
+static ssize_t send_together(int fd, const struct iovec *iov, int count, int flags)
+{
+    char bytes[GATHER_BYTES], *end = bytes;
+
+    for (int i = 0; i < count; i++)
+        end = (char *)memcpy(end, iov[i].iov_base, iov[i].iov_len) + iov[i].iov_len;
+    return send(fd, bytes, (size_t)(end - bytes), flags);
+}
+
 /* Gathers the memory at the head. */
 static struct sent send_memory(struct conn *c, struct chain *out, size_t max)
 {
@@ -64,7 +75,12 @@ static struct sent send_memory(struct conn *c, struct chain *out, size_t max)
     if (bytes < MIN(max, out->bytes) && more_follows(c, out, count))
         flags |= MSG_MORE;
     msg.msg_iovlen = (size_t)count;
-    n = count == 1 ? send(c->ev.fd, iov[0].iov_base, bytes, flags) : sendmsg(c->ev.fd, &msg, flags);
+    if (count == 1)
+        n = send(c->ev.fd, iov[0].iov_base, bytes, flags);
+    else if (bytes <= GATHER_BYTES)
+        n = send_together(c->ev.fd, iov, count, flags);
+    else
+        n = sendmsg(c->ev.fd, &msg, flags);
     return (struct sent){n, n >= 0 && (size_t)n < bytes};
 }
 

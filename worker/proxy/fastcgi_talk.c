@@ -100,7 +100,7 @@ static struct str without_end(struct str text)
 
 static void log_stderr(struct proxy_run *run)
 {
-    struct fastcgi_stderr *e = run->fcgi.err;
+    struct fastcgi_stderr *e = run->fcgi_err;
     struct str text;
 
     if (e == NULL || e->used == e->logged)
@@ -135,7 +135,7 @@ static void make_room(struct proxy_run *run, struct fastcgi_stderr *e)
 static bool is_caught(const struct proxy_run *run)
 {
     const struct array *sought = conf_of(run)->catch_stderr;
-    const struct fastcgi_stderr *e = run->fcgi.err;
+    const struct fastcgi_stderr *e = run->fcgi_err;
 
     if (sought == NULL)
         return false;
@@ -148,11 +148,11 @@ static bool is_caught(const struct proxy_run *run)
 /* True when it has what fastcgi_catch_stderr names. */
 static bool add_stderr(struct proxy_run *run, struct str data)
 {
-    struct fastcgi_stderr *e = run->fcgi.err;
+    struct fastcgi_stderr *e = run->fcgi_err;
     bool caught = false;
 
     if (e == NULL) {
-        e = run->fcgi.err = pool_alloc(request_pool(run->r), sizeof(*e));
+        e = run->fcgi_err = pool_alloc(request_pool(run->r), sizeof(*e));
         e->logged = e->used = 0;
     }
     while (data.len > 0) {
@@ -181,8 +181,8 @@ static void reset(struct proxy_run *run)
     run->fcgi.plain_bytes = 0;
     run->fcgi.plain = STR_NONE;
     run->fcgi.extra = false;
-    if (run->fcgi.err != NULL)
-        run->fcgi.err->used = run->fcgi.err->logged = 0;
+    if (run->fcgi_err != NULL)
+        run->fcgi_err->used = run->fcgi_err->logged = 0;
 }
 
 static enum head_result bad_head(struct proxy_run *run, const char *why)

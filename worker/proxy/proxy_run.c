@@ -29,7 +29,7 @@
 static struct proxy_run *spare[SPARE];
 static uint32_t spare_count;
 
-/* Zeroed but for the answer's head, which is large and made ready for each try. */
+/* Zeroed as far as its struct says. */
 static struct proxy_run *run_take(void)
 {
     struct proxy_run *run;
@@ -37,7 +37,7 @@ static struct proxy_run *run_take(void)
     if (spare_count == 0)
         return conn_alloc(sizeof(*run));
     run = spare[--spare_count];
-    memset(run, 0, offsetof(struct proxy_run, answer));
+    memset(run, 0, offsetof(struct proxy_run, out));
     return run;
 }
 

@@ -89,12 +89,9 @@ struct proxy_run {
     bool head_only;               /* the method sent is HEAD */
     bool upgrade_asked, close_asked;
     bool streaming;               /* the body cannot be sent twice */
-    struct chain out;
     struct source *body;          /* NULL: none, or all pulled */
-    struct chain early;           /* of a streamed body: what was here before the head was made */
-    bool early_whole;             /* and that is all of it */
+    bool early_whole;             /* what is in `early` is all of it */
     bool sent_any, sent_all, send_broken;
-    char chunk_head[H1_CHUNK_HEAD_MAX + 2];
 
     /* The answer. */
     uint16_t status;              /* RUN_FAIL: what to say */
@@ -106,21 +103,26 @@ struct proxy_run {
     struct str redirect;          /* X-Accel-Redirect */
     uint32_t interims;            /* heads of 1xx skipped */
     struct http_fields *trailers; /* of a chunked answer */
+    struct fastcgi_stderr *fcgi_err;
+    struct {
+        struct str key;
+        size_t tail;              /* bytes seen of what stands behind the value */
+        bool gzipped;
+    } memcached;
+
+    /* From here on nothing is zeroed: all of it is made ready before it is used. */
+    struct chain out;             /* of the request: made and not yet sent */
+    struct chain early;           /* of a streamed body: what was here before the head was made */
+    char chunk_head[H1_CHUNK_HEAD_MAX + 2];
     struct h1_chunk chunks;
     struct {
         struct fcgi_reader reader;
         size_t plain_bytes;       /* content of records, from relay.in.pos on */
         struct str plain;         /* of the body: what came with the head's last bytes */
         bool extra;               /* more came than Content-Length says */
-        struct fastcgi_stderr *err;
         char headers[4 * FCGI_HEADER_BYTES]; /* of records of the request's body */
     } fcgi;
-    struct {
-        struct str key;
-        size_t tail;              /* bytes seen of what stands behind the value */
-        bool gzipped;
-    } memcached;
-    struct h1_head answer;        /* last: large */
+    struct h1_head answer;        /* large */
 };
 
 /* For content handlers: passes the request to the location's target. */

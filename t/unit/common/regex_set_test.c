@@ -1,6 +1,6 @@
 /*
- * t/unit/common/regex_set_test.c - what is ruled out cannot match: needs of patterns, by table and by
- * chance; and few are picked of many.
+ * t/unit/common/regex_set_test.c - what is ruled out cannot match: needs of patterns, by table
+ * and by chance; and few are picked of many.
  */
 #include "common/regex_set.h"
 
@@ -207,9 +207,11 @@ static char *add_atom(char *p, int depth)
     static const char *const atoms[] = {
         "a", "b", "A", "/", "a", "b", ".", "^", "$", "\\.", "\\/", "\\w", "\\b", "\\B", "\\d",
         "\\A", "\\z", "\\Z", "\\K", "\\G", "[ab]", "[^a]", "[]a]", "[a-b]", "[[:alpha:]b]", "[.]",
-        "[\\.b]", "[-a]", "[a-]", "\\1", "(?i)", "(?-i)", "(?m)", "(?x)", "(?s)", "\\Qa.\\E", "\\x61",
+        "[\\.b]", "[-a]", "[a-]", "\\1", "(?i)", "(?-i)", "(?m)", "(?x)", "(?s)", "\\Qa.\\E",
+        "\\x61",
         "\\141", "(?1)", "(?#a)", "\\R", "\\N", "[b\\]]", "ab", "a\nb", "\n", "(?(1)a|b)",
-        "(*COMMIT)", "\\n", "\\h", "{", "}", "]", "[\\Q]\\E]", "(*ACCEPT)", "\xe9", "\\\xe9", "#", " ",
+        "(*COMMIT)", "\\n", "\\h", "{", "}", "]", "[\\Q]\\E]", "(*ACCEPT)", "\xe9", "\\\xe9",
+        "#", " ",
     };
 
     return depth > 0 && chance(4) == 0 ? add_group(p, depth) : add(p, ANY_OF(atoms));
