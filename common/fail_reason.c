@@ -62,6 +62,7 @@ const struct fail_reason fail_reasons[] = {
     {"upstream.head_too_big", "502", "The origin's header is larger than `proxy_buffer_size`."},
     {"upstream.none_live", "502", "All origins are down, or are taken to be."},
     {"upstream.redirect_unsafe", "404", "X-Accel-Redirect leads outside."},
+    {"upstream.request", "500", "The request cannot be put into the origin's protocol."},
     {"upstream.status", "as the origin's", "`proxy_intercept_errors`: a page of ours stands for "
                                            "the origin's error."},
     {"upstream.timeout", "504", "The origin did not read or answer in time."},

@@ -89,10 +89,15 @@ static bool is_due(struct log_file *file, const struct stat *st)
 
 /* How ----------------------------------------------------------------------------------------- */
 
+void log_rotate_failed(struct log_file *file)
+{
+    file->rotate_rest_ms = clock_mono_ms + REST_MS;
+}
+
 static bool failed(struct log_file *file, const char *what, const char *path)
 {
     log_error(&process_log, LOG_CRIT, errno, "%s \"%s\" failed while rotating it", what, path);
-    file->rotate_rest_ms = clock_mono_ms + REST_MS;
+    log_rotate_failed(file);
     return false;
 }
 

@@ -29,3 +29,6 @@ void log_rotate_schedule(struct log_file *file);
  * After a failure, which is logged, the file is left alone for a minute.
  */
 bool log_rotate(struct log_file *file);
+
+/* The file that is now at the path could not be opened: leaves it alone for a minute. */
+void log_rotate_failed(struct log_file *file);

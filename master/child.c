@@ -47,10 +47,26 @@ static void drop_channel(struct child_proc *c)
     }
 }
 
+/* A file that has been replaced again makes the message about the one before it pointless: who does
+   not read holds no more descriptors than there are files. */
+static bool supersede(struct child_proc *c, const struct channel_msg *msg)
+{
+    struct queued_msg *q = c->queue;
+
+    while (q != NULL && (q->msg.type != CHANNEL_REOPEN_LOG || q->msg.number != msg->number))
+        q = q->next;
+    if (msg->type != CHANNEL_REOPEN_LOG || q == NULL || q->msg.fd < 0)
+        return false;
+    return dup3(msg->fd, q->msg.fd, O_CLOEXEC) >= 0;
+}
+
 static void enqueue(struct child_proc *c, const struct channel_msg *msg)
 {
-    struct queued_msg *q = calloc(1, sizeof(*q)), **last = &c->queue;
+    struct queued_msg *q, **last = &c->queue;
 
+    if (supersede(c, msg))
+        return;
+    q = calloc(1, sizeof(*q));
     if (q == NULL) {
         log_error(&process_log, LOG_ALERT, ENOMEM, "message to %s %d lost", c->role->name,
                   (int)c->pid);

@@ -23,14 +23,15 @@ static void tell_children(struct master *m, const struct generation *gen, int64_
             child_tell(&crew->children[i], CHANNEL_REOPEN_LOG, index, fd);
 }
 
-static void reopen_file(struct master *m, struct generation *gen, struct log_file *file,
+static bool reopen_file(struct master *m, struct generation *gen, struct log_file *file,
                         int64_t index, int64_t owner)
 {
     int fd = log_files_reopen(file, owner);
+    bool good = fd >= 0 && dup3(fd, file->fd, O_CLOEXEC) >= 0;
 
     if (fd < 0)
-        return;
-    if (dup3(fd, file->fd, O_CLOEXEC) < 0) {
+        return false;
+    if (!good) {
         log_error(&process_log, LOG_ALERT, errno, "dup3() failed while reopening \"%s\"",
                   file->path);
     } else {
@@ -38,17 +39,20 @@ static void reopen_file(struct master *m, struct generation *gen, struct log_fil
         tell_children(m, gen, index, fd);
     }
     close(fd);
+    return good;
 }
 
 /* `path` NULL: all. */
-static void reopen_generation(struct master *m, struct generation *gen, const char *path)
+static bool reopen_generation(struct master *m, struct generation *gen, const char *path)
 {
     int64_t owner = path == NULL ? core_conf(gen)->uid : -1, index = 0;
+    bool all = true;
 
     for (struct log_file *file = gen->log_files; file != NULL; file = file->next, index++)
         if (file->path != NULL && file->fd >= 0 &&
             (path == NULL || strcmp(file->path, path) == 0))
-            reopen_file(m, gen, file, index, owner);
+            all &= reopen_file(m, gen, file, index, owner);
+    return all;
 }
 
 /* A generation may have two crews. */
@@ -60,20 +64,23 @@ static bool is_done(const struct master *m, const struct crew *crew)
     return crew->gen == m->gen || crew->gen == m->reload.gen;
 }
 
-static void reopen_all(struct master *m, const char *path)
+static bool reopen_all(struct master *m, const char *path)
 {
+    bool all = true;
+
     if (m->gen != NULL)
-        reopen_generation(m, m->gen, path);
+        all &= reopen_generation(m, m->gen, path);
     if (m->reload.gen != NULL && m->reload.gen != m->gen)
-        reopen_generation(m, m->reload.gen, path);
+        all &= reopen_generation(m, m->reload.gen, path);
     for (struct crew *crew = m->crews; crew != NULL; crew = crew->older)
         if (!is_done(m, crew))
-            reopen_generation(m, crew->gen, path);
+            all &= reopen_generation(m, crew->gen, path);
+    return all;
 }
 
-void reopen_path(struct master *m, const char *path)
+bool reopen_path(struct master *m, const char *path)
 {
-    reopen_all(m, path);
+    return reopen_all(m, path);
 }
 
 void reopen_logs(struct master *m)

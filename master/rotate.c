@@ -32,8 +32,8 @@ static void rotate(struct master *m, struct log_file *file)
     privilege_raise(PRIVILEGE_FILES);
     moved = log_rotate(file);
     privilege_lower();
-    if (moved)
-        reopen_path(m, file->path);
+    if (moved && !reopen_path(m, file->path))
+        log_rotate_failed(file);
 }
 
 static void rotate_generation(struct master *m, struct generation *gen)

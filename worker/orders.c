@@ -73,7 +73,7 @@ static void take_log(int64_t number, int fd)
 }
 
 /* Without a master there is nobody else to do it. */
-static void reopen_log(struct log_file *file)
+static bool reopen_log(struct log_file *file)
 {
     int fd = open(file->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 
@@ -81,6 +81,7 @@ static void reopen_log(struct log_file *file)
         replace_log(file, fd);
     else
         log_error(&process_log, LOG_EMERG, errno, "open() \"%s\" failed", file->path);
+    return fd >= 0;
 }
 
 static void reopen_logs(void)
@@ -97,8 +98,8 @@ static void run_rotate(struct post *post)
         if (!file->rotate_asked)
             continue;
         file->rotate_asked = false;
-        if (log_rotate(file))
-            reopen_log(file);
+        if (log_rotate(file) && !reopen_log(file))
+            log_rotate_failed(file);
     }
 }
 

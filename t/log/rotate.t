@@ -1,6 +1,7 @@
 # t/log/rotate.t - logs that the server rotates itself: no line is lost, none is split
 use Site;
 use List::Util ();
+use Time::HiRes ();
 
 my $server = 'server { listen %PORT% reuseport; listen %PORT2%; location / { return 204; } }';
 
@@ -127,6 +128,52 @@ subtest 'a rotation that fails costs no line' => sub {
     load($site, 301, 600);
     whole_ok($site, 600, 'failed', $site->path('r.log'));
     is scalar(() = $site->error_log =~ /while rotating/g), 1, 'once';
+    $site->stop;
+};
+
+subtest 'a directory that vanishes' => sub {
+    my $site = Site->prepare("$format access_log %DIR%/logs/r.log r rotate_size=4k rotate_age=1s; $server");
+    mkdir $site->path('logs');
+    chmod 0777, $site->path('logs');
+    $site->up;
+    $site->allow_log(qr/No such file/);
+    load($site, 1, 10);
+    unlink $site->path('logs/r.log');
+    rmdir $site->path('logs');
+    load($site, 11, 300);
+    $site->wait_for_log(qr/open\(\) ".*logs\/r\.log" failed \(2/);
+    my $ticks = sub { (split ' ', Procs::slurp('/proc/' . $site->master_pid . '/stat'))[13] };
+    my $before = $ticks->();
+    my $until = Time::HiRes::time() + 1.5;
+    load($site, 301, 400) while Time::HiRes::time() < $until;
+    is scalar(() = $site->error_log =~ /logs\/r\.log" failed/g), 1, 'is told of once';
+    cmp_ok $ticks->() - $before, '<', 30, 'the master does not spin';
+    $site->stop;
+};
+
+subtest 'a worker that stands still' => sub {
+    my $site = Site->start("$format access_log %DIR%/r.log r rotate_size=1k rotate_keep=1000; $server", main => 'worker_processes 4;');
+    my ($still) = $site->workers;
+    my $open = sub { scalar(() = glob '/proc/' . $site->master_pid . '/fd/*') };
+    my $before = $open->();
+    kill STOP => $still;
+    # Its listening socket has a queue of its own: who lands there waits.
+    my ($n, @waiting, @stuck) = (0);
+    while ($n < 6000 || parts($site) < 400) {
+        my $client = $site->connect;
+        my $from = $n + 1;
+        $n += 20;
+        $client->write(join '', map { "GET /$_ HTTP/1.1\r\nHost: a\r\n\r\n" } $from .. $n);
+        push @waiting, $client;
+        next if @waiting <= 64;
+        my $first = shift @waiting;
+        if (length $first->pending) { $first->response for 1 .. 20 } else { push @stuck, $first }
+    }
+    cmp_ok $open->() - $before, '<', 20, 'holds no more than a few descriptors, after ' . parts($site) . ' files';
+    kill CONT => $still;
+    for my $client (@waiting, @stuck) { $client->response for 1 .. 20 }
+    cmp_ok scalar(@stuck), '>', 0, 'though it had connections';
+    whole_ok($site, $n, 'a worker that stood still');
     $site->stop;
 };
 
