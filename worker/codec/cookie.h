@@ -5,5 +5,5 @@
 
 #include "worker/codec/field.h"
 
-/* The value of the first with this name, whatever its case, in all Cookie fields; STR_NONE: none. */
+/* The value of the first with this name, whatever its case, in all Cookie fields, or STR_NONE. */
 struct str cookie_find(const struct http_fields *fields, struct str name);

@@ -2,9 +2,9 @@
  * worker/filter/userid.c - cookies that tell clients apart, as mod_uid and nginx make them.
  *
  * An id is four numbers: the server (its address, or userid_service), the time, the process, and a
- * count. The cookie is base64 of them: in the order of the machine's bytes (v1), or of the network's
- * (on). A mark in place of the padding says that the cookie is one of ours, with the present
- * attributes; without it the client gets its old id anew.
+ * count. The cookie is base64 of them: in the order of the machine's bytes (v1), or of the
+ * network's (on). A mark in place of the padding says that the cookie is one of ours, with the
+ * present attributes; without it the client gets its old id anew.
  */
 #include "worker/filter/userid.h"
 

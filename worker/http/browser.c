@@ -1,6 +1,6 @@
 /*
- * worker/http/browser.c - whether a client's browser is one of today or one of old, by what it calls
- * itself: $modern_browser, $ancient_browser and $msie.
+ * worker/http/browser.c - whether a client's browser is one of today or one of old, by what it
+ * calls itself: $modern_browser, $ancient_browser and $msie.
  */
 #include "worker/http/browser.h"
 
@@ -11,8 +11,8 @@
 static uint32_t browser_index;
 
 /* Browsers by what names them in a User-Agent, which is looked for from `skip` on; their version
-   begins `add` bytes behind the start of that. In the order in which they are looked for: Opera says
-   that it is another, too. */
+   begins `add` bytes behind the start of that. In the order in which they are looked for: Opera
+   says that it is another, too. */
 static const struct browser {
     const char *name;
     size_t skip, add;
@@ -215,8 +215,8 @@ static bool add_ancient(struct conf_call *call)
 static const struct directive directives[] = {
     {.name = "modern_browser", .where = IN_WEB, .args = "browser version ;; unlisted",
      .apply = add_modern, .repeat = true, .field = F(modern),
-     .doc = "A browser (msie, gecko, opera, safari, konqueror) that is modern from a version on; or "
-            "all those that neither this nor ancient_browser lists."},
+     .doc = "A browser (msie, gecko, opera, safari, konqueror) that is modern from a version on; "
+            "or all those that neither this nor ancient_browser lists."},
     {.name = "modern_browser_value", .where = IN_WEB, .args = "string", .value = VALUE_STR,
      .field = F(modern_value), .initial = "1", .doc = "What $modern_browser is where it is set."},
     {.name = "ancient_browser", .where = IN_WEB, .args = "string ...", .apply = add_ancient,

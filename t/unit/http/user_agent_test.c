@@ -28,7 +28,7 @@ int main(void)
         {"MSIE 6", 0},
         {"MSIE 6.", 0},
         {"MSIE 6.0", MSIE | MSIE6},
-        {"Mozilla/5.0 (X11) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120 Safari/537.36", CHROME},
+        {"Mozilla/5.0 (X11) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120 Safari/537", CHROME},
         {"Mozilla/5.0 (Macintosh; Mac OS X) (KHTML, like Gecko) Version/17 Safari/605", SAFARI},
         {"Mozilla/5.0 (Macintosh; Mac OS X) (KHTML, like Gecko) Chrome/120 Safari/537", CHROME},
         {"Mozilla/5.0 (Windows) Safari/605", 0},
