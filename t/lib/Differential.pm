@@ -8,6 +8,7 @@
 #         origin => sub ($origin) { $origin->answer(...) },  # called for each side's first origin
 #         alike  => sub ($text) { ... },                     # makes what differs by chance the same
 #         allow  => { 'HEAD /a' => 'why', 'GET /b: header Vary' => 'why', '*: body' => 'why' });
+#                     # a why may be sub ($nginx, $weir) { ... }: undef where it does not apply
 #
 # Compared: status, header fields (any order; Date, Server, ETag, boundaries, ports and directories
 # made alike), body, whether the connection lives on, and what the origin received. The HTTP version
@@ -68,6 +69,7 @@ sub differential_differences ($conf, $requests, %option) {
         for my $difference (compare($seen{nginx}[$_], $seen{weir}[$_])) {
             my ($aspect, $text) = @$difference;
             my ($why) = grep { defined } map { ($allow->{"$_: $aspect"}, $allow->{$_}) } $names[$_], '*';
+            $why = $why->($seen{nginx}[$_], $seen{weir}[$_]) if ref $why;
             push @{ $result{ defined $why ? 'allowed' : 'unexpected' } },
                 defined $why ? "$aspect ($why): $text" : "$aspect: $text";
         }

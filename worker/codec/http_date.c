@@ -217,6 +217,8 @@ bool http_date_parse(struct str text, int64_t *seconds)
     struct date d = {0};
     bool is_long;
 
+    if (str_find(text, ';') >= 0)
+        text = str_trim(str_cut(&text, ';'));
     if (!take_weekday(&text, &is_long))
         return false;
     if (text.len > 0 && text.data[0] == ',' ? !parse_fixed(text, is_long, &d)

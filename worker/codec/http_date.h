@@ -17,7 +17,7 @@ char *http_date_print_cookie(char *out, int64_t seconds);
 
 /*
  * IMF-fixdate, RFC 850 and asctime forms. A two-digit year below 70 is in this century. Every field
- * is checked for its range; the name of the day is not compared with the date. False if it is none
- * of these.
+ * is checked for its range; the name of the day is not compared with the date. A parameter behind
+ * it ("; length=7", of old browsers) does not count. False if it is none of these.
  */
 bool http_date_parse(struct str text, int64_t *seconds);

@@ -9,6 +9,7 @@
 #include "common/conf_value.h"
 #include "common/generation.h"
 #include "worker/codec/http_date.h"
+#include "worker/http/representation.h"
 
 #define DAY_S (24 * 60 * 60)
 
@@ -108,20 +109,25 @@ static void set_fields(struct request *r, struct str expires, struct str control
     replace(r, STR("Cache-Control"), control, FIELD_CACHE_CONTROL);
 }
 
+static int64_t time_of(struct request *r, const struct expires *e, int64_t now)
+{
+    int64_t from;
+
+    if (e->kind == EXPIRES_DAILY)
+        return next_daily(e->seconds);
+    if (e->kind == EXPIRES_MODIFIED && e->seconds != 0 &&
+        http_date_parse(representation_field(r, FIELD_LAST_MODIFIED), &from))
+        return from + e->seconds;
+    return now + e->seconds;
+}
+
 static void set_times(struct request *r, const struct expires *e)
 {
     struct pool *pool = request_pool(r);
-    int64_t now = clock_wall_s(), at, age;
+    int64_t now = clock_wall_s(), at = time_of(r, e, now), age = at - now;
     char *date = pool_bytes(pool, HTTP_DATE_BYTES);
     struct str text;
 
-    if (e->kind == EXPIRES_DAILY)
-        at = next_daily(e->seconds);
-    else if (e->kind == EXPIRES_MODIFIED && r->out.has_last_modified)
-        at = r->out.last_modified + e->seconds;
-    else
-        at = now + e->seconds;
-    age = at - now;
     text = str_range(date, http_date_print(date, at));
     if (e->seconds < 0 || age < 0)
         set_fields(r, text, STR("no-cache"));

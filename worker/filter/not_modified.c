@@ -85,7 +85,7 @@ static void answer_not_modified(struct request *r)
 
 static void filter(struct request *r)
 {
-    if (r->out.status != 200 || r != r->main)
+    if (r->out.status != 200 || r != r->main || r->out.is_origins)
         return;
     if (is_refused(r)) {
         fields_init(r->out.fields, request_pool(r));

@@ -35,6 +35,7 @@ struct response {
     bool accept_ranges;         /* the body is a representation that ranges may cut */
     bool single_range;          /* but only one at a time */
     bool keep_head;             /* the head is an origin's: its Date, Server are kept in fields */
+    bool is_origins;            /* it answers for its preconditions (RFC 9110, 13.2.1) itself */
     bool is_error_page;         /* the body is ours, for an error status */
     bool intercepted;           /* error_page was applied already */
     bool has_last_modified;

@@ -145,6 +145,7 @@ void proxy_response_fill(struct proxy_run *run)
     out->reason = run->answer.reason;
     out->no_default_type = true;
     out->accept_ranges = out->single_range = run->conf->force_ranges;
+    out->is_origins = true;
     EACH_FIELD (f, &run->answer.fields) {
         if (f->id == FIELD_ACCEPT_RANGES && run->conf->force_ranges)
             continue; /* we say it */

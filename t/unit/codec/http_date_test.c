@@ -47,6 +47,7 @@ static void nothing_else(void)
     for (size_t i = 0; i < COUNT(bad); i++)
         ok(!http_date_parse(str_of(bad[i]), &t), bad[i]);
     ok(http_date_parse(STR("Thu, 29 Feb 2024 00:00:00 GMT"), &t), "a leap day");
+    ok(http_date_parse(STR("Thu, 29 Feb 2024 00:00:00 GMT ; length=7"), &t), "a parameter");
 }
 
 static void printed_as_libc_does(void)
