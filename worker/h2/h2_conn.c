@@ -80,11 +80,11 @@ static bool is_patient(struct h2_conn *c, int64_t cost)
     return c->patience >= 0;
 }
 
-static int64_t cost_of(const nghttp2_frame *frame)
+static int64_t cost_of(const nghttp2_frame_hd *head)
 {
-    switch (frame->hd.type) {
+    switch (head->type) {
     case NGHTTP2_DATA:
-        return frame->hd.length == 0 && !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
+        return head->length == 0 && !(head->flags & NGHTTP2_FLAG_END_STREAM);
     case NGHTTP2_HEADERS:
         return 0;
     case NGHTTP2_RST_STREAM:
@@ -94,19 +94,24 @@ static int64_t cost_of(const nghttp2_frame *frame)
     }
 }
 
-static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user)
 {
     struct h2_conn *c = user;
+    int64_t cost = cost_of(head);
+
+    if (cost == 0 || is_patient(c, cost))
+        return 0;
+    log_error(&c->conn.log, LOG_INFO, 0, "client sent too many frames that ask for nothing "
+                                         "(http2 flood)");
+    nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    return 0;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
     struct h2_stream *s = stream_of(session, frame->hd.stream_id);
     bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    int64_t cost = cost_of(frame);
 
-    if (cost > 0 && !is_patient(c, cost)) {
-        log_error(&c->conn.log, LOG_INFO, 0, "client sent too many frames that ask for nothing "
-                                             "(http2 flood)");
-        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
-        return 0;
-    }
     if (s == NULL)
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
@@ -619,6 +624,7 @@ static bool make_library(void)
     if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&options) != 0)
         return false;
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
@@ -628,6 +634,7 @@ static bool make_library(void)
     nghttp2_session_callbacks_set_send_data_callback(callbacks, h2_send_data);
     nghttp2_option_set_no_auto_window_update(options, 1);
     nghttp2_option_set_no_closed_streams(options, 1);
+    nghttp2_option_set_max_outbound_ack(options, 2 * PATIENCE); /* ours is the judgement */
     nghttp2_option_set_builtin_recv_extension_type(options, NGHTTP2_PRIORITY_UPDATE);
     return true;
 }
