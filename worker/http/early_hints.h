@@ -1,5 +1,5 @@
 /*
- * worker/http/early_hints.h - whether a client gets the early hints that an origin gives (RFC 8297).
+ * worker/http/early_hints.h - whether a client gets the hints that an origin gives (RFC 8297).
  */
 #pragma once
 

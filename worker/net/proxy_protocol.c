@@ -212,15 +212,26 @@ enum proxy_result proxy_parse(struct str in, struct proxy_header *out, const cha
 #define TLV_SSL      0x20
 #define TLV_SSL_HEAD 5 /* flags and the verification's result stand before its own list */
 
-static const struct {
+/* How a value is shown. Those of balancers' makers begin with a byte that says what they are. */
+enum tlv_form { AS_IT_IS, AFTER_1, LITTLE_U32_AFTER_1, BIG_U64 };
+
+static const struct tlv_name {
     struct str name;
     uint8_t type;
+    uint8_t form;
 } tlv_names[] = {
-    {STR_INIT("alpn"), 0x01}, {STR_INIT("authority"), 0x02}, {STR_INIT("unique_id"), 0x05},
-    {STR_INIT("ssl"), TLV_SSL}, {STR_INIT("netns"), 0x30},
+    {STR_INIT("alpn"), 0x01, AS_IT_IS},
+    {STR_INIT("authority"), 0x02, AS_IT_IS},
+    {STR_INIT("unique_id"), 0x05, AS_IT_IS},
+    {STR_INIT("ssl"), TLV_SSL, AS_IT_IS},
+    {STR_INIT("netns"), 0x30, AS_IT_IS},
+    {STR_INIT("aws_vpce_id"), 0xea, AFTER_1},
+    {STR_INIT("azure_pel_id"), 0xee, LITTLE_U32_AFTER_1},
+    {STR_INIT("gcp_conn_id"), 0xe0, BIG_U64},
 }, ssl_tlv_names[] = {
-    {STR_INIT("version"), 0x21}, {STR_INIT("cn"), 0x22}, {STR_INIT("cipher"), 0x23},
-    {STR_INIT("sig_alg"), 0x24}, {STR_INIT("key_alg"), 0x25},
+    {STR_INIT("version"), 0x21, AS_IT_IS}, {STR_INIT("cn"), 0x22, AS_IT_IS},
+    {STR_INIT("cipher"), 0x23, AS_IT_IS},  {STR_INIT("sig_alg"), 0x24, AS_IT_IS},
+    {STR_INIT("key_alg"), 0x25, AS_IT_IS},
 };
 
 bool proxy_next_tlv(struct str *tlvs, uint8_t *type, struct str *value)
@@ -249,30 +260,60 @@ struct str proxy_find_tlv(struct str tlvs, uint8_t type)
     return STR_NONE;
 }
 
-static struct str find_ssl_tlv(struct str tlvs, struct str name)
+static struct str show_number(struct str value, size_t bytes, bool little, char *number)
+{
+    uint64_t n = 0;
+
+    if (value.len != bytes)
+        return STR_NONE;
+    for (size_t i = 0; i < bytes; i++)
+        n = n << 8 | (unsigned char)value.data[little ? bytes - 1 - i : i];
+    return str_range(number, fmt_uint(number, n));
+}
+
+static struct str show(struct str value, enum tlv_form form, char *number)
+{
+    if (value.data == NULL || form == AS_IT_IS)
+        return value;
+    if (form == BIG_U64)
+        return show_number(value, 8, false, number);
+    if (value.len < 1 || value.data[0] != 1)
+        return STR_NONE;
+    value = str_from(value, 1);
+    return form == AFTER_1 ? value : show_number(value, 4, true, number);
+}
+
+/* By a name of the table, or "0xNN". */
+static struct str find_named(struct str tlvs, struct str name, const struct tlv_name *names,
+                             size_t count, char *number)
+{
+    uint64_t type;
+
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(name, names[i].name))
+            return show(proxy_find_tlv(tlvs, names[i].type), names[i].form, number);
+    if (str_starts(name, STR("0x")) && str_to_hex(str_from(name, 2), &type) && type <= 0xff)
+        return proxy_find_tlv(tlvs, (uint8_t)type);
+    return STR_NONE;
+}
+
+static struct str find_ssl_tlv(struct str tlvs, struct str name, char *number)
 {
     struct str ssl = proxy_find_tlv(tlvs, TLV_SSL);
 
     if (ssl.len < TLV_SSL_HEAD)
         return STR_NONE;
-    for (size_t i = 0; i < COUNT(ssl_tlv_names); i++)
-        if (str_eq(name, ssl_tlv_names[i].name))
-            return proxy_find_tlv(str_from(ssl, TLV_SSL_HEAD), ssl_tlv_names[i].type);
-    return STR_NONE;
+    if (str_eq(name, STR("verify")))
+        return show_number((struct str){ssl.data + 1, 4}, 4, false, number);
+    return find_named(str_from(ssl, TLV_SSL_HEAD), name, ssl_tlv_names, COUNT(ssl_tlv_names),
+                      number);
 }
 
-struct str proxy_tlv_named(struct str tlvs, struct str name)
+struct str proxy_tlv_named(struct str tlvs, struct str name, char number[PROXY_NUMBER])
 {
-    uint64_t type;
-
     if (str_starts(name, STR("ssl_")))
-        return find_ssl_tlv(tlvs, str_from(name, 4));
-    for (size_t i = 0; i < COUNT(tlv_names); i++)
-        if (str_eq(name, tlv_names[i].name))
-            return proxy_find_tlv(tlvs, tlv_names[i].type);
-    if (str_starts(name, STR("0x")) && str_to_hex(str_from(name, 2), &type) && type <= 0xff)
-        return proxy_find_tlv(tlvs, (uint8_t)type);
-    return STR_NONE;
+        return find_ssl_tlv(tlvs, str_from(name, 4), number);
+    return find_named(tlvs, name, tlv_names, COUNT(tlv_names), number);
 }
 
 /* Printing ------------------------------------------------------------------------------------- */

@@ -37,8 +37,10 @@ bool proxy_next_tlv(struct str *tlvs, uint8_t *type, struct str *value);
 struct str proxy_find_tlv(struct str tlvs, uint8_t type);
 
 /* Types with a name ("alpn", "authority", "ssl_cn" ...) as $proxy_protocol_tlv_NAME writes them, or
-   "0xNN". The ssl_ ones lie within the value of "ssl". */
-struct str proxy_tlv_named(struct str tlvs, struct str name);
+   "0xNN", "ssl_0xNN". The ssl_ ones lie within the value of "ssl". A value that is a number is
+   printed into `number`. */
+#define PROXY_NUMBER 20
+struct str proxy_tlv_named(struct str tlvs, struct str name, char number[PROXY_NUMBER]);
 
 /* Prints a version 1 header for these addresses: "PROXY TCP4 ...", or UNKNOWN if they are not of
    one IP family. Returns its length, at most PROXY_V1_MOST. */

@@ -22,6 +22,7 @@ static bool add_name(struct conf_call *call, const struct conf_node *node, struc
 
     if (list == NULL)
         return conf_fail_in(call, node, 1, "%s in \"%" STR_FMT "\"", why, STR_ARG(text));
+    list->whose = pool_printf(call->pool, "%s ", call->directive->name).data;
     *(struct addr_list **)array_push(&t->names) = list;
     return true;
 }

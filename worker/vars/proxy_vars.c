@@ -37,12 +37,13 @@ static void get_tlv(struct scope *scope, struct var_value *out, uintptr_t data)
 {
     struct str name = str_from(*(const struct str *)data, sizeof("proxy_protocol_tlv_") - 1);
     const struct proxy_header *header = header_of(scope);
-    struct str value = header == NULL ? STR_NONE : proxy_tlv_named(header->tlvs, name);
+    char number[PROXY_NUMBER];
+    struct str value = header == NULL ? STR_NONE : proxy_tlv_named(header->tlvs, name, number);
 
     if (value.data == NULL)
         var_missing(out);
     else
-        var_found(out, value);
+        var_found(out, value.data == number ? pool_str(scope->pool, value) : value);
 }
 
 static const struct var_def variables[] = {

@@ -8,11 +8,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void walk_tlvs(struct str tlvs)
 {
+    static const struct str names[] = {
+        STR_INIT("ssl_cn"), STR_INIT("ssl_0x23"), STR_INIT("ssl_verify"), STR_INIT("0xea"),
+        STR_INIT("aws_vpce_id"), STR_INIT("azure_pel_id"), STR_INIT("gcp_conn_id"),
+    };
+    char number[PROXY_NUMBER];
     struct str value;
     uint8_t type;
     size_t seen = 0;
 
-    proxy_tlv_named(tlvs, STR("ssl_cn"));
+    for (size_t i = 0; i < COUNT(names); i++)
+        proxy_tlv_named(tlvs, names[i], number);
     while (proxy_next_tlv(&tlvs, &type, &value))
         for (size_t i = 0; i < value.len; i++)
             seen += (unsigned char)value.data[i];

@@ -20,6 +20,13 @@ static const char *printed(const struct addr *a)
     return text;
 }
 
+static struct str named(struct str tlvs, const char *name)
+{
+    static char number[PROXY_NUMBER];
+
+    return proxy_tlv_named(tlvs, str_of(name), number);
+}
+
 static void reads_version_1(void)
 {
     is_int(parse(STR("PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\nGET")), PROXY_DONE, "TCP4");
@@ -68,10 +75,10 @@ static void reads_version_2(void)
     is_int((int64_t)h.bytes, 16 + 23, "its length");
     is_str(printed(&h.from), "192.0.2.1:56324", "the client");
     is_str(printed(&h.to), "127.0.0.1:443", "the address it asked for");
-    is_slice(proxy_tlv_named(h.tlvs, STR("alpn")), "h2", "an extension");
-    is_slice(proxy_tlv_named(h.tlvs, STR("authority")), "a.b", "another");
-    is_slice(proxy_tlv_named(h.tlvs, STR("0x02")), "a.b", "by number");
-    ok(proxy_tlv_named(h.tlvs, STR("netns")).data == NULL, "one that is not there");
+    is_slice(named(h.tlvs, "alpn"), "h2", "an extension");
+    is_slice(named(h.tlvs, "authority"), "a.b", "another");
+    is_slice(named(h.tlvs, "0x02"), "a.b", "by number");
+    ok(named(h.tlvs, "netns").data == NULL, "one that is not there");
     rest = STR("\x01\0\x05h2");
     ok(!proxy_next_tlv(&rest, &(uint8_t){0}, &(struct str){0}) && rest.len > 0, "a cut one");
 
@@ -88,8 +95,14 @@ static void reads_ssl_extensions(void)
 {
     struct str tlvs = STR("\x20\0\x0d" "\x01\0\0\0\0" "\x22\0\x05" "alice");
 
-    is_slice(proxy_tlv_named(tlvs, STR("ssl_cn")), "alice", "a nested one");
-    ok(proxy_tlv_named(tlvs, STR("ssl_cipher")).data == NULL, "one that is not there");
+    is_slice(named(tlvs, "ssl_cn"), "alice", "a nested one");
+    ok(named(tlvs, "ssl_cipher").data == NULL, "one that is not there");
+    is_slice(named(tlvs, "ssl_0x22"), "alice", "by number");
+    ok(named(tlvs, "0x22").data == NULL, "only there");
+    is_slice(named(tlvs, "ssl_verify"), "0", "verified");
+    ok(named(STR("\x20\0\x04\1\0\0\0"), "ssl_verify").data == NULL, "too short for that");
+    is_slice(named(STR("\x20\0\x05\1\xff\xff\xff\xfe"), "ssl_verify"), "4294967294", "not verified");
+    is_int(named(tlvs, "ssl").len, 13, "the whole of it");
 }
 
 static void reads_unix_addresses(void)
@@ -145,12 +158,27 @@ static void prints_version_1(void)
     is_str(out, "PROXY UNKNOWN\r\n", "no common family");
 }
 
+static void extensions_of_makers(void)
+{
+    is_slice(named(STR("\xea\0\x09\1vpce-123"), "aws_vpce_id"), "vpce-123", "a VPC endpoint");
+    ok(named(STR("\xea\0\x09\2vpce-123"), "aws_vpce_id").data == NULL, "of another kind");
+    ok(named(STR("\xea\0\0"), "aws_vpce_id").data == NULL, "without any");
+    is_slice(named(STR("\xee\0\x05\1\x01\x02\0\0"), "azure_pel_id"), "513", "a private endpoint");
+    ok(named(STR("\xee\0\x04\1\x01\x02\0"), "azure_pel_id").data == NULL, "cut");
+    is_slice(named(STR("\xe0\0\x08\xff\xff\xff\xff\xff\xff\xff\xff"), "gcp_conn_id"),
+             "18446744073709551615", "a connection");
+    ok(named(STR("\xe0\0\x07\0\0\0\0\0\0\1"), "gcp_conn_id").data == NULL, "cut");
+    ok(named(STR("\xea\0\x09\1vpce-123"), "0x").data == NULL, "no number");
+    ok(named(STR("\xea\0\x09\1vpce-123"), "0x1ea").data == NULL, "too large a number");
+}
+
 int main(void)
 {
     reads_version_1();
     refuses_broken_lines();
     reads_version_2();
     reads_ssl_extensions();
+    extensions_of_makers();
     reads_unix_addresses();
     waits_for_the_rest();
     gives_up_on_an_endless_line();
