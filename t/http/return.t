@@ -44,6 +44,14 @@ $conf .= <<'CONF';
         location /page-method { error_page 405 =200 $uri/ok; return 405; }
         location /page-method/ok { return 200 "became $request_method\n"; }
         location /page-vars/ { error_page 404 /var-$arg_p.html; }
+        location /moved/ { error_page 301 =200 /missing.html; return 301 /elsewhere; }
+        location /moved-as-it-is/ { error_page 301 /missing.html; return 301 /elsewhere; }
+        location /moved-own/ { error_page 302 = /handler; return 302 http://other.example/x; }
+        location /moved-named/ { error_page 301 =404 @fallback; return 301 /elsewhere; }
+        location /moved-on/ { error_page 301 = /path; return 301 /first; }
+        location /moved-away/ { error_page 301 =302 http://other.example/y; return 301 /first; }
+        location /moved-lost/ { error_page 301 =200 /not-there.html; return 301 /elsewhere; }
+        location /moved-dir/ { error_page 301 =200 /missing.html; alias %DIR%/html/; }
         location = /page-inner { error_page 418 /missing.html; return 418; }
         location = /page-text { error_page 404 /missing.html; return 404 "own text\n"; }
         location = /handler { return 200 "handled $uri $request_uri\n"; }
@@ -78,7 +86,8 @@ push @requests, { what => 'GET /d', version => '1.0', name => 'a directory in HT
 push @requests, ['GET /long', 'X-Long' => 'abc' x 300];
 push @requests, map { "GET /$_" } qw(page/x page-code/x page-own/x page-handler-code/x page-url/x
     page-url-code/x page-named/x page-named-own/x page-several/x page-lost/x page-recursive/x page-method
-    page-vars/x?p=1 page-inner page-text inside/file inside-text to-inside to-inside-text loop proxied/x
+    page-vars/x?p=1 moved/x moved-as-it-is/x moved-own/x moved-named/x moved-on/x moved-away/x
+    moved-lost/x moved-dir/d page-inner page-text inside/file inside-text to-inside to-inside-text loop proxied/x
     proxied-errors/404 proxied-errors/500 proxied-errors/200 proxied-plain/404);
 push @requests, { what => 'POST /page-method', body => 'data' }, { what => 'POST /page/x', body => 'data' };
 push @requests, ['GET /page/x', 'If-None-Match' => '*'], ['GET /page/x', Range => 'bytes=0-2'];

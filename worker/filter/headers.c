@@ -18,11 +18,10 @@ struct added {
     struct template *value;
     enum field_id id;
     bool always;
-    struct added *next;
 };
 
 struct headers_conf {
-    struct added *headers, *trailers;
+    struct array *headers, *trailers; /* struct added; NULL: none */
     struct expires *expires;    /* NULL: off */
     int64_t headers_inherit, trailers_inherit;
 };
@@ -32,14 +31,22 @@ static uint32_t headers_index;
 
 /* Configuration ------------------------------------------------------------------------------- */
 
-static bool add(struct conf_call *call, struct added **list)
+static struct array *new_list(struct pool *pool)
 {
-    struct added *added = pool_zalloc(call->pool, sizeof(*added));
+    struct array *list = pool_alloc(pool, sizeof(*list));
+
+    *list = array_of(struct added, pool);
+    return list;
+}
+
+static bool add(struct conf_call *call, struct array **list)
+{
+    struct added *added;
     const char *why;
 
-    while (*list != NULL)
-        list = &(*list)->next;
-    *list = added;
+    if (*list == NULL)
+        *list = new_list(call->pool);
+    added = array_push(*list);
     added->name = conf_arg(call, 0);
     if (!field_name_is_safe(added->name))
         return conf_fail_arg(call, 0, "invalid field name \"%" STR_FMT "\"", STR_ARG(added->name));
@@ -67,18 +74,16 @@ static bool set_expires(struct conf_call *call)
     return expires_load(call, &((struct headers_conf *)call->conf)->expires);
 }
 
-static void inherit(struct pool *pool, struct added **own, const struct added *outer,
-                    enum inherit rule)
+static void inherit(struct pool *pool, struct array **own, struct array *outer, enum inherit rule)
 {
-    if (rule == INHERIT_OFF || (rule == INHERIT_ON && *own != NULL))
+    if (outer == NULL || rule == INHERIT_OFF || (rule == INHERIT_ON && *own != NULL))
         return;
-    while (*own != NULL)
-        own = &(*own)->next;
-    for (; outer != NULL; outer = outer->next, own = &(*own)->next) {
-        *own = pool_alloc(pool, sizeof(**own));
-        **own = *outer;
-        (*own)->next = NULL;
+    if (*own == NULL) {
+        *own = outer;
+        return;
     }
+    EACH (const struct added, added, outer)
+        *(struct added *)array_push(*own) = *added;
 }
 
 static bool scope_done(struct conf_call *call)
@@ -166,7 +171,9 @@ static void filter(struct request *r)
     usual = is_usual(r->out.status);
     if (conf->expires != NULL && usual)
         expires_apply(r, conf->expires);
-    for (const struct added *added = conf->headers; added != NULL; added = added->next)
+    if (conf->headers == NULL)
+        return;
+    EACH (const struct added, added, conf->headers)
         if (usual || added->always)
             add_field(r, added);
 }
@@ -189,7 +196,7 @@ static void make_trailers(struct trailing_source *s)
 
     r->out.trailers = pool_alloc(request_pool(r), sizeof(*r->out.trailers));
     fields_init(r->out.trailers, request_pool(r));
-    for (const struct added *added = conf->trailers; added != NULL; added = added->next) {
+    EACH (const struct added, added, conf->trailers) {
         if (!s->usual && !added->always)
             continue;
         value = value_of(r, added);
@@ -223,7 +230,7 @@ static const struct source_ops trailing_ops = {.name = "trailers", .pull = pull,
 
 static bool are_wanted(const struct headers_conf *conf, bool usual)
 {
-    for (const struct added *added = conf->trailers; added != NULL; added = added->next)
+    EACH (const struct added, added, conf->trailers)
         if ((usual || added->always) && added->value->source.len > 0)
             return true;
     return false;

@@ -16,7 +16,6 @@ struct error_page {
     int status;
     int answer;             /* to send instead: -1 the same, 0 what the page itself answers */
     struct template *uri;
-    struct error_page *next;
 };
 
 /* Configuration -------------------------------------------------------------------------------- */
@@ -33,10 +32,10 @@ static bool read_answer(struct conf_call *call, uint32_t i, int *answer)
     return true;
 }
 
-static bool add_code(struct conf_call *call, uint32_t i, struct error_page **pages, int answer,
+static bool add_code(struct conf_call *call, uint32_t i, struct array *pages, int answer,
                      struct template *uri)
 {
-    struct error_page *page, **end = pages;
+    struct error_page *page;
     int64_t status;
 
     if (!conf_int(conf_arg(call, i), &status))
@@ -44,17 +43,14 @@ static bool add_code(struct conf_call *call, uint32_t i, struct error_page **pag
     if (status < 300 || status > 599 || status == 499)
         return conf_fail_arg(call, i, "value \"%" STR_FMT "\" must be between 300 and 599",
                              STR_ARG(conf_arg(call, i)));
-    while (*end != NULL)
-        end = &(*end)->next;
-    page = pool_zalloc(call->pool, sizeof(*page));
+    page = array_push(pages);
     page->status = status == 494 ? 400 : (int)status;
     page->answer = answer;
     page->uri = uri;
-    *end = page;
     return true;
 }
 
-bool error_page_load(struct conf_call *call, struct error_page **pages)
+bool error_page_load(struct conf_call *call, struct array **pages)
 {
     uint32_t codes = call->count - 1;
     struct str before = conf_arg(call, codes - 1), text = conf_arg(call, codes);
@@ -72,8 +68,12 @@ bool error_page_load(struct conf_call *call, struct error_page **pages)
     uri = template_compile(call->pool, &call->gen->http_vars, text, &why);
     if (uri == NULL)
         return conf_fail_arg(call, call->count - 1, "%s", why);
+    if (*pages == NULL) {
+        *pages = pool_alloc(call->pool, sizeof(**pages));
+        **pages = array_of(struct error_page, call->pool);
+    }
     for (uint32_t i = 0; i < codes; i++) {
-        if (!add_code(call, i, pages, answer, uri))
+        if (!add_code(call, i, *pages, answer, uri))
             return false;
     }
     return true;
@@ -128,30 +128,33 @@ bool error_page_is_silent(int status)
     return status == 408 || status == 444 || status == 499;
 }
 
+static const struct error_page *find_page(const struct request *r, int status)
+{
+    const struct array *pages = HTTP_CORE(r)->error_pages;
+
+    if (pages == NULL)
+        return NULL;
+    EACH (const struct error_page, page, pages)
+        if (page->status == status)
+            return page;
+    return NULL;
+}
+
 enum verdict error_page_apply(struct request *r)
 {
-    const struct http_core_conf *conf = HTTP_CORE(r);
     int status = r->out.status == 494 ? 400 : r->out.status;
+    const struct error_page *page = find_page(r, status);
 
-    if (conf->error_pages == NULL || r->out.intercepted || r->in_error_page ||
-        r->uri_changes == 0 || error_page_is_silent(status))
+    if (page == NULL || r->out.intercepted || r->in_error_page || r->uri_changes == 0 ||
+        error_page_is_silent(status))
         return GO_ON;
-    for (const struct error_page *page = conf->error_pages; page != NULL; page = page->next) {
-        if (page->status == status) {
-            r->in_error_page = !conf->recursive_error_pages;
-            return go_to_page(r, page);
-        }
-    }
-    return GO_ON;
+    r->in_error_page = !HTTP_CORE(r)->recursive_error_pages;
+    return go_to_page(r, page);
 }
 
 bool error_page_exists(const struct request *r, int status)
 {
-    const struct error_page *page = HTTP_CORE(r)->error_pages;
-
-    while (page != NULL && page->status != status)
-        page = page->next;
-    return page != NULL;
+    return find_page(r, status) != NULL;
 }
 
 static const struct {

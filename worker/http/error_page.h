@@ -6,10 +6,8 @@
 #include "common/conf_load.h"
 #include "worker/http/request.h"
 
-struct error_page;
-
-/* Applies one `error_page`. */
-bool error_page_load(struct conf_call *call, struct error_page **pages);
+/* Applies one `error_page` to the list of them, NULL at first. */
+bool error_page_load(struct conf_call *call, struct array **pages);
 
 /*
  * The configured page for r->out.status, if there is one and it applies. REROUTE: the engine goes

@@ -53,7 +53,7 @@ struct http_core_conf {
     int64_t lingering_time_ms, lingering_timeout_ms;
 
     /* Answers. */
-    struct error_page *error_pages;
+    struct array *error_pages;  /* error_page.c's; NULL: none */
     bool recursive_error_pages, absolute_redirect, server_name_in_redirect, port_in_redirect;
     bool msie_padding, msie_refresh;
     int64_t satisfy;                  /* enum: 0 all, 1 any */

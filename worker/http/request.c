@@ -177,11 +177,13 @@ void request_enter(struct request *r, struct location *location)
         log_attach(&r->log, core->error_log);
 }
 
-/* Throws away what a handler may have begun to answer. */
+/* Throws away what a handler may have begun to answer. Where it sent the client is still said: the
+   page of a redirect (error_page 301 ...) comes with its Location, as in nginx. */
 static void reset_answer(struct request *r)
 {
     source_close(r->out.body);
     r->out = (struct response){.fields = r->out.fields, .length = -1,
+                               .location = r->out.location,
                                .intercepted = r->out.intercepted};
     if (r->error_status == 0) /* else this is the page of an error, whose cause stays */
         r->fail_reason = NULL;
