@@ -84,10 +84,12 @@ chmod 0, $site->path('html/secret');
 my $origin = $site->origin;
 my %seen;
 
-# The status and the cause of the last line that the log has for this URI.
+# The status and the cause of the next line that the log has for this URI.
+my %lines;
 sub logged ($uri) {
     my $line;
-    wait_until { ($line) = grep { /\A\Q$uri\E / } reverse split /\n/, $site->slurp('reason.log') // '' } "$uri in the log";
+    my $n = $lines{$uri}++;
+    wait_until { $line = (grep { /\A\Q$uri\E / } split /\n/, $site->slurp('reason.log') // '')[$n] } "$uri in the log";
     my ($status, $reason) = $line =~ /(\d+) (\S+)\z/;
     $seen{$reason}++;
     return "$status $reason";
@@ -184,12 +186,12 @@ is logged('/p/late'), '408 body.timeout', 'a body that does not come';
 
 # Limits
 my $held = $origin->hold('/places');
-my $first = $site->send('GET /places?k=1');
+my $first = $site->send('GET /places?k=1&first');
 $held->reached;
 reason_is('GET /places?k=1', '503 limit.places');
 $held->release;
 $first->response;
-$site->get('/rate/f?k=1');
+reason_is('GET /rate/f?k=1', '200 -');
 reason_is('GET /rate/f?k=1', '503 limit.rate');
 my $full = $origin->hold('/few');
 my @many = map { $site->send("GET /few?k=$_" . 'x' x 150) } 1 .. 150;

@@ -3,6 +3,7 @@
  */
 #include "worker/http/file_path.h"
 
+#include "common/fmt.h"
 #include "worker/http/http_core.h"
 #include "worker/http/location.h"
 
@@ -24,8 +25,8 @@ struct str file_path_of(struct request *r, struct str uri, size_t room)
     else if (conf->alias_len > 0)
         rest = str_from(uri, MIN((size_t)conf->alias_len, uri.len));
     path = pool_bytes(request_pool(r), root.len + rest.len + room + 1);
-    p = (char *)memcpy(path, root.data, root.len) + root.len;
-    p = (char *)memcpy(p, rest.data, rest.len) + rest.len;
+    p = fmt_str(path, root);
+    p = fmt_str(p, rest);
     *p = '\0';
     return (struct str){path, (size_t)(p - path)};
 }
