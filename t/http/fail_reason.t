@@ -55,6 +55,7 @@ my $conf = <<'CONF';
         location /return { return 451; }
         location /returntext { return 403 "no"; }
         location /return200 { return 200 "yes"; }
+        location /dav/ { dav_methods PUT MKCOL MOVE; client_body_temp_path %DIR%/dav; }
         location /try { try_files /x /y =410; }
         location /fallback/ { error_page 404 = /return200; }
         location /pageof/ { error_page 404 /page; }
@@ -113,6 +114,17 @@ reason_is('GET /f?r', '416 request.range', Range => 'bytes=99-');
 reason_is('GET /f?c', '412 request.precondition', 'If-Unmodified-Since' => 'Mon, 01 Jan 1990 00:00:00 GMT');
 POSIX::mkfifo($site->path('html/fifo'), 0666);
 reason_is('GET /fifo', '404 file.kind');
+
+
+# DAV
+mkdir $site->path('html/dav');
+chmod 0777, $site->path('html/dav');
+$site->file('html/dav/f', 'x');
+reason_is('PUT /dav/new', '201 -', { body => 'x' });
+reason_is('PUT /dav/dir/', '409 dav.request', { body => 'x' });
+reason_is('MKCOL /dav/f/', '405 dav.refused');
+reason_is('MOVE /dav/f', '400 dav.destination', Destination => 'x');
+reason_is('MOVE /dav/f', '400 dav.overwrite', Destination => '/dav/g', Overwrite => 'X');
 
 # Access
 reason_is('GET /denied/', '403 access.address');
@@ -279,7 +291,7 @@ is_deeply [map { "$_ in $used{$_}" } grep { !$known{$_} } sort keys %used], [], 
 is_deeply [grep { !$used{$_} } sort keys %known], [], 'and no others';
 
 # Those that cannot be produced at will.
-my %rare = map { $_ => 1 } qw(auth.busy auth.subrequest memory.low file.error upstream.request);
+my %rare = map { $_ => 1 } qw(auth.busy auth.subrequest threads.busy memory.low file.error upstream.request);
 is_deeply [grep { !$seen{$_} && !$rare{$_} } sort keys %known], [], 'all others were produced';
 
 done_testing;

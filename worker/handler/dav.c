@@ -278,7 +278,7 @@ static enum verdict put(struct request *r)
     case RC_AGAIN:
         return WAIT_EVENT;
     case RC_ERROR:
-        return request_fail(r, r->body->status, "body.failed");
+        return request_fail(r, r->body->status, body_fail_reason(r));
     case RC_OK:
         break;
     }
@@ -287,7 +287,7 @@ static enum verdict put(struct request *r)
     work = new_work(r, DAV_PUT, &at, &(struct dav_place){.path = STR("")});
     if (!take_body(r, &work->job)) {
         work->ended = true;
-        return request_fail(r, 500, "body.file");
+        return request_fail(r, 500, "body.storage");
     }
     work->job.mtime_s = date_of(r);
     return begin(r, work);
