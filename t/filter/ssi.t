@@ -312,6 +312,12 @@ like shown('<!--# config timefmt="%Y-%m-%d" --><!--# echo var="date_local" -->')
 like shown('<!--# echo var="date_gmt" -->'), qr/\A[A-Z][a-z]+day, \d\d-[A-Z]...?-\d{4} \d\d:\d\d:\d\d GMT\z/, '$date_gmt without one';
 cmp_ok abs(time - shown('<!--# config timefmt="%s" --><!--# echo var="date_gmt" -->')), '<', 5, 'seconds';
 
+{
+    my $page = page('<!--# set var="v" value="$arg_v" -->' . join '', map { qq{<!--# if expr="\$v = /^(.)$_(.)/" -->$_<!--# echo var="1" --><!--# echo var="2" --><!--# endif -->} } 1 .. 300);
+    is join(' ', map { $site->get("$page?v=a${_}b")->body } 1, 7, 33, 300, 7), '1ab 7ab 3a333ab 3a030a0300ab 7ab',
+        'regexes are not mixed up';
+}
+
 # Codings, conditions and ranges are of the whole page
 {
     require Compress::Zlib;

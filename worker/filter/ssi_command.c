@@ -218,18 +218,44 @@ static bool keep_captures(struct ssi_page *page, const struct regex *re, struct 
     return true;
 }
 
+/* Pages ask the same again and again: what was compiled last in each place is kept. */
+static struct {
+    struct pool *pool;      /* of this one; NULL: none yet */
+    struct str pattern;
+    const struct regex *re;
+} compiled[64];
+
+static const struct regex *compile(struct ssi_page *page, struct str pattern)
+{
+    size_t at = str_hash(pattern) % COUNT(compiled);
+    struct regex_error error;
+
+    if (compiled[at].pool != NULL && str_eq(compiled[at].pattern, pattern))
+        return compiled[at].re;
+    if (compiled[at].pool != NULL)
+        pool_destroy(compiled[at].pool);
+    compiled[at].pool = pool_create(POOL_BLOCK);
+    compiled[at].pattern = pool_str(compiled[at].pool, pattern);
+    compiled[at].re = regex_compile(compiled[at].pool, compiled[at].pattern, false, &error);
+    if (compiled[at].re != NULL)
+        return compiled[at].re;
+    pool_destroy(compiled[at].pool);
+    compiled[at].pool = NULL;
+    fail(page, error.text, pattern);
+    return NULL;
+}
+
 static bool matches(struct ssi_page *page, struct str subject, struct str pattern, bool *result)
 {
-    struct regex_error error;
     const struct regex *re;
     int pairs;
 
     if (pattern.len < 2 || pattern.data[pattern.len - 1] != '/')
         return fail(page, "the end of a regular expression is missing:", pattern);
     pattern = (struct str){pattern.data + 1, pattern.len - 2};
-    re = regex_compile(page->scratch, pattern, false, &error);
+    re = compile(page, pattern);
     if (re == NULL)
-        return fail(page, error.text, pattern);
+        return false;
     pairs = regex_match(re, subject);
     if (pairs < 0)
         return fail(page, regex_failure(pairs), pattern);
