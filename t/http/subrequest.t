@@ -69,4 +69,38 @@ differential_ok($conf, \@requests, files => { %files, %pages }, dirs => ['html/e
         $origin->script('/close', [write => "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\nuntil the end"], 'close');
         $origin->answer('/big', body => 'big ' x 50_000, @html);
     });
+
+# Over HTTP/2
+subtest 'over HTTP/2' => sub {
+    needs_weir('this nginx may have no HTTP/2 without TLS');
+    plan skip_all => 'no curl with HTTP/2' unless (`curl --version` // '') =~ /HTTP2/;
+    my $site = Site->start(<<'END');
+        http2 on;
+        server { listen %PORT%; root %DIR%/html; types { text/html html; } ssi on;
+                 location / { add_after_body /px/after; mirror /copy; }
+                 location /px/ { proxy_pass http://%ORIGIN%/; }
+                 location = /copy { proxy_pass http://%ORIGIN2%; } }
+END
+    my ($origin, $mirror) = map { $site->origin($_) } 1, 2;
+    my @curl = ('curl', '-s', '--http2-prior-knowledge', '-m', 10, 'http://127.0.0.1:' . $site->port . '/p.html');
+    $site->file('html/p.html', '[<!--# include virtual="/px/1" --><!--# include virtual="/px/2" -->]');
+    my @held = map { $origin->hold("/$_") } 1, 2;
+    $origin->answer("/$_", body => $_) for 1, 2, 'after';
+    open my $pipe, '-|', @curl or die "curl: $!";
+    $_->reached for @held;
+    pass 'includes run at the same time';
+    $_->release for reverse @held;
+    is do { local $/; <$pipe> }, '[12]after', 'and are shown in order';
+    $mirror->wait_for(1);
+    pass 'a request is mirrored';
+
+    my $held = $origin->hold('/1');
+    my $pid = open $pipe, '-|', @curl or die "curl: $!";
+    $held->reached;
+    my $open = $origin->open;
+    kill KILL => $pid;
+    wait_until { $origin->open < $open } 'a client that leaves takes its includes with it';
+    $held->release;
+    $site->stop;
+};
 done_testing;
