@@ -5,6 +5,7 @@
 
 #include "common/regex.h"
 #include "worker/proxy/origin_pass.h"
+#include "worker/proxy/store.h"
 
 uint32_t fastcgi_index;
 
@@ -83,6 +84,7 @@ static const struct directive directives[] = {
     ORIGIN_LOWAT_ROWS("fastcgi"),
     ORIGIN_HEAD_ROWS("fastcgi"),
     ORIGIN_BODY_ROWS("fastcgi"),
+    ORIGIN_STORE_ROWS("fastcgi"),
 };
 
 /* Variables ------------------------------------------------------------------------------------ */

@@ -87,6 +87,9 @@ struct origin_conf {
     int64_t send_timeout_ms, read_timeout_ms, send_lowat;
     int64_t next;                 /* NEXT_... */
     bool ignore_client_abort;
+    struct template *store;       /* the path of a file for the answer; NULL: none */
+    bool store_by_uri;            /* or the one that root or alias give */
+    int64_t store_access;         /* mode of such files */
     struct template *bind;        /* with variables; else it is in `dial` */
 };
 

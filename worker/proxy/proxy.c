@@ -10,6 +10,7 @@
 #include "worker/proxy/proxy_rewrite.h"
 #include "worker/proxy/proxy_run.h"
 #include "worker/proxy/proxy_url.h"
+#include "worker/proxy/store.h"
 #include "worker/proxy/upstream_vars.h"
 
 uint32_t proxy_index;
@@ -99,6 +100,7 @@ static const struct directive directives[] = {
     ORIGIN_LOWAT_ROWS("proxy"),
     ORIGIN_HEAD_ROWS("proxy"),
     ORIGIN_BODY_ROWS("proxy"),
+    ORIGIN_STORE_ROWS("proxy"),
     ORIGIN_TLS_ROWS("proxy"),
 };
 

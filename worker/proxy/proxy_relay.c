@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "worker/net/spool.h"
 #include "worker/proxy/proxy_run.h"
+#include "worker/proxy/store.h"
 
 #define BLOCK_LEAST  8192
 #define BLOCK_MOST   (128 * 1024)
@@ -149,6 +150,8 @@ static enum fill release(struct proxy_run *run, enum relay_state state, enum pee
     struct relay *y = &run->relay;
 
     y->state = state;
+    if (unlikely(run->store != NULL))
+        store_end(run, state == RELAY_WHOLE);
     run->dial.try->body_bytes = y->received;
     remember_size(run);
     proxy_send_end(run);
@@ -181,6 +184,8 @@ static enum fill decode(struct proxy_run *run, struct buf *b, struct chain *into
     enum decode_result result = run->codec->decode(run, b, into);
 
     run->relay.received += (int64_t)(into->bytes - before);
+    if (unlikely(run->store != NULL))
+        store_add(run, into, into->bytes - before);
     switch (result) {
     case DECODE_MORE:
         return FILL_DATA;

@@ -19,6 +19,7 @@
 #include "worker/http/phase.h"
 #include "worker/http/wire.h"
 #include "worker/proxy/origin_lookup.h"
+#include "worker/proxy/store.h"
 #include "worker/proxy/tunnel.h"
 #include "worker/proxy/upstream_vars.h"
 
@@ -53,6 +54,8 @@ static void run_give(struct proxy_run *run)
 static void let_go(struct proxy_run *run)
 {
     proxy_send_end(run);
+    if (run->store != NULL)
+        store_end(run, false);
     if (run->lookup != NULL)
         resolve_end(run->lookup);
     run->lookup = NULL;
@@ -400,7 +403,7 @@ static bool is_intercepted(const struct proxy_run *run)
 static enum run_state head_done(struct proxy_run *run)
 {
     int64_t cause = cause_of_status(run->answer.status);
-    bool counts = cause != NEXT_403 && cause != NEXT_404;
+    bool counts = cause != NEXT_403 && cause != NEXT_404, elsewhere;
 
     note_head(run);
     if (cause != 0 && may_go_on(run, cause))
@@ -409,8 +412,11 @@ static enum run_state head_done(struct proxy_run *run)
     take_orders(run);
     if (run->answer.status == 101)
         return RUN_ANSWER;
+    elsewhere = is_sent_elsewhere(run);
+    if (!elsewhere)
+        store_begin(run);
     relay_begin(run);
-    return is_sent_elsewhere(run) ? RUN_LEAVE : RUN_ANSWER;
+    return elsewhere ? RUN_LEAVE : RUN_ANSWER;
 }
 
 static enum run_state read_answer(struct proxy_run *run)

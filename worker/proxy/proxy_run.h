@@ -31,6 +31,7 @@ enum decode_result { DECODE_MORE, DECODE_END, DECODE_BAD };
 
 struct proxy_run;
 struct fastcgi_stderr;
+struct store;
 
 /* A protocol spoken to origins. */
 struct proxy_codec {
@@ -103,6 +104,7 @@ struct proxy_run {
     struct str redirect;          /* X-Accel-Redirect */
     uint32_t interims;            /* heads of 1xx skipped */
     struct http_fields *trailers; /* of a chunked answer */
+    struct store *store;          /* the file that it will be; NULL: none */
     struct fastcgi_stderr *fcgi_err;
     struct {
         struct str key;

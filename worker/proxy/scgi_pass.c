@@ -8,6 +8,7 @@
 #include "worker/proxy/cgi_params.h"
 #include "worker/proxy/cgi_talk.h"
 #include "worker/proxy/origin_pass.h"
+#include "worker/proxy/store.h"
 
 static uint32_t scgi_index;
 
@@ -98,6 +99,7 @@ static const struct directive directives[] = {
     ORIGIN_SOCKET_ROWS("scgi"),
     ORIGIN_HEAD_ROWS("scgi"),
     ORIGIN_BODY_ROWS("scgi"),
+    ORIGIN_STORE_ROWS("scgi"),
 };
 
 const struct module scgi_module = {

@@ -8,6 +8,7 @@
 #include "worker/proxy/cgi_params.h"
 #include "worker/proxy/cgi_talk.h"
 #include "worker/proxy/origin_pass.h"
+#include "worker/proxy/store.h"
 
 struct uwsgi_conf {
     struct cgi_conf cgi;          /* first */
@@ -115,6 +116,7 @@ static const struct directive directives[] = {
     ORIGIN_SOCKET_ROWS("uwsgi"),
     ORIGIN_HEAD_ROWS("uwsgi"),
     ORIGIN_BODY_ROWS("uwsgi"),
+    ORIGIN_STORE_ROWS("uwsgi"),
     ORIGIN_TLS_ROWS("uwsgi"),
 };
 
