@@ -35,6 +35,7 @@
 #include "worker/handler/autoindex.h"
 #include "worker/handler/dav.h"
 #include "worker/handler/empty_gif.h"
+#include "worker/handler/flv.h"
 #include "worker/handler/index.h"
 #include "worker/handler/mirror.h"
 #include "worker/handler/precompressed.h"
@@ -105,6 +106,7 @@ const struct module *const modules[] = {
     &empty_gif_module,
     &try_files_module,
     &mirror_module,
+    &flv_module,
     &index_module,
     &random_index_module,
     &autoindex_module,

@@ -36,12 +36,11 @@ static enum verdict to_directory(struct request *r)
                                            r->args.len > 0 ? "?" : "", STR_ARG(r->args)));
 }
 
-static enum verdict send_file(struct request *r, struct cached_file *file)
+void static_file_describe(struct request *r, const struct cached_file *file)
 {
     const struct http_core_conf *conf = HTTP_CORE(r);
 
     r->out.status = 200;
-    r->out.length = file->bytes;
     r->out.type = http_core_type(conf, r->ext);
     r->out.last_modified = file->mtime_s;
     r->out.has_last_modified = true;
@@ -51,6 +50,12 @@ static enum verdict send_file(struct request *r, struct cached_file *file)
         memcpy(etag, file->etag, file->etag_len);
         r->out.etag = (struct str){etag, file->etag_len};
     }
+}
+
+static enum verdict send_file(struct request *r, struct cached_file *file)
+{
+    static_file_describe(r, file);
+    r->out.length = file->bytes;
     r->out.accept_ranges = true;
     r->out.body = file_access_source(r, file, 0, file->bytes);
     return ANSWERED;
@@ -73,6 +78,24 @@ static struct cached_file *open_file(struct request *r, struct str *path)
     if (file != NULL && short_way)
         file_cache_note_below(file, root, rest.len);
     return file;
+}
+
+struct cached_file *static_file_open(struct request *r, enum verdict *answer)
+{
+    struct cached_file *file;
+    struct str path;
+
+    *answer = GO_ON;
+    if (r->uri.data[r->uri.len - 1] == '/')
+        return NULL;
+    file = open_file(r, &path);
+    record(r, "handler", "file \"%" STR_FMT "\": %s", STR_ARG(path), file ? "found" : "missing");
+    if (file == NULL)
+        *answer = open_failed(r, path, errno);
+    if (file == NULL || file->kind == FILE_REGULAR)
+        return file;
+    file_cache_drop(file);
+    return NULL;
 }
 
 static enum verdict serve(struct request *r)

@@ -160,3 +160,100 @@ struct source *source_empty(void)
     empty = (struct source){.ops = &empty_ops, .file_ok = true};
     return &empty;
 }
+
+/* Several -------------------------------------------------------------------------------------- */
+
+struct joined_part {
+    struct source *source;
+    int64_t length;     /* from where it begins */
+};
+
+struct joined_source {
+    struct source source;
+    struct joined_part *parts;
+    uint32_t count, at;
+    int64_t skip;       /* of the part at `at`, before it is entered */
+    int64_t left;       /* of it, once it is entered */
+    bool entered;
+};
+
+/* The part at `at`, from `skip` on, as far as the body goes. */
+static void enter_part(struct joined_source *j)
+{
+    struct joined_part *part = &j->parts[j->at];
+
+    j->left = MIN(part->length - j->skip, j->source.length);
+    part->source->ops->window(part->source, j->skip, j->left);
+    j->skip = 0;
+    j->entered = true;
+}
+
+static void leave_part(struct joined_source *j)
+{
+    j->at++;
+    j->entered = false;
+}
+
+static enum pull joined_pull(struct source *s, struct chain *out, size_t max)
+{
+    struct joined_source *j = CONTAINER(s, struct joined_source, source);
+    size_t before = out->bytes;
+    struct source *part;
+    enum pull result;
+
+    while (s->length > 0 && !j->entered) {
+        enter_part(j);
+        if (j->left == 0)
+            leave_part(j);
+    }
+    if (s->length == 0)
+        return PULL_END;
+    part = j->parts[j->at].source;
+    part->waiter = s->waiter;
+    part->file_ok = s->file_ok;
+    result = source_pull(part, out, (size_t)MIN((uint64_t)j->left, max));
+    j->left -= (int64_t)(out->bytes - before);
+    s->length -= (int64_t)(out->bytes - before);
+    if (result == PULL_END && j->left > 0)
+        return PULL_ERROR;
+    if (j->left == 0 && result != PULL_ERROR) {
+        leave_part(j);
+        return s->length == 0 ? PULL_END : PULL_MORE;
+    }
+    return result;
+}
+
+static void joined_close(struct source *s)
+{
+    struct joined_source *j = CONTAINER(s, struct joined_source, source);
+
+    for (uint32_t i = 0; i < j->count; i++)
+        source_close(j->parts[i].source);
+}
+
+static void joined_window(struct source *s, int64_t first, int64_t len)
+{
+    struct joined_source *j = CONTAINER(s, struct joined_source, source);
+
+    s->length = len;
+    for (j->at = 0; j->at < j->count && first >= j->parts[j->at].length; j->at++)
+        first -= j->parts[j->at].length;
+    j->skip = first;
+    j->entered = false;
+}
+
+static const struct source_ops joined_ops = {"joined", joined_pull, joined_close, joined_window};
+
+struct source *source_joined(struct pool *pool, struct source *const *parts, uint32_t count)
+{
+    struct joined_source *j = pool_zalloc(pool, sizeof(*j));
+
+    j->source = (struct source){.ops = &joined_ops, .file_ok = true};
+    j->parts = pool_alloc(pool, count * sizeof(*j->parts));
+    j->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        j->parts[i] = (struct joined_part){parts[i], parts[i]->length};
+        j->source.length += parts[i]->length;
+    }
+    return &j->source;
+}

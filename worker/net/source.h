@@ -62,3 +62,7 @@ struct source *source_memory(struct pool *pool, struct str text);
 /* fd stays the caller's and must outlive the source. */
 struct source *source_file(struct pool *pool, int fd, int64_t offset, int64_t len);
 struct source *source_empty(void);
+
+/* One after the other, as one body: they are closed with it. All of them are of known length and
+   can be read anywhere, and so can it. */
+struct source *source_joined(struct pool *pool, struct source *const *parts, uint32_t count);

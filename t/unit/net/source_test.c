@@ -104,6 +104,39 @@ static void nothing_ends_at_once(void)
     source_close(NULL);
 }
 
+static void joined_ones_are_one(struct pool *pool)
+{
+    static const char all[] = "abcdefghij";
+    struct source *parts[5], *s;
+    int wrong = 0;
+    struct chain c;
+
+    chain_init(&c);
+    parts[0] = source_memory(pool, STR("abc"));
+    parts[1] = source_memory(pool, STR(""));
+    parts[2] = source_memory(pool, STR("d"));
+    parts[3] = source_memory(pool, STR("efghij"));
+    parts[4] = source_memory(pool, STR(""));
+    s = source_joined(pool, parts, COUNT(parts));
+    is_int(s->length, 10, "as long as all together");
+    for (size_t max = 1; max < 12; max++) {
+        for (size_t first = 0; first <= 10; first++) {
+            for (size_t len = 0; first + len <= 10; len++) {
+                enum pull result;
+
+                s->ops->window(s, (int64_t)first, (int64_t)len);
+                do {
+                    result = source_pull(s, &c, max);
+                } while (result == PULL_MORE);
+                wrong += result != PULL_END || s->length != 0 ||
+                         !str_eq(text_of(&c), (struct str){all + first, len});
+            }
+        }
+    }
+    is_int(wrong, 0, "and read like one, from anywhere");
+    source_close(s);
+}
+
 int main(void)
 {
     struct pool *pool = pool_create(POOL_BLOCK);
@@ -112,6 +145,7 @@ int main(void)
     memory_is_given_in_parts(pool);
     a_file_is_given_as_pieces_or_read(pool);
     a_window_is_read_alone(pool);
+    joined_ones_are_one(pool);
     nothing_ends_at_once();
     pool_destroy(pool);
     loop_fini(&kit_loop);
