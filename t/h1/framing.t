@@ -150,4 +150,13 @@ accepted "\r\n" . with(), 'an empty line before the request';
 accepted with('X-Empty:', 'X-Tabs:	a	b	'), 'empty values and tabs';
 accepted "GET /p HTTP/1.1\nHost: a\n\n", 'bare LF between fields';
 
+# A body that nobody wants is read to its end; where there is none, the answer is not lost to a reset.
+for my $bytes ("zz\r\n" . 'x' x 300_000, "5\r\nhelloworld\r\n" . 'x' x 300_000) {
+    my $client = $site->connect;
+    $client->write(head('POST /here HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked'));
+    is $client->read_response->status, 200, 'an answer before the body';
+    $client->write($bytes);
+    is $client->closed, 'eof', 'bad chunks behind it: the connection ends without a reset';
+}
+
 done_testing;

@@ -567,7 +567,7 @@ static enum h1_state step_skip(struct h1_conn *c)
     case RC_ERROR:
         break;
     }
-    return H1_CLOSED;
+    return c->conn.ev.failed ? H1_CLOSED : H1_LINGER;
 }
 
 /* Reads and drops, so that our last bytes are not lost to a RST (RFC 9112, 9.6). */
@@ -670,7 +670,7 @@ static const struct {
     [H1_RUN] = {"run", step_run, BIT(H1_SEND) | BIT(H1_CLOSED)},
     [H1_SEND] = {"send", step_send,
                  BIT(H1_WAIT) | BIT(H1_SKIP) | BIT(H1_LINGER) | BIT(H1_TUNNEL) | BIT(H1_CLOSED)},
-    [H1_SKIP] = {"skip", step_skip, BIT(H1_WAIT) | BIT(H1_CLOSED)},
+    [H1_SKIP] = {"skip", step_skip, BIT(H1_WAIT) | BIT(H1_LINGER) | BIT(H1_CLOSED)},
     [H1_LINGER] = {"linger", step_linger, BIT(H1_CLOSED)},
     [H1_TUNNEL] = {"tunnel", step_tunnel, BIT(H1_CLOSED)},
     [H1_CLOSED] = {"closed", step_closed, 0},
