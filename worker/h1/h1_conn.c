@@ -772,7 +772,19 @@ static void on_drain(struct conn *conn, bool successor)
     post_now(&c->conn.post);
 }
 
-static const struct conn_owner h1_owner = {.name = "h1", .on_drain = on_drain};
+static bool on_squeeze(struct conn *conn)
+{
+    struct h1_conn *c = CONTAINER(conn, struct h1_conn, conn);
+
+    if (c->state != H1_WAIT || c->conn.ev.readable || buf_used(&c->in) > 0)
+        return false;
+    c->state = H1_CLOSED;
+    post_now(&c->conn.post);
+    return true;
+}
+
+static const struct conn_owner h1_owner = {.name = "h1", .on_drain = on_drain,
+                                           .on_squeeze = on_squeeze};
 
 void h1_conn_open(int fd, const struct addr *peer, const struct listen_spec *listen)
 {

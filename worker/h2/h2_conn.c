@@ -525,7 +525,19 @@ static void on_drain(struct conn *conn, bool successor)
     post_now(&c->conn.post);
 }
 
-static const struct conn_owner h2_owner = {.name = "h2", .on_drain = on_drain};
+static bool on_squeeze(struct conn *conn)
+{
+    struct h2_conn *c = CONTAINER(conn, struct h2_conn, conn);
+
+    if (c->state != H2_SERVE || c->open > 0 || c->last_goaway)
+        return false;
+    say_goodbye(c);
+    post_now(&c->conn.post);
+    return true;
+}
+
+static const struct conn_owner h2_owner = {.name = "h2", .on_drain = on_drain,
+                                           .on_squeeze = on_squeeze};
 
 static bool start_session(struct h2_conn *c)
 {

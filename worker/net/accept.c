@@ -146,18 +146,26 @@ static void accept_failed(const struct listener *l, int err)
     if (log_allowed(&last_ms))
         log_error(&process_log, exhausted ? LOG_CRIT : LOG_ALERT, err, "accept4() failed");
     pause_all();
+    if (exhausted)
+        conn_squeeze(); /* each that closes ends the pause */
 }
 
 static bool has_place(void)
 {
-    static int64_t last_ms;
+    static int64_t squeezed_ms, full_ms;
 
     if (conn_stats.open < conn_stats.limit || conn_stats.limit == 0)
         return true;
-    if (log_allowed(&last_ms))
+    pause_all();
+    if (conn_squeeze() > 0) {
+        if (log_allowed(&squeezed_ms))
+            log_error(&process_log, LOG_WARN, 0,
+                      "%u worker_connections are not enough, reusing connections",
+                      conn_stats.limit);
+    } else if (log_allowed(&full_ms)) {
         log_error(&process_log, LOG_ALERT, 0, "%u worker_connections are not enough",
                   conn_stats.limit);
-    pause_all();
+    }
     return false;
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/core_conf.h"
 #include "common/listen_spec.h"
 #include "common/poison.h"
@@ -25,10 +26,14 @@
 #define LARGEST    4096  /* above: malloc and free */
 #define IDLE_LIMIT 1024  /* kept of each size */
 
+#define SQUEEZE_PART 16  /* this part of all connections is given up at once */
+#define IN_VAIN_MS   100 /* nothing was idle: it is not asked again for so long */
+
 struct conn_stats conn_stats;
 bool conn_draining;
 
 static struct conn *all;         /* newest first */
+static struct conn *oldest;      /* the last of them */
 static struct conn *walk_next;   /* the next one conn_drain_all will visit */
 static uint32_t last_number;
 
@@ -128,6 +133,8 @@ static void link_in(struct conn *c)
     c->next = all;
     if (all != NULL)
         all->prev = c;
+    else
+        oldest = c;
     all = c;
     conn_stats.open++;
     conn_stats.clients += c->listen != NULL;
@@ -143,6 +150,8 @@ static void unlink_conn(struct conn *c)
         all = c->next;
     if (c->next != NULL)
         c->next->prev = c->prev;
+    else
+        oldest = c->prev;
     c->next = c->prev = NULL;
     conn_stats.open--;
     conn_stats.clients -= c->listen != NULL;
@@ -259,6 +268,34 @@ void conn_drain_all(bool successor)
         if (c->owner->on_drain != NULL)
             c->owner->on_drain(c, successor);
     }
+}
+
+static uint32_t squeeze(bool clients)
+{
+    uint32_t count = 0, most = MAX(conn_stats.open / SQUEEZE_PART, 1);
+    struct conn *newer;
+
+    for (struct conn *c = oldest; c != NULL && count < most; c = newer) {
+        newer = c->prev;
+        if ((c->listen != NULL) == clients && c->owner->on_squeeze != NULL)
+            count += c->owner->on_squeeze(c);
+    }
+    return count;
+}
+
+uint32_t conn_squeeze(void)
+{
+    static int64_t in_vain_until_ms;
+    uint32_t count;
+
+    if (clock_mono_ms < in_vain_until_ms)
+        return 0;
+    count = squeeze(false);
+    if (count == 0)
+        count = squeeze(true);
+    if (count == 0)
+        in_vain_until_ms = clock_mono_ms + IN_VAIN_MS;
+    return count;
 }
 
 void conn_cut_all(void)

@@ -37,6 +37,8 @@ struct conn_io {
 struct conn_owner {
     const char *name;
     void (*on_drain)(struct conn *c, bool successor); /* the worker is going: finish soon */
+    bool (*on_squeeze)(struct conn *c); /* room is short: if it is idle it closes now or in this
+                                           turn, and the answer is true. NULL: it never is */
 };
 
 struct conn {
@@ -148,6 +150,10 @@ extern struct conn_stats conn_stats;
 
 /* Calls owner->on_drain of each open connection. It may close any of them. */
 void conn_drain_all(bool successor);
+
+/* Descriptors or worker_connections are all used: idle connections are given up, those to origins
+   before those of clients, the oldest first. How many were; 0 soon after there were none. */
+uint32_t conn_squeeze(void);
 /* Set by that: nothing idle is worth keeping any more. */
 extern bool conn_draining;
 /* Shuts every open connection down in both directions: their machines meet the end of the stream,

@@ -38,7 +38,18 @@ static void on_drain(struct conn *c, bool successor)
         post_now(&c->post);
 }
 
-static const struct conn_owner owner = {.name = "upstream", .on_drain = on_drain};
+static bool on_squeeze(struct conn *c)
+{
+    struct exchange *x = CONTAINER(c, struct exchange, conn);
+
+    if (x->user != NULL)
+        return false;
+    keepalive_drop(x);
+    return true;
+}
+
+static const struct conn_owner owner = {.name = "upstream", .on_drain = on_drain,
+                                        .on_squeeze = on_squeeze};
 
 /* Opening -------------------------------------------------------------------------------------- */
 
@@ -64,14 +75,25 @@ static bool prepare_socket(int fd, const struct peer *peer, const struct exchang
     return false;
 }
 
+/* -1: none to be had. Of that the log is told once in a while: every request would fail so. */
+static int new_socket(int family, struct log *log)
+{
+    static int64_t told_ms;
+    int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, fd = socket(family, type, 0);
+
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && conn_squeeze() > 0)
+        fd = socket(family, type, 0);
+    if (fd < 0 && log_allowed(&told_ms))
+        log_error(log, LOG_ALERT, errno, "socket() failed");
+    return fd;
+}
+
 static int open_socket(const struct peer *peer, const struct exchange_options *o, struct log *log)
 {
-    int fd = socket(peer->addr.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = new_socket(peer->addr.sa.sa_family, log);
 
-    if (fd < 0) {
-        log_error(log, LOG_ALERT, errno, "socket() failed");
+    if (fd < 0)
         return -1;
-    }
     if (prepare_socket(fd, peer, o, log))
         return fd;
     close(fd);

@@ -100,6 +100,11 @@ void keepalive_move(struct group_live *group)
     }
 }
 
+void keepalive_drop(struct exchange *x)
+{
+    close_idle(x);
+}
+
 void keepalive_close_all(struct group_live *group)
 {
     LIST_EACH(struct exchange, x, &group->idle, idle_link)

@@ -17,6 +17,9 @@ struct exchange *keepalive_take(const struct peer *peer, const void *place,
 /* Its request is over and answered. Keeps it, or closes it where the rules say so. */
 void keepalive_put(struct exchange *x);
 
+/* An idle one is given up: its place is needed. */
+void keepalive_drop(struct exchange *x);
+
 /* The post of an idle connection: something happened to it. */
 void keepalive_check(struct post *post);
 
