@@ -69,18 +69,26 @@ static enum h1_fault take_absolute(struct h1_head *h)
     h->form = H1_ABSOLUTE;
     h->scheme = (struct str){h->target.data, scheme};
     for (end = scheme + 3; end < h->target.len; end++)
-        if (memchr("/?#", h->target.data[end], 3) != NULL)
+        if (h->target.data[end] == '/' || h->target.data[end] == '?')
             break;
     h->path = end < h->target.len ? str_from(h->target, end) : STR("/");
     return take_authority(h, str_range(h->target.data + scheme + 3, h->target.data + end));
 }
 
+/* RFC 9112, 3.2.3: the port may not be missing. */
+static enum h1_fault take_tunnel(struct h1_head *h)
+{
+    enum h1_fault fault = take_authority(h, h->target);
+
+    h->form = H1_AUTHORITY;
+    return fault == H1_FAULT_NONE && h->port <= 0
+               ? fault_at(h, h->target.data, H1_FAULT_TARGET_HOST) : fault;
+}
+
 static enum h1_fault take_target(struct h1_head *h)
 {
-    if (h->method == METHOD_CONNECT) {
-        h->form = H1_AUTHORITY;
-        return take_authority(h, h->target);
-    }
+    if (h->method == METHOD_CONNECT)
+        return take_tunnel(h);
     if (likely(h->target.len > 0 && h->target.data[0] == '/')) {
         h->form = H1_ORIGIN;
         h->path = h->target;
@@ -105,11 +113,14 @@ static enum h1_fault take_version(struct h1_head *h, struct str text)
         h->version = H1_11;
         return H1_FAULT_NONE;
     }
-    if (text.len < 8 || text.len > 10 || !str_starts(text, STR("HTTP/")) || text.data[5] < '1' ||
-        text.data[5] > '9' || text.data[6] != '.' || !str_to_int(str_from(text, 7), &minor))
+    if (text.len < 6 || !str_starts(text, STR("HTTP/")) || text.data[5] < '1' ||
+        text.data[5] > '9')
         return fault_at(h, text.data, H1_FAULT_VERSION);
-    if (text.data[5] != '1')
+    if (text.data[5] != '1' || (text.len > 6 && text.data[6] >= '0' && text.data[6] <= '9'))
         return fault_at(h, text.data, H1_FAULT_VERSION_UNSUPPORTED);
+    if (text.len < 8 || text.len > 10 || text.data[6] != '.' ||
+        !str_to_int(str_from(text, 7), &minor))
+        return fault_at(h, text.data, H1_FAULT_VERSION);
     h->version = minor == 0 ? H1_10 : H1_11;
     return H1_FAULT_NONE;
 }

@@ -20,7 +20,6 @@
 #include "worker/http/intake.h"
 #include "worker/http/output.h"
 #include "worker/http/phase.h"
-#include "worker/http/user_agent.h"
 #include "worker/http/wire.h"
 #include "worker/net/accept.h"
 
@@ -114,34 +113,12 @@ static void set_line(struct request *r, const struct h1_head *in)
     r->header_only = in->method == METHOD_HEAD;
 }
 
-/* keepalive_disable: browsers that cannot be trusted with it after a POST (msie6), or at all. */
-static bool is_disabled(const struct http_core_conf *conf, const struct request *r)
-{
-    struct str agent = fields_value(r->fields, FIELD_USER_AGENT);
-
-    return agent.data != NULL &&
-           (((conf->keepalive_disable & KEEPALIVE_MSIE6) && r->method == METHOD_POST &&
-             user_agent_is_msie6(agent)) ||
-            ((conf->keepalive_disable & KEEPALIVE_SAFARI) && user_agent_is_safari(agent)));
-}
-
 /* Its head is here: from now on it is counted as being served. */
 static void count_as_writing(struct h1_conn *c)
 {
     conn_stats.reading -= !c->sending;
     conn_stats.writing += !c->sending;
     c->sending = true;
-}
-
-/* May this connection carry another request after this one? */
-static bool may_keep(const struct h1_conn *c, const struct h1_head *in)
-{
-    const struct http_core_conf *conf = HTTP_CORE(&c->stream->r);
-
-    return in->keep_alive && !c->draining && conf->keepalive_timeout_ms > 0 &&
-           (int64_t)c->requests < conf->keepalive_requests &&
-           clock_mono_ms - c->opened_ms < conf->keepalive_time_ms &&
-           (conf->keepalive_disable == 0 || !is_disabled(conf, &c->stream->r));
 }
 
 static void choose_server(struct h1_conn *c)
@@ -203,7 +180,7 @@ static enum h1_state head_done(struct h1_conn *c)
     r->content_length = s->in.content_length;
     r->chunked = s->in.chunked;
     r->expect_continue = s->in.expect_continue;
-    r->keep_alive = may_keep(c, &s->in);
+    r->keep_alive = s->in.keep_alive && !c->draining;
     r->log.doing = NULL;
     if (s->in.content_length > 0 || s->in.chunked) {
         h1_body_init(c);
@@ -415,7 +392,8 @@ static void start_response(struct h1_conn *c)
 
     c->responding = false;
     s->begun = true;
-    c->keep = r->keep_alive && !c->draining && !s->body_bad;
+    c->conf = HTTP_CORE(r); /* what becomes of the connection, the last place decides */
+    c->keep = r->keep_alive && !c->draining && !s->body_bad && request_may_keep(r);
     r->log.doing = "sending to client";
     if (r->version > 9) {
         h1_write_head(c);

@@ -17,6 +17,7 @@
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
 #include "worker/http/server.h"
+#include "worker/http/user_agent.h"
 #include "worker/http/wire.h"
 
 const struct var_table *request_vars;
@@ -97,14 +98,6 @@ void request_init(struct request *r, struct conn *c, const struct wire_ops *wire
     r->started_mono_ms = clock_mono_ms;
 }
 
-void request_start(struct request *r)
-{
-    r->phase = PHASE_POST_READ;
-    r->handler_at = 0;
-    request_enter(r, &r->server->base);
-    post_now(&r->post);
-}
-
 void request_resume(struct request *r)
 {
     if (!r->answered)
@@ -161,7 +154,28 @@ void request_abort(struct request *r)
     finish(r);
 }
 
-void request_enter(struct request *r, struct location *location)
+/* keepalive_disable: browsers that cannot be trusted with it after a POST (msie6), or at all. */
+static bool is_disabled(const struct http_core_conf *conf, const struct request *r)
+{
+    struct str agent = fields_value(r->fields, FIELD_USER_AGENT);
+
+    return agent.data != NULL &&
+           (((conf->keepalive_disable & KEEPALIVE_MSIE6) && r->method == METHOD_POST &&
+             user_agent_is_msie6(agent)) ||
+            ((conf->keepalive_disable & KEEPALIVE_SAFARI) && user_agent_is_safari(agent)));
+}
+
+bool request_may_keep(const struct request *r)
+{
+    const struct http_core_conf *conf = HTTP_CORE(r);
+
+    return conf->keepalive_timeout_ms > 0 &&
+           (int64_t)r->conn_requests < conf->keepalive_requests &&
+           clock_mono_ms - r->conn_opened_ms < conf->keepalive_time_ms &&
+           (conf->keepalive_disable == 0 || !is_disabled(conf, r));
+}
+
+static void enter(struct request *r, struct location *location)
 {
     void **outer = r->scope.conf;
     const struct core_conf *before = outer == NULL ? NULL : outer[core_module_index];
@@ -175,6 +189,20 @@ void request_enter(struct request *r, struct location *location)
     core = r->scope.conf[core_module_index];
     if (core != before)
         log_attach(&r->log, core->error_log);
+}
+
+void request_start(struct request *r)
+{
+    r->phase = PHASE_POST_READ;
+    r->handler_at = 0;
+    enter(r, &r->server->base);
+    post_now(&r->post);
+}
+
+void request_enter(struct request *r, struct location *location)
+{
+    enter(r, location);
+    r->keep_alive = r->keep_alive && request_may_keep(r);
 }
 
 /* Throws away what a handler may have begun to answer. Where it sent the client is still said: the

@@ -179,8 +179,12 @@ void request_abort(struct request *r);
 /* Sets uri, args and what follows from them (ext). */
 void request_set_uri(struct request *r, struct str uri, struct str args);
 
-/* The location (or the server's base) and its conf from now on. */
+/* The location (or the server's base) and its conf from now on. What it says of keep-alive counts:
+   a place that forbids it ends r->keep_alive for good. */
 void request_enter(struct request *r, struct location *location);
+
+/* Do the keepalive_ directives of where it is let the connection carry another request? */
+bool request_may_keep(const struct request *r);
 
 /* A handler's answer is an error or an empty special answer: `status`, with the standard page.
    Returns ANSWERED. `why` is a dotted cause for $fail_reason ("body.too_large"), or NULL. */

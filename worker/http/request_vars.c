@@ -282,22 +282,30 @@ static void get_https(struct scope *scope, struct var_value *out, uintptr_t data
     var_found(out, request_of(scope)->tls ? STR("on") : STR(""));
 }
 
+/* As sent: there are clients of HTTP/1.2 too. */
+static struct str protocol_in_line(struct str line)
+{
+    struct str text = {line.data + line.len, 0};
+
+    while (text.data > line.data && text.data[-1] != ' ')
+        text = (struct str){text.data - 1, text.len + 1};
+    return str_starts(text, STR("HTTP/")) ? text : STR("");
+}
+
 static void get_protocol(struct scope *scope, struct var_value *out, uintptr_t data)
 {
-    static const struct {
-        int version;
-        struct str text;
-    } names[] = {{10, STR_INIT("HTTP/1.0")}, {11, STR_INIT("HTTP/1.1")}, {20, STR_INIT("HTTP/2.0")},
-                 {30, STR_INIT("HTTP/3.0")}};
-
-    for (size_t i = 0; i < COUNT(names); i++) {
-        if (names[i].version == request_of(scope)->version &&
-            request_of(scope)->method_text.data != NULL) {
-            var_found(out, names[i].text);
-            return;
-        }
+    switch (request_of(scope)->version) {
+    case 20:
+        var_found(out, STR("HTTP/2.0"));
+        break;
+    case 30:
+        var_found(out, STR("HTTP/3.0"));
+        break;
+    default:
+        var_found(out, request_of(scope)->method_text.data == NULL
+                           ? STR("") : protocol_in_line(request_of(scope)->line));
+        break;
     }
-    var_found(out, STR(""));
 }
 
 static void get_is_args(struct scope *scope, struct var_value *out, uintptr_t data)
