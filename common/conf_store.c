@@ -110,7 +110,7 @@ static const char *number_form(enum value_kind kind)
     switch (kind) {
     case VALUE_SIZE: return "a size is a number of bytes, or of k, m or g: 8k";
     case VALUE_OFF_SIZE: return "a size like 8k or 1m, or off";
-    case VALUE_MS: return "a time is a number of seconds, or of ms, s, m, h, d, w, M, y: 1m30s";
+    case VALUE_MS: return "a time is a number of seconds, or of ms, s, m, h, d, w: 1m30s";
     case VALUE_SEC: return "a time is a number of seconds, or of s, m, h, d, w, M, y: 1m30s";
     default: return "a number has only digits";
     }
@@ -183,7 +183,7 @@ static bool store_enum(struct conf_call *call)
 
 static bool store_bits(struct conf_call *call)
 {
-    int64_t bits = 0;
+    int64_t bits = call->directive->repeat ? *(int64_t *)field(call) : 0;
 
     for (uint32_t i = 0; i < call->count; i++) {
         const struct word *w = word_at(call, i);

@@ -62,9 +62,10 @@ static size_t digits_at(struct str s)
     return n;
 }
 
-bool conf_ms(struct str text, int64_t *ms)
+/* Parts with units below `last_unit`. */
+static bool sum(struct str text, int64_t last_unit, int64_t *ms)
 {
-    int64_t total = 0, last_unit = INT64_MAX, part, unit;
+    int64_t total = 0, part, unit;
     size_t digits, unit_len;
 
     if (text.len == 0)
@@ -86,11 +87,16 @@ bool conf_ms(struct str text, int64_t *ms)
     return true;
 }
 
+bool conf_ms(struct str text, int64_t *ms)
+{
+    return sum(text, INT64_C(30) * 24 * 3600 * 1000, ms);
+}
+
 bool conf_sec(struct str text, int64_t *seconds)
 {
     int64_t ms;
 
-    if (str_search(text, STR("ms")) >= 0 || !conf_ms(text, &ms))
+    if (str_search(text, STR("ms")) >= 0 || !sum(text, INT64_MAX, &ms))
         return false;
     *seconds = ms / 1000;
     return true;

@@ -50,7 +50,7 @@ enum value_kind {
     VALUE_CONF_PATH,/* struct str, made absolute against the config file's directory */
     VALUE_TEMPLATE, /* struct template *: text with variables, compiled */
     VALUE_ENUM,     /* int64_t: one word of .words */
-    VALUE_BITS,     /* int64_t: one or more words of .words, or-ed */
+    VALUE_BITS,     /* int64_t: one or more words of .words, or-ed; over all lines with .repeat */
     VALUE_REGEX,    /* struct regex *: a pattern, "~" or "~*" (no case) in front if wished */
     VALUE_BUFS,     /* struct buf_count: "number size" */
 };

@@ -191,6 +191,8 @@ struct generation *generation_load(const struct load_source *source, uint32_t nu
     privilege_lower();
     if (*faults == 0)
         *faults = check_whole(gen, &copy);
+    if (*faults == 0 && testing && !log_files_could_open(gen))
+        *faults = 1;
     if (*faults == 0)
         listener_merge(gen);
     return gen;

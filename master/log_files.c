@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,10 +18,16 @@
 #include "common/log_rotate.h"
 #include "master/privilege.h"
 
+static bool is_default(const char *path)
+{
+    return strcmp(path, default_paths.error_log) == 0 ||
+           strcmp(path, default_paths.access_log) == 0;
+}
+
 /* Nobody was asked where these should be: their directory may not be there yet. */
 static void make_default_directory(const char *path)
 {
-    if (strcmp(path, default_paths.error_log) == 0 || strcmp(path, default_paths.access_log) == 0)
+    if (is_default(path))
         dir_make_above(path, 0755);
 }
 
@@ -58,6 +66,37 @@ bool log_files_open(struct generation *gen)
         file->fd = open_file(file->path);
         all = all && file->fd >= 0;
         log_rotate_schedule(file);
+    }
+    privilege_lower();
+    return all;
+}
+
+/* Why it could not be opened or made: 0 when it could, or when only our user stands in the way. */
+static int open_trouble(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+    char above[PATH_MAX];
+
+    if (stat(path, &st) == 0)
+        return S_ISDIR(st.st_mode) ? EISDIR : 0;
+    if (errno != ENOENT || is_default(path) || slash == NULL || slash == path)
+        return errno == ENOTDIR ? ENOTDIR : 0;
+    snprintf(above, sizeof(above), "%.*s", (int)(slash - path), path);
+    return stat(above, &st) != 0 && errno == ENOENT ? ENOENT : 0;
+}
+
+bool log_files_could_open(const struct generation *gen)
+{
+    bool all = true;
+
+    privilege_raise(PRIVILEGE_FILES);
+    for (struct log_file *file = gen->log_files; file != NULL; file = file->next) {
+        int trouble = file->path == NULL ? 0 : open_trouble(file->path);
+
+        if (trouble != 0)
+            log_error(&process_log, LOG_EMERG, trouble, "open() \"%s\" failed", file->path);
+        all = all && trouble == 0;
     }
     privilege_lower();
     return all;

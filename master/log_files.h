@@ -11,6 +11,10 @@ struct log_file;
 /* Opens all that are not open. False after an [emerg] line for each that could not be. */
 bool log_files_open(struct generation *gen);
 
+/* For -t, which makes no file: false after an [emerg] line for each whose directory is missing, or
+   which is a directory. */
+bool log_files_could_open(const struct generation *gen);
+
 /* Closes what log_files_open opened. */
 void log_files_close(struct generation *gen);
 

@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use Cwd qw(getcwd);
+use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use Test::More;
 
@@ -31,6 +32,7 @@ sub tested {
     unlike $said, qr/\[(?:warn|error|crit|alert|emerg)\]/, 'and nothing is odd about it';
 }
 
+make_path("$top/build/quickstart"); # tools/quickstart makes it
 tested('etc/quickstart.conf', $top);
 tested(testable('etc/weir.conf'), $scratch);
 

@@ -45,10 +45,14 @@ is nginx('-s', 'what')->{stderr}, "nginx: invalid option: \"-s what\"\n", 'an un
 put('good.conf', "pid $dir/run/x.pid; error_log $dir/logs/error.log;\nevents {}\ninclude more.conf;\n");
 put('more.conf', "worker_processes 3;\n");
 my $test = weir('-t', '-p', $dir, '-c', 'good.conf');
+is $test->{exit}, 1, '-t refuses where a log has no directory';
+like $test->{stderr}, qr{\[emerg\] open\(\) "\Q$dir\E/logs/error.log" failed \(2: No such file or directory\)}, 'and says so';
+mkdir "$dir/logs";
+$test = weir('-t', '-p', $dir, '-c', 'good.conf');
 is $test->{exit}, 0, '-t accepts';
 is $test->{stderr}, "weir: the configuration file $dir/good.conf syntax is ok\n"
     . "weir: configuration file $dir/good.conf test is successful\n", 'and says so';
-is_deeply [sort map { s{.*/}{}r } glob "$dir/*"], [qw(good.conf more.conf nginx weir)], 'nothing was made';
+is_deeply [sort map { s{.*/}{}r } glob "$dir/*"], [qw(good.conf logs more.conf nginx weir)], 'nothing was made';
 is weir('-tq', '-c', "$dir/good.conf")->{stderr}, '', '-q is quiet';
 my $dump = weir('-T', '-p', $dir, '-c', 'good.conf');
 is $dump->{stdout}, "# configuration file $dir/good.conf:\n"

@@ -128,7 +128,7 @@ static bool scope_done(struct conf_call *call)
     set->built = true;
     if (set->server_names && !add_server_names(call, set))
         return false;
-    if (set->count == 0 && (set->none || set->blocked))
+    if (set->count == 0 && !set->server_names && (set->none || set->blocked))
         return conf_fail(call, "the \"none\" or \"blocked\" referers are specified in the "
                                "\"valid_referers\" directive without any valid referer");
     scope_regex_set_build(&set->regexes);

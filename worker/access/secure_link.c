@@ -10,6 +10,7 @@
 
 #include "common/base64.h"
 #include "common/clock.h"
+#include "common/conf_load.h"
 #include "common/digest.h"
 #include "common/template.h"
 #include "worker/http/request.h"
@@ -22,18 +23,48 @@ static uint32_t secure_link_index;
 struct secure_link_conf {
     struct template *link, *text;
     struct str secret;
+    const struct conf_node *link_in, *secret_in; /* the blocks that gave them */
 };
+
+static bool mixed(struct conf_call *call)
+{
+    return conf_fail(call, "\"secure_link_secret\" cannot be mixed with \"secure_link\" and "
+                           "\"secure_link_md5\"");
+}
+
+/* Either kind of link, in place of what the surrounding block says. */
+static bool take_link(struct conf_call *call)
+{
+    struct secure_link_conf *conf = call->conf;
+
+    conf->link_in = call->scope->node;
+    if (conf->secret.data != NULL && conf->secret_in == call->scope->node)
+        return mixed(call);
+    conf->secret = STR_NONE;
+    return true;
+}
+
+static bool take_secret(struct conf_call *call)
+{
+    struct secure_link_conf *conf = call->conf;
+
+    conf->secret_in = call->scope->node;
+    if ((conf->link != NULL || conf->text != NULL) && conf->link_in == call->scope->node)
+        return mixed(call);
+    conf->link = conf->text = NULL;
+    return true;
+}
 
 #define F(member) FIELD(struct secure_link_conf, member)
 
 static const struct directive directives[] = {
     {.name = "secure_link", .where = IN_WEB, .args = "expression", .value = VALUE_TEMPLATE,
-     .field = F(link),
+     .field = F(link), .apply = take_link,
      .doc = "Where a request has its digest (base64url), and when it expires: $arg_md5,$arg_time"},
     {.name = "secure_link_md5", .where = IN_WEB, .args = "expression", .value = VALUE_TEMPLATE,
-     .field = F(text), .doc = "The text whose MD5 that must be."},
+     .field = F(text), .apply = take_link, .doc = "The text whose MD5 that must be."},
     {.name = "secure_link_secret", .where = IN_WEB, .args = "word", .value = VALUE_STR,
-     .field = F(secret),
+     .field = F(secret), .apply = take_secret,
      .doc = "The secret for links like /prefix/DIGEST/link: MD5 of link and secret, in hex."},
 };
 

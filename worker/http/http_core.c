@@ -4,6 +4,8 @@
  */
 #include "worker/http/http_core.h"
 
+#include <stdio.h>
+
 #include "common/conf_load.h"
 #include "common/conf_value.h"
 #include "common/generation.h"
@@ -40,14 +42,30 @@ static struct template *compile_path(struct conf_call *call)
     return path;
 }
 
+/* These two are made of the path itself. */
+static bool check_path(struct conf_call *call)
+{
+    static const char *const names[] = {"document_root", "realpath_root"};
+    struct str text = conf_arg(call, 0);
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char plain[32], braced[32];
+
+        snprintf(plain, sizeof(plain), "$%s", names[i]);
+        snprintf(braced, sizeof(braced), "${%s}", names[i]);
+        if (str_search(text, str_of(plain)) >= 0 || str_search(text, str_of(braced)) >= 0)
+            return conf_fail_arg(call, 0, "the $%s variable cannot be used in the \"%s\" directive",
+                                 names[i], call->directive->name);
+    }
+    return true;
+}
+
 static bool set_root(struct conf_call *call)
 {
     struct http_core_conf *conf = call->conf;
 
-    if (str_search(conf_arg(call, 0), STR("$document_root")) >= 0 ||
-        str_search(conf_arg(call, 0), STR("$realpath_root")) >= 0)
-        return conf_fail_arg(call, 0, "the $document_root variable may not be used in the \"root\" "
-                                      "directive");
+    if (!check_path(call))
+        return false;
     if (conf->path_node == call->scope->node && conf->alias_len != 0)
         return conf_fail(call, "\"root\" directive is duplicate, \"alias\" directive was "
                                "specified earlier");
@@ -77,6 +95,8 @@ static bool set_alias(struct conf_call *call)
     if (conf->path_node == call->scope->node && conf->alias_len == 0)
         return conf_fail(call, "\"alias\" directive is duplicate, \"root\" directive was "
                                "specified earlier");
+    if (!check_path(call))
+        return false;
     if (location->kind == LOCATION_NAMED)
         return conf_fail(call, "the \"alias\" directive cannot be used inside the named location");
     conf->root = compile_path(call);
@@ -151,7 +171,7 @@ static const struct directive directives[] = {
      .value = VALUE_MS, .field = F(client_header_timeout_ms), .initial = "60s",
      .doc = "How long a client may take to send a request's head; then 408."},
     {.name = "client_header_buffer_size", .where = IN_HTTP | IN_SERVER, .args = "size",
-     .value = VALUE_SIZE, .field = F(client_header_buffer_bytes), .initial = "1k", .min = 64,
+     .value = VALUE_SIZE, .field = F(client_header_buffer_bytes), .initial = "1k", .min = 1,
      .max = 1 << 20,
      .doc = "Buffer that a request's head is first read into."},
     {.name = "large_client_header_buffers", .where = IN_HTTP | IN_SERVER, .args = "number size",
@@ -289,7 +309,7 @@ static const struct directive directives[] = {
      .field = F(keepalive_time_ms), .initial = "1h",
      .doc = "How long a connection may serve requests before it is closed after one."},
     {.name = "keepalive_disable", .where = IN_WEB, .args = "none|msie6|safari...",
-     .value = VALUE_BITS, .words = keepalive_words, .field = F(keepalive_disable),
+     .value = VALUE_BITS, .repeat = true, .words = keepalive_words, .field = F(keepalive_disable),
      .initial = "msie6", .doc = "Browsers that get no keep-alive after a POST."},
     {.name = "lingering_close", .where = IN_WEB, .args = "off|on|always", .value = VALUE_ENUM,
      .words = lingering_words, .field = F(lingering), .initial = "on",

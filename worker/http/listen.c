@@ -139,6 +139,10 @@ static bool read_option(struct conf_call *call, uint32_t i, struct listen_wish *
         w->set = w->options.bind = true;
         return true;
     }
+    if (str_starts(word, STR("accept_filter="))) {
+        conf_warn(call, "accept filters are not supported on this platform, ignored");
+        return true;
+    }
     if (!read_word(word, w)) {
         conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"", STR_ARG(word));
         return conf_hint(call, "takes: %s", call->directive->args);
@@ -160,14 +164,14 @@ static struct listen_wish *new_wish(struct pool *pool, struct http_server *serve
     return w;
 }
 
-bool listen_load(struct conf_call *call, struct http_server *server)
+static bool load_one(struct conf_call *call, struct http_server *server, struct str address)
 {
     struct listen_wish *w = new_wish(call->pool, server, call->node);
     const char *why;
 
-    if (!addr_parse(&w->fixed, conf_arg(call, 0), 80, &why)) {
+    if (!addr_parse(&w->fixed, address, 80, &why)) {
         if (strcmp(why, "host is a name") == 0)
-            w->address = addr_list_add(call->gen, call->node, conf_arg(call, 0), 80, &why);
+            w->address = addr_list_add(call->gen, call->node, address, 80, &why);
         if (w->address == NULL)
             return conf_fail_arg(call, 0, "%s in \"%" STR_FMT "\" of the \"listen\" directive", why,
                                  STR_ARG(conf_arg(call, 0)));
@@ -176,6 +180,46 @@ bool listen_load(struct conf_call *call, struct http_server *server)
         if (!read_option(call, i, w))
             return false;
     }
+    return true;
+}
+
+static ssize_t find_last(struct str text, char c)
+{
+    ssize_t at = (ssize_t)text.len - 1;
+
+    while (at >= 0 && text.data[at] != c)
+        at--;
+    return at;
+}
+
+/* "host:8080-8085", "8080-8085": what stands before the ports, and both of them. */
+static bool read_ports(struct str text, struct str *host, int64_t *first, int64_t *last)
+{
+    ssize_t dash = find_last(text, '-'), start;
+
+    if (dash < 0 || str_starts(text, STR("unix:")))
+        return false;
+    *host = (struct str){text.data, (size_t)dash};
+    start = find_last(*host, ':') + 1;
+    host->len = (size_t)start;
+    return conf_int(str_range(text.data + start, text.data + dash), first) && *first > 0 &&
+           conf_int(str_from(text, (size_t)dash + 1), last) && *last <= 65535;
+}
+
+bool listen_load(struct conf_call *call, struct http_server *server)
+{
+    int64_t first, last;
+    struct str host;
+
+    if (!read_ports(conf_arg(call, 0), &host, &first, &last))
+        return load_one(call, server, conf_arg(call, 0));
+    if (last < first)
+        return conf_fail_arg(call, 0, "invalid port range in \"%" STR_FMT "\" of the \"listen\" "
+                                      "directive", STR_ARG(conf_arg(call, 0)));
+    for (int64_t port = first; port <= last; port++)
+        if (!load_one(call, server, pool_printf(call->pool, "%" STR_FMT "%d", STR_ARG(host),
+                                                (int)port)))
+            return false;
     return true;
 }
 

@@ -93,15 +93,16 @@ static void set_add(struct pool *pool, struct location_set **set, struct locatio
     (*set)->last = &location->next;
 }
 
-static bool add_named(struct conf_call *call, struct location *location,
+/* Of two with the same name the first holds, as in nginx, which keeps silent about it. */
+static void add_named(struct conf_call *call, struct location *location,
                       struct http_server *server)
 {
     void **place = growing_map_at(&server->named, location->name);
 
-    if (*place != NULL)
-        return conf_fail(call, "duplicate location \"%" STR_FMT "\"", STR_ARG(location->name));
-    *place = location;
-    return true;
+    if (*place == NULL)
+        *place = location;
+    else
+        conf_warn(call, "duplicate location \"%" STR_FMT "\", ignored", STR_ARG(location->name));
 }
 
 struct location *location_add(struct conf_call *call, struct location_set **set,
@@ -116,8 +117,10 @@ struct location *location_add(struct conf_call *call, struct location_set **set,
     location->server = server;
     if (!read_name(call, location, &nocase) || !check_nesting(call, location))
         return NULL;
-    if (location->kind == LOCATION_NAMED)
-        return add_named(call, location, server) ? location : NULL;
+    if (location->kind == LOCATION_NAMED) {
+        add_named(call, location, server);
+        return location;
+    }
     if (location->kind == LOCATION_REGEX) {
         location->regex = scope_regex_load(call, call->count - 1, location->name, nocase);
         if (location->regex == NULL)

@@ -49,8 +49,6 @@ static bool load_line(struct conf_call *call, struct mime_table *table,
 
     if (line->has_block)
         return conf_fail_at(call->gen, line, "unexpected block in \"types\"");
-    if (line->count < 2)
-        return conf_fail_at(call->gen, line, "invalid number of arguments in \"types\" directive");
     for (uint32_t i = 1; i < line->count; i++) {
         struct str ext = lower(call->pool, line->words[i].text);
         struct str *earlier = growing_map_find(&table->by_ext, ext);

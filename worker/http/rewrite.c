@@ -137,6 +137,8 @@ static bool set_rewrite(struct conf_call *call)
     struct str to = conf_arg(call, 1);
     ssize_t mark = str_find(to, '?');
 
+    if (to.len == 0)
+        return conf_fail_arg(call, 1, "empty replacement");
     if (!read_flag(call, step))
         return false;
     step->regex = scope_regex_load(call, 0, conf_arg(call, 0), false);

@@ -55,6 +55,8 @@ static bool add_name(struct conf_call *call, struct http_server *server, uint32_
     entry->server = server;
     entry->node = call->node;
     if (text.len > 0 && text.data[0] == '~') {
+        if (text.len == 1)
+            return conf_fail_arg(call, arg, "empty regex in server name \"~\"");
         entry->text = text;
         entry->regex = scope_regex_load(call, arg, str_from(text, 1), true);
         return entry->regex != NULL;

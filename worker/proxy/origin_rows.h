@@ -23,7 +23,7 @@
      .field = ORIGIN(read_timeout_ms), .initial = "60s",                                           \
      .doc = "How long an origin may be silent while it owes an answer."},                          \
     {.name = prefix "_next_upstream", .where = IN_WEB, .args = next_args, .value = VALUE_BITS,     \
-     .field = ORIGIN(next), .words = causes, .initial = "error timeout",                           \
+     .repeat = true, .field = ORIGIN(next), .words = causes, .initial = "error timeout",           \
      .doc = "What makes a request go to the next server of the group."},                           \
     {.name = prefix "_next_upstream_tries", .where = IN_WEB, .args = "number", .value = VALUE_INT, \
      .field = ORIGIN(dial.tries), .initial = "0", .doc = "Servers tried at most; 0: all."},        \
@@ -59,7 +59,7 @@
      .field = ORIGIN(pass_names), .repeat = true, .apply = origin_set_pass_header,                 \
      .doc = "A field of the answer that the client sees although it is hidden by default."},       \
     {.name = prefix "_ignore_headers", .where = IN_WEB, .args = "field ...", .value = VALUE_BITS,  \
-     .field = ORIGIN(ignore), .words = origin_ignore_words,                                        \
+     .repeat = true, .field = ORIGIN(ignore), .words = origin_ignore_words,                        \
      .doc = "Fields of the answer that have no effect here."},                                     \
     {.name = prefix "_intercept_errors", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,   \
      .field = ORIGIN(intercept_errors), .initial = "off",                                          \

@@ -71,6 +71,9 @@ bool proxy_redirect_load(struct conf_call *call)
     if (only_off(call, &conf->redirects, sizeof(struct rewrite_rule)))
         return true;
     if (call->count == 1 && str_eq(conf_arg(call, 0), STR("default"))) {
+        if (conf->origin.pass != NULL && conf->origin.pass->url != NULL)
+            return conf_fail(call, "\"proxy_redirect default\" cannot be used with a "
+                                   "\"proxy_pass\" that has variables");
         array_push(origin_list(call, &conf->redirects, sizeof(struct rewrite_rule)));
         return true;
     }
@@ -133,6 +136,8 @@ bool proxy_cookie_flags_load(struct conf_call *call)
 
     if (only_off(call, &conf->cookie_flags, sizeof(*rule)))
         return true;
+    if (call->count == 1)
+        return bad_value(call, 0);
     rule = array_push(origin_list(call, &conf->cookie_flags, sizeof(*rule)));
     if (!load_pattern(call, 0, true, &rule->name, &rule->regex))
         return false;

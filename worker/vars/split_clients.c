@@ -34,7 +34,9 @@ static uint32_t read_percent(struct str text)
         return 0;
     fraction = (struct str){text.data, text.len - 1};
     whole = str_cut(&fraction, '.');
-    if (!str_to_int(whole, &units) || units > 100)
+    if (whole.len == 0 && fraction.len > 0)
+        units = 0;
+    else if (!str_to_int(whole, &units) || units > 100)
         return 0;
     if (fraction.data != NULL &&
         (fraction.len > 2 || (fraction.len > 0 && !str_to_int(fraction, &hundredths))))

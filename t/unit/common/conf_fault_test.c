@@ -86,7 +86,7 @@ static void values(void)
     server_says("body_size 10;", "\"body_size\" takes 1k or more, not \"10\" in /etc/t.conf:2:11",
                 "a size too small");
     server_says("send_timeout -1;", "\"send_timeout\" directive invalid value in /etc/t.conf:2:14 "
-                "(a time is a number of seconds, or of ms, s, m, h, d, w, M, y: 1m30s, "
+                "(a time is a number of seconds, or of ms, s, m, h, d, w: 1m30s, "
                 "not \"-1\")", "no time");
     server_says("satisfy al;", "invalid value \"al\" in \"satisfy\" directive in /etc/t.conf:2:9 "
                 "(it takes: all, any)", "no such word");

@@ -45,8 +45,10 @@ static void reads_times(void)
     is_int(ms_of("1m30s"), 90000, "two parts");
     is_int(ms_of("1h 30m"), 5400000, "a space between");
     is_int(ms_of("1m30"), 90000, "the last without a unit");
-    is_int(ms_of("1y"), INT64_C(31536000000), "a year");
-    is_int(ms_of("1M"), INT64_C(2592000000), "a month");
+    is_int(sec_of("1y"), 31536000, "a year");
+    is_int(sec_of("1M"), 2592000, "a month");
+    is_int(ms_of("1y"), -1, "not where milliseconds are");
+    is_int(ms_of("1M"), -1, "nor a month");
     is_int(ms_of("1w2d"), INT64_C(777600000), "weeks and days");
     is_int(ms_of("1s1m"), -1, "units must fall");
     is_int(ms_of("1m1m"), -1, "and not repeat");
