@@ -14,7 +14,15 @@
 # made alike), body, whether the connection lives on, and what the origin received. The HTTP version
 # and the Connection header towards the origin are left out unless hop => 1: defaults differ between
 # versions of nginx. One test per request. Requests may be strings, [what, fields...],
-# { what, options of Client::request_bytes, fields => [...] } or { raw => bytes, name => '...' }.
+# { what, options of Client::request_bytes, fields => [...] } or { raw => bytes, name => '...' };
+# { raw => ..., later => bytes } sends the rest when an answer has begun;
+# { raw => ..., all => 1 } compares every response on the connection up to its end (pipelines);
+# port => N, at => ADDRESS, unix => PATH and tls => {...} say where to; why => 'a reason' allows any
+# difference of this request, and with weir => STATUS Weir's answer to it must be that.
+# logs => ['access.log', ...] compares these files too, one test each, after both have ended.
+#
+# configs_alike compares what -t says. At the end of a test file the numbers of what was compared are
+# noted; tools/differential adds them up.
 package Differential;
 use v5.36;
 use Carp qw(croak);
@@ -23,9 +31,16 @@ use Test::More ();
 use Time::Local qw(timegm);
 use Site;
 
-our @EXPORT = qw(differential_ok differential_differences nginx_binary);
+our @EXPORT = qw(differential_ok differential_differences nginx_binary configs_alike);
 
 use constant MTIME => 1_600_000_000;
+use constant PROBE => '/differential-probe';
+
+my %count = (configs => 0, requests => 0, logs => 0, snippets => 0);
+END {
+    print '# differential: ', join(', ', map { "$count{$_} $_" } grep { $count{$_} } sort keys %count), "\n"
+        if grep { $_ } values %count;
+}
 
 sub nginx_binary {
     my ($found) = grep { -x } '/usr/sbin/nginx', '/usr/local/sbin/nginx';
@@ -49,26 +64,94 @@ sub differential_ok ($conf, $requests, %option) {
     return $good;
 }
 
+# Does nginx accept what Weir accepts, and refuse what Weir refuses? SNIPPETS are texts at the http
+# level, or [where, text] with where one of main, events, http, server, location. Allowed are those
+# that differ on purpose: allow => { text => why } or a sub of both that returns why.
+sub configs_alike ($snippets, %option) {
+    my $nginx = nginx_binary();
+
+    if (!defined $nginx) {
+        Test::More::ok(1, "# skip nginx is not installed, nothing to compare with");
+        return;
+    }
+    my %side = (nginx => Site->prepare('', %option, raw => 1, binary => $nginx),
+                weir  => Site->prepare('', %option, raw => 1));
+    for my $snippet (@$snippets) {
+        my ($where, $text) = ref $snippet ? @$snippet : (http => $snippet);
+        my $name = "$where: " . readable($text =~ s/\s+/ /gr =~ s/#/\\#/gr);
+        my %seen = map { $_ => tested($side{$_}, placed($where, $text)) } keys %side;
+        my ($like, $is) = map { $seen{$_}{accepted} ? 'accepted' : 'refused' } qw(nginx weir);
+        my ($why) = grep { defined } map { ref $_ eq 'CODE' ? $_->($where, $text) : $_->{$text} } $option{allow} // {};
+        $count{snippets}++;
+        if ($seen{weir}{says} =~ /"(\S+)" (?:directive|parameter of "\S+") is not supported by this version/) {
+            Test::More::ok(1, "$name # skip not built: $1");
+        } elsif (defined $why && $is ne $like) {
+            Test::More::ok(1, "$name, $like by nginx and not here: $why");
+        } elsif (!Test::More::is($is, $like, $name)) {
+            Test::More::diag("  $_: $seen{$_}{says}") for sort keys %seen;
+        }
+    }
+    $_->sweep for values %side;
+}
+
+# What -t says of this text: { accepted, says => the first line }. Killed when it takes too long.
+sub tested ($site, $conf) {
+    $site->file('weir.conf', $site->fill_in($conf));
+    my $pid = open(my $out, '-|') // croak "fork: $!";
+    if ($pid == 0) {
+        alarm Client::patience();
+        open STDERR, '>&', \*STDOUT;
+        exec $site->command, '-t' or POSIX::_exit(127);
+    }
+    my $says = do { local $/; <$out> } // '';
+    close $out;
+    croak "a signal ended -t: $says" if $? & 127 || $? >> 8 > 128;
+    return { accepted => $? == 0, says => (split /\n/, $says =~ s/\Q$site->{dir}\E/%DIR%/gr)[0] // '' };
+}
+
+sub placed ($where, $text) {
+    my %place = (main => '', events => '', http => '', server => 'listen %PORT%;', location => '', $where => $text);
+    my $main = 'pid %DIR%/weir.pid; error_log %DIR%/error.log;';
+
+    $place{server} = "listen %PORT%; $text" if $where eq 'server' && $text !~ /\blisten\b/;
+    my $location = $where eq 'location' ? "location / { $text }" : '';
+    my $server = $where =~ /server|location/ ? "server { $place{server} $location }" : '';
+    return "$place{main}\n" if $where eq 'whole';
+    return "$main $place{main}\nevents { $place{events} }\nhttp { access_log off; $place{http} $server }\n";
+}
+
 # [{ name, unexpected => [text...], allowed => [text...] }, ...], one for each request
 sub differential_differences ($conf, $requests, %option) {
     my %side = (nginx => $option{oracle} // nginx_binary(), weir => Site::binary());
     my @names = map { name_of($_) } @$requests;
+    my @logs = @{ $option{logs} // [] };
     my %seen;
 
+    $count{configs}++;
+    $count{requests} += @$requests;
+    $count{logs} += @logs;
     for my $side (sort keys %side) {
         my $text = $side eq 'weir' ? $option{weir_conf} // $conf : $option{nginx_conf} // $conf;
         my $site = start_side($text, $side{$side}, %option);
         $seen{$side} = [map { play($site, $_, \%option) } @$requests];
+        if (@logs) {
+            $site->signal('QUIT')->wait_exit;
+            push @{ $seen{$side} }, { body => normal_text($site, $site->slurp($_) // 'absent') } for @logs;
+        }
         $site->stop;
     }
+    push @names, map { "log $_" } @logs;
     return map {
         my $allow = $option{allow} // {};
         my %result = (name => $names[$_], unexpected => [], allowed => []);
-        my $both = $seen{nginx}[$_]{failure};
+        my $both = $seen{nginx}[$_] && $seen{nginx}[$_]{failure};
         push @{ $result{allowed} }, "nginx gives no answer: $both" if defined $both;
+        my ($own, $status) = ref $requests->[$_] eq 'HASH' ? @{ $requests->[$_] }{qw(why weir)} : ();
+        push @{ $result{unexpected} }, "status: weir '$seen{weir}[$_]{status}', not the $status announced"
+            if defined $status && $seen{weir}[$_]{status} ne $status;
         for my $difference (compare($seen{nginx}[$_], $seen{weir}[$_])) {
             my ($aspect, $text) = @$difference;
-            my ($why) = grep { defined } map { ($allow->{"$_: $aspect"}, $allow->{$_}) } $names[$_], '*';
+            my ($why) = $own // grep { defined } map { ($allow->{"$_: $aspect"}, $allow->{$_}) } $names[$_], '*';
             $why = $why->($seen{nginx}[$_], $seen{weir}[$_]) if ref $why;
             push @{ $result{ defined $why ? 'allowed' : 'unexpected' } },
                 defined $why ? "$aspect ($why): $text" : "$aspect: $text";
@@ -99,7 +182,7 @@ sub name_of ($request) {
 
 sub readable ($bytes) {
     $bytes =~ s/([^ -~])/$1 eq "\r" ? '\\r' : $1 eq "\n" ? '\\n' : sprintf '\\x%02x', ord $1/ge;
-    return length $bytes > 100 ? substr($bytes, 0, 97) . '...' : $bytes;
+    return length $bytes > 100 ? substr($bytes, 0, 57) . '...' . substr($bytes, -40) : $bytes;
 }
 
 sub bytes_of ($request) {
@@ -114,26 +197,57 @@ sub bytes_of ($request) {
 # One request on a connection of its own; everything that can be seen from outside.
 sub play ($site, $request, $option) {
     my $bytes  = $site->fill_in(bytes_of($request));
-    my $client = $site->connect;
+    my %how    = ref $request eq 'HASH' ? %$request : ();
+    my $client = $site->connect({ defined $how{at} ? (host => $how{at}) : (),
+                                  map { $_ => $how{$_} } grep { defined $how{$_} } qw(port unix tls) });
     my ($method) = $bytes =~ /\A([A-Za-z]+) /;
     my %seen;
 
     $_->forget for values %{ $site->{origins} };
     $client->write($bytes);
+    return play_all($site, $client, $bytes, $option) if $how{all};
+    if (defined $how{later}) {
+        $client->ready(0, Client::patience());
+        $client->write($how{later});
+    }
     my $reply = eval { $client->read_response(method => $method // 'GET') };
     $seen{failure} = $@ =~ s/ at \S+ line.*//sr if $@;
     $seen{persists} = $seen{failure} ? 'unknown' : persists($client);
     $seen{origin} = [map { origin_view($site, $_, $option) } requests_at($site)];
     return \%seen if $seen{failure};
-    @seen{qw(status version framing complete)} =
-        map { $reply ? $reply->$_ // 'none' : 'no response' } qw(status version framing complete);
-    return \%seen unless $reply;
+    return { %seen, status => 'no response' } unless $reply;
+    return { %seen, reply_view($site, $reply, $method) };
+}
+
+sub reply_view ($site, $reply, $method) {
+    my %seen = map { $_ => $reply->$_ // 'none' } qw(status version framing complete);
     $seen{interim}  = join ' ', map { $_->status } $reply->interim;
     $seen{body}     = normal_text($site, plain_body($reply));
     $seen{headers}  = [sort map { normal_field($site, @$_) } fields_of($reply, $seen{body}, $method)];
     $_ = $option->{alike}->($_) for $option->{alike} ? ($seen{body}, @{ $seen{headers} }) : ();
     $seen{trailers} = [sort map { "$_->[0]: $_->[1]" } $reply->trailers];
     $seen{length}   = $reply->header('Content-Length') // '';
+    return %seen;
+}
+
+# All responses up to the end of the connection, to a pipeline that a last request closes.
+sub play_all ($site, $client, $bytes, $option) {
+    my @methods = $bytes =~ /^([A-Z]+) \S+ HTTP\/1/gm;
+    my %seen = (body => '');
+
+    $client->write('GET ' . PROBE . " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    while (1) {
+        my $method = shift @methods // 'GET';
+        my $reply = eval { $client->read_response(method => $method) };
+        $seen{failure} = $@ =~ s/ at \S+ line.*//sr if $@;
+        last unless $reply;
+        my %view = reply_view($site, $reply, $method);
+        my @headers = grep { $view{framing} ne 'length' || $view{body} !~ /<center>SERVER/ || !/^Content-Length/ }
+            @{ $view{headers} };
+        $seen{body} .= join "\n", "$view{status} $view{version} $view{framing} $view{complete} $view{interim}",
+            @headers, '', $view{body}, @{ $view{trailers} }, '';
+    }
+    $seen{origin} = [map { origin_view($site, $_, $option) } requests_at($site)];
     return \%seen;
 }
 
@@ -150,8 +264,6 @@ sub fields_of ($reply, $normal_body, $method) {
         [$name, $value];
     } $reply->fields;
 }
-
-use constant PROBE => '/differential-probe';
 
 # A page that names the server compresses differently: what is in it is compared.
 sub plain_body ($reply) {

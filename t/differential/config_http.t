@@ -1,0 +1,43 @@
+# t/differential/config_http.t - accepted and refused as by nginx: listen, server_name, location and what stands in them
+use Site;
+use Differential;
+
+my %files = ('mime.types' => 'types { text/html html; }', 'empty.conf' => '', 'half.conf' => 'server {', 'users' => "a:b\n", 'a.geo' => '10.0.0.0/8 a;',
+             'a.map' => 'a b;', 'bad.map' => 'a;', 'html/x' => 'x', 'd/1.conf' => 'server_tokens off;', 'd/2.conf' => 'keepalive_timeout 10;');
+my @all;
+sub at ($where, @texts) { push @all, map { [$where => $_] } @texts }
+
+# listen
+my @listens = ('%PORT%', '127.0.0.1:%PORT%', '127.0.0.1', '*:%PORT%', '[::1]:%PORT%', '[::]:%PORT%', 'localhost:%PORT%', 'unix:%DIR%/s.sock', 'unix:', '', '0', '65536', '99999', '-1', 'x:80', '127.0.0.1:x', '127.0.0.1:0', '127.0.0.1:', '[::1', '::1', '[::1]:', '[x]:80', '1.2.3:80', 'http://x:80',
+    '%PORT% default_server', '%PORT% default', '%PORT% ssl', '%PORT% proxy_protocol', '%PORT% reuseport', '%PORT% backlog=10', '%PORT% backlog=x', '%PORT% backlog=0', '%PORT% backlog=-1', '%PORT% rcvbuf=8k', '%PORT% rcvbuf=x', '%PORT% sndbuf=8k', '%PORT% fastopen=5', '%PORT% fastopen=x', '%PORT% deferred', '%PORT% bind', '%PORT% setfib=1', '%PORT% accept_filter=x',
+    '[::]:%PORT% ipv6only=on', '[::]:%PORT% ipv6only=off', '[::]:%PORT% ipv6only=x', '%PORT% ipv6only=on', '127.0.0.1:%PORT% ipv6only=on', '%PORT% so_keepalive=on', '%PORT% so_keepalive=off', '%PORT% so_keepalive=30m::10', '%PORT% so_keepalive=::', '%PORT% so_keepalive=:1', '%PORT% so_keepalive=x', '%PORT% so_keepalive=', '%PORT% x', '%PORT% default_server default_server', '%PORT% ssl ssl', '%PORT% udp', '%PORT% spdy', '%PORT% default_server bind reuseport backlog=100',
+    '%PORT%-%PORT2%', 'unix:%DIR%/s.sock default_server', 'unix:%DIR%/s.sock:80', '*', '*:', '+:80', '[::1]%PORT%');
+at server => map { "listen $_;" } @listens;
+at server => 'listen %PORT%; listen %PORT%;', 'listen %PORT%; listen *:%PORT%;', 'listen %PORT%; listen 127.0.0.1:%PORT%;', 'listen %PORT%; listen 0.0.0.0:%PORT%;', 'listen %PORT%; listen [::]:%PORT%;', 'listen %PORT%; listen %PORT2%;', 'listen %PORT% default_server; listen %PORT2% default_server;', 'listen localhost:%PORT%; listen 127.0.0.1:%PORT%;';
+at http => 'server { listen %PORT%; } server { listen %PORT%; }', 'server { listen %PORT% default_server; } server { listen %PORT% default_server; }', 'server { listen %PORT% default_server; } server { listen %PORT%; }', 'server { listen %PORT%; } server { listen %PORT% default_server; }',
+    'server { listen %PORT% backlog=5; } server { listen %PORT% backlog=5; }', 'server { listen %PORT% backlog=5; } server { listen %PORT%; }', 'server { listen %PORT% backlog=5; } server { listen %PORT% backlog=6; }', 'server { listen %PORT% reuseport; } server { listen %PORT% reuseport; }', 'server { listen %PORT% ssl; } server { listen %PORT%; }', 'server { listen %PORT%; server_name a; } server { listen %PORT%; server_name a; }',
+    'server { listen %PORT% proxy_protocol; } server { listen %PORT%; }', 'server { listen 127.0.0.1:%PORT%; } server { listen %PORT%; }', 'server { listen %PORT% bind; } server { listen %PORT%; }', 'server { listen unix:%DIR%/a; } server { listen unix:%DIR%/a; }', 'server { listen %PORT%; } server { listen 127.0.0.1:%PORT% default_server; }';
+
+# server_name, location
+at server => map { "server_name $_;" } 'a', 'a b', '*.a', 'a.*', '.a', '*', '""', '', '_', '*.a.*', 'a.*.b', '*a', 'a*', '**.a', '*.', '.*', '~^a$', '~', '~(', '"~^a{2}$"', '~^a{2}$', '~(?<x>a)', '~(?P<x>a)', '~(?<1x>a)', '$hostname', '$host', 'A', 'a a', 'a:80', 'a.', '..a', 'a..b', '-a', 'a_b', '*.a b.*', '~a ~b', 'a;b', '[::1]', '1.2.3.4', '/a', 'a/b', '"a b"', '.', '*.*', '~^(?<host>.*)$', "\x{e9}";
+at server => map { "location $_ {}" } '/', '= /', '^~ /', '~ a', '~* a', '@a', 'a', '', '= a', '~', '~ (', '~* (', '^~ ~a', '=/', '^~/', '~a', '~*a', '=', '^~', '@', '= @a', '~ @a', 'x /', '= / x', '/ x', '/a/b', '"/a b"', '/a\ b', '!~ a', '=~ a', '~= a', '^ /', '$a', '/$a', '~ (?<x>a)', '~ "a{2}"', '~ a{2}', '//', '/a//b', '..', '/..', '*', '~ ^/(a|b)$', '~ \.php$', '~ [', '~* \.(jpg|png)$', '/a;';
+at server => 'location / {} location / {}', 'location / {} location = / {}', 'location / {} location ^~ / {}', 'location = / {} location = / {}', 'location ~ a {} location ~ a {}', 'location @a {} location @a {}', 'location /a { location /a/b {} }', 'location /a { location /b {} }', 'location /a { location = /a {} }', 'location /a { location /a {} }', 'location = /a { location /a/b {} }',
+    'location /a { location @b {} }', 'location @a { location /b {} }', 'location ~ a { location /b {} }', 'location ~ a { location ~ b {} }', 'location /a { location ~ b { location /a/c {} } }', 'location ^~ /a { location /a/b {} }', 'location = / { location ~ x {} }', 'location /a { server {} }', 'location /a/ {} location /a {}', 'location / { location / {} }',
+    'location /a { location ^~ /a/b {} }', 'if ($a) {}', 'if ($host) {}', 'location / { if ($host) { location /b {} } }', 'limit_except GET {}', 'server {}', 'http {}', 'location / { listen 80; }', 'location / { server_name a; }', 'location {}', 'location /;', 'location / { } ;', 'location / {}}', 'location / {{}}';
+at server => map { "merge_slashes $_;" } qw(on off x);
+at location => map { "$_;" } 'root a', 'root', 'root a b', 'root ""', 'root $host', 'root /a; root /b', 'alias /a', 'alias /a; alias /b', 'alias /a; root /b', 'root /a; alias /b', 'alias ""', 'alias $document_root', 'alias a$realpath_root', 'root $document_root', 'root $realpath_root/a', 'root $nonexistent', 'index', 'index a', 'index a b', 'index $host', 'index ""', 'index /a', 'index /a b', 'index a; index b', 'internal', 'internal on', 'internal; internal',
+    'try_files a', 'try_files a b', 'try_files', 'try_files =404', 'try_files a =404', 'try_files a =999', 'try_files a =1000', 'try_files a =x', 'try_files a =', 'try_files a @b', 'try_files a; try_files b', 'try_files a b; try_files c d', 'try_files $uri $uri/ /x', 'try_files @a @b', 'try_files $nonexistent b', 'try_files "" b', 'try_files a =-1', 'try_files a =0', 'try_files a = 404',
+    'error_page 404 /x', 'error_page 404', 'error_page', 'error_page /x', 'error_page 404 = /x', 'error_page 404 =200 /x', 'error_page 404 =x /x', 'error_page 299 /x', 'error_page 300 /x', 'error_page 599 /x', 'error_page 600 /x', 'error_page x /x', 'error_page 404 500 /x', 'error_page 404 =', 'error_page 404 =200', 'error_page 404 = =200 /x', 'error_page 404 @a', 'error_page 404 http://a/b', 'error_page 404 $host', 'error_page 404 ""', 'error_page 404 /x; error_page 404 /y', 'error_page 499 /x', 'error_page 444 /x', 'error_page 404 =999 /x', 'error_page 404 =99 /x', 'error_page 404 =600 /x', 'error_page 404 =-1 /x', 'error_page 404 $nonexistent', 'error_page 404 /x y', 'error_page 497 /x', 'error_page 404 =0 /x', 'error_page 404 =01 /x',
+    'limit_except GET { deny all; }', 'limit_except GET', 'limit_except { deny all; }', 'limit_except X { deny all; }', 'limit_except get { deny all; }', 'limit_except GET POST { deny all; }', 'limit_except GET GET { deny all; }', 'limit_except GET { root /a; }', 'limit_except GET { limit_except POST {} }', 'limit_except GET {} limit_except POST {}', 'limit_except GET { return 404; }', 'limit_except GET { proxy_pass http://127.0.0.1; }', 'limit_except GET { if ($host) {} }',
+    'limit_rate 1k', 'limit_rate $host', 'limit_rate x', 'limit_rate_after $host', 'send_lowat 1k', 'read_ahead 1k', 'directio 4m', 'directio off', 'directio x', 'directio_alignment 512', 'aio off', 'aio threads', 'aio threads=default', 'aio threads=nosuch', 'aio x', 'aio threads=$host', 'disable_symlinks on', 'disable_symlinks off', 'disable_symlinks if_not_owner', 'disable_symlinks on from=$document_root', 'disable_symlinks on from=', 'disable_symlinks x', 'disable_symlinks from=/a', 'sendfile_max_chunk 1m', 'subrequest_output_buffer_size 4k', 'output_buffers 2 32k',
+    'resolver 127.0.0.1', 'resolver 127.0.0.1:5353 valid=10s', 'resolver 127.0.0.1 ipv6=off', 'resolver', 'resolver x=y', 'resolver 127.0.0.1 ipv6=x', 'resolver 127.0.0.1 valid=x', 'resolver valid=5s', 'resolver [::1]:53', 'msie_refresh on', 'msie_refresh x', 'post_action /x', 'post_action @a', 'post_action off', 'log_subrequest on', 'server_tokens off';
+
+# What differs, and why
+sub allowed ($where, $text) {
+    return $text eq 'listen 1.2.3:80;' ? '-t binds nothing here'
+        : $text =~ /^server_name \S*\*/ ? 'nginx sees it only where an address has several names'
+        : $text =~ /location ~ [ab] \{ location \/\S+ \{\}/ ? 'a prefix location works inside a regex location here'
+        : $text =~ /^error_page 404 =(?:99|0|01) / ? 'no status' : undef;
+}
+configs_alike(\@all, files => \%files, allow => \&allowed);
+done_testing;
