@@ -55,7 +55,7 @@ at http => 'types { a/b c; } types { a/b d; }', 'include %DIR%/mime.types;', 'in
 # What differs, and why
 my %allow = ('worker_processes 0;' => 'nobody would serve', 'thread_pool a threads=1 x=y;' => 'nginx does not look at it',
     'error_log memory:32k debug;' => 'documented as missing', 'client_header_buffer_size 0;' => 'nothing could be read',
-    'server_tokens x;' => 'a string since 1.31', 'server_tokens "my server";' => 'a string since 1.31');
+    'server_tokens $host;' => 'a string since 1.31', 'server_tokens x;' => 'a string since 1.31', 'server_tokens "my server";' => 'a string since 1.31');
 sub allowed ($where, $text) {
     return $allow{$text} // ($text =~ /^user "?'?nobody"?'?;|\nuser nobody;|^["']user["'] nobody;/ ? "no group needs to have the user's name"
         : $text =~ /^(?:\w+_size|limit_rate\w*|sendfile_max_chunk|postpone_output) 1[gG];/ ? 'g is a unit of every size'
