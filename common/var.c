@@ -146,6 +146,13 @@ struct var *var_define(struct var_table *t, struct str name, uint32_t flags)
     return var;
 }
 
+struct var *var_settable(struct var_table *t, struct str name)
+{
+    struct var *var = var_of(t, name);
+
+    return var->flags & VAR_PREFIX ? var : var_define(t, name, VAR_CHANGEABLE);
+}
+
 const struct var *var_table_missing(struct var_table *t)
 {
     while (t->checked < t->vars.count) {

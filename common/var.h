@@ -78,5 +78,9 @@ const struct var *var_find(const struct var_table *t, struct str name, struct va
    changeable one comes as it is, `set` and all, to be written over. */
 struct var *var_define(struct var_table *t, struct str name, uint32_t flags);
 
+/* The same for a name that `set` gives a value to: one of a family ($arg_x) keeps its meaning where
+   it is not set. */
+struct var *var_settable(struct var_table *t, struct str name);
+
 /* The next used name that has no definition, or NULL. Call until NULL to list them all. */
 const struct var *var_table_missing(struct var_table *t);

@@ -209,7 +209,9 @@ sub play ($site, $request, $option) {
         my $all = play_all($site, $client, $bytes, $option);
         return $all if length $all->{body} || Site::kind_of($site->{binary}) eq 'weir';
         $_->forget for values %{ $site->{origins} }; # a reset took what nginx had sent: once more
-        return play_all($site, $site->connect, $bytes, $option);
+        $client = $site->connect;
+        $client->write($bytes);
+        return play_all($site, $client, $bytes, $option);
     }
     if (defined $how{later}) {
         $client->ready(0, Client::patience());

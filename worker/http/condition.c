@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/generation.h"
+#include "worker/http/coded_text.h"
 #include "worker/http/file_access.h"
 #include "worker/http/phase.h"
 #include "worker/net/scope_regex.h"
@@ -374,9 +375,14 @@ struct condition *condition_load(struct conf_call *call)
 
 /* At run time --------------------------------------------------------------------------------- */
 
-static bool file_test(struct request *r, const struct condition *c)
+static struct str text_of(struct request *r, const struct condition *c, bool coded)
 {
-    struct str path = pool_str(request_pool(r), scope_eval(&r->scope, c->text));
+    return coded ? coded_text(r, c->text) : scope_eval(&r->scope, c->text);
+}
+
+static bool file_test(struct request *r, const struct condition *c, bool coded)
+{
+    struct str path = pool_str(request_pool(r), text_of(r, c, coded));
     struct stat st;
 
     if (file_access_stat_named(r, path, &st) != 0)
@@ -393,15 +399,15 @@ static bool file_test(struct request *r, const struct condition *c)
     }
 }
 
-static bool any_is(struct request *r, const struct condition *list, bool wanted)
+static bool any_is(struct request *r, const struct condition *list, bool coded, bool wanted)
 {
     for (const struct condition *c = list; c != NULL; c = c->next)
-        if (condition_holds(r, c) == wanted)
+        if (condition_holds(r, c, coded) == wanted)
             return true;
     return false;
 }
 
-static bool test(struct request *r, const struct condition *c)
+static bool test(struct request *r, const struct condition *c, bool coded)
 {
     struct str value;
 
@@ -411,20 +417,23 @@ static bool test(struct request *r, const struct condition *c)
         return value.len > 0 && !str_eq(value, STR("0"));
     case TEST_EQUAL:
         value = var_str(scope_var(&r->scope, c->var));
-        return str_eq(value, scope_eval(&r->scope, c->text));
+        return str_eq(value, text_of(r, c, coded));
     case TEST_REGEX:
         value = var_str(scope_var(&r->scope, c->var));
-        return scope_regex_match(&r->scope, c->regex, value);
+        if (scope_regex_match(&r->scope, c->regex, value))
+            return true;
+        r->scope.capture_count = 0; /* what matched before is forgotten */
+        return false;
     case TEST_ANY:
-        return any_is(r, c->inner, true);
+        return any_is(r, c->inner, coded, true);
     case TEST_ALL:
-        return !any_is(r, c->inner, false);
+        return !any_is(r, c->inner, coded, false);
     default:
-        return file_test(r, c);
+        return file_test(r, c, coded);
     }
 }
 
-bool condition_holds(struct request *r, const struct condition *c)
+bool condition_holds(struct request *r, const struct condition *c, bool coded)
 {
-    return test(r, c) != c->negated;
+    return test(r, c, coded) != c->negated;
 }

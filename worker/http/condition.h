@@ -16,5 +16,6 @@ struct condition;
 /* From the arguments of an `if`, parentheses included; NULL after conf_fail. */
 struct condition *condition_load(struct conf_call *call);
 
-/* True or false; a regex leaves its captures in the scope. */
-bool condition_holds(struct request *r, const struct condition *c);
+/* True or false; a regex leaves its captures in the scope. With `coded`, captures in texts are as
+   in coded_text. */
+bool condition_holds(struct request *r, const struct condition *c, bool coded);

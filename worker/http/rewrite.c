@@ -9,6 +9,7 @@
 #include "common/conf_value.h"
 #include "common/generation.h"
 #include "worker/codec/escape.h"
+#include "worker/http/coded_text.h"
 #include "worker/http/condition.h"
 #include "worker/http/http_block.h"
 #include "worker/http/http_core.h"
@@ -73,7 +74,7 @@ static bool set_break(struct conf_call *call)
 
 static bool is_url(struct str text)
 {
-    return str_starts_nocase(text, STR("http://")) || str_starts_nocase(text, STR("https://")) ||
+    return str_starts(text, STR("http://")) || str_starts(text, STR("https://")) ||
            str_starts(text, STR("$scheme"));
 }
 
@@ -103,7 +104,7 @@ static bool set_set(struct conf_call *call)
 
     if (name.len < 2 || name.data[0] != '$')
         return conf_fail_arg(call, 0, "invalid variable name \"%" STR_FMT "\"", STR_ARG(name));
-    var = var_define(&call->gen->http_vars, str_from(name, 1), VAR_CHANGEABLE);
+    var = var_settable(&call->gen->http_vars, str_from(name, 1));
     if (var == NULL)
         return conf_fail_arg(call, 0, "the duplicate \"%" STR_FMT "\" variable",
                              STR_ARG(str_from(name, 1)));
@@ -196,8 +197,14 @@ static const struct directive directives[] = {
 
 /* At run time ---------------------------------------------------------------------------------- */
 
+struct progress {
+    bool stopped;
+    bool rewritten; /* a rewrite has matched: what later steps capture is not coded again */
+};
+
 /* GO_ON: the next step. Others end the program. */
-static enum verdict run_steps(struct request *r, const struct rewrite_step *steps, bool *stopped);
+static enum verdict run_steps(struct request *r, const struct rewrite_step *steps,
+                              struct progress *progress);
 
 static bool is_redirect(int status)
 {
@@ -221,38 +228,16 @@ static enum verdict run_return(struct request *r, const struct rewrite_step *ste
     return ANSWERED;
 }
 
-/* As scope_eval; captures of a path that the client wrote with codes are coded again. */
-static struct str eval_coded(struct request *r, const struct template *t)
-{
-    struct pool *pool = request_pool(r);
-    struct str text = STR(""), part;
-
-    if (t->constant || (!r->uri_quoted && str_find(r->target, '+') < 0))
-        return scope_eval(&r->scope, t);
-    for (uint32_t i = 0; i < t->count; i++) {
-        const struct template_part *p = &t->parts[i];
-
-        if (p->kind == PART_TEXT)
-            part = p->text;
-        else if (p->kind == PART_VAR)
-            part = var_str(scope_var(&r->scope, p->index));
-        else
-            part = escape(pool, scope_capture(&r->scope, p->index), ESCAPE_ARGS);
-        text = pool_printf(pool, "%" STR_FMT "%" STR_FMT, STR_ARG(text), STR_ARG(part));
-    }
-    return text;
-}
-
 /* The request's own arguments follow those of the replacement. */
 static struct str merge_args(struct request *r, const struct rewrite_step *step)
 {
     struct str added;
 
-    if (step->args == NULL)
-        return r->args;
-    added = eval_coded(r, step->args);
     if (step->drop_args)
         return STR_NONE;
+    if (step->args == NULL)
+        return r->args;
+    added = coded_text(r, step->args);
     if (str_ends(added, STR("?")))
         return (struct str){added.data, added.len - 1};
     if (r->args.len == 0)
@@ -260,28 +245,33 @@ static struct str merge_args(struct request *r, const struct rewrite_step *step)
     return pool_printf(request_pool(r), "%" STR_FMT "&%" STR_FMT, STR_ARG(added), STR_ARG(r->args));
 }
 
+/* A '?' of the replacement's own stays, whatever comes behind it. */
 static enum verdict redirect(struct request *r, const struct rewrite_step *step, struct str path,
                              struct str args)
 {
+    bool mark = args.len > 0 || (step->args != NULL && !step->drop_args);
     struct str to = pool_printf(request_pool(r), "%" STR_FMT "%s%" STR_FMT,
                                 STR_ARG(unescape(request_pool(r), path, UNESCAPE_REDIRECT)),
-                                args.len > 0 ? "?" : "", STR_ARG(args));
+                                mark ? "?" : "", STR_ARG(args));
 
     return request_redirect_to(r, step->flag == FLAG_PERMANENT ? 301 : 302, to);
 }
 
-static enum verdict run_rewrite(struct request *r, const struct rewrite_step *step, bool *stopped)
+static enum verdict run_rewrite(struct request *r, const struct rewrite_step *step,
+                                struct progress *progress)
 {
     const struct rewrite_conf *conf = REQUEST_CONF(r, rewrite_index, struct rewrite_conf);
     struct str path, args;
 
     if (!scope_regex_match(&r->scope, step->regex, r->uri)) {
+        r->scope.capture_count = 0;
         if (conf->log)
             log_error(&r->log, LOG_NOTICE, 0, "\"%" STR_FMT "\" does not match \"%" STR_FMT "\"",
                       STR_ARG(step->regex->regex->pattern), STR_ARG(r->uri));
         return GO_ON;
     }
-    path = step->external ? eval_coded(r, step->text) : scope_eval(&r->scope, step->text);
+    progress->rewritten = true;
+    path = step->external ? coded_text(r, step->text) : scope_eval(&r->scope, step->text);
     args = merge_args(r, step);
     if (conf->log)
         log_error(&r->log, LOG_NOTICE, 0, "rewritten data: \"%" STR_FMT "\", args: \"%" STR_FMT
@@ -294,50 +284,53 @@ static enum verdict run_rewrite(struct request *r, const struct rewrite_step *st
         return request_fail(r, 500, "rewrite.empty");
     }
     request_set_uri(r, path, args);
-    *stopped = step->flag != FLAG_NONE;
+    progress->stopped = step->flag != FLAG_NONE;
     r->uri_changed = step->flag != FLAG_BREAK;
     r->rewritten_inside = step->flag == FLAG_BREAK;
     return GO_ON;
 }
 
-static enum verdict run_step(struct request *r, const struct rewrite_step *step, bool *stopped)
+static enum verdict run_step(struct request *r, const struct rewrite_step *step,
+                             struct progress *progress)
 {
     switch (step->kind) {
     case STEP_REWRITE:
-        return run_rewrite(r, step, stopped);
+        return run_rewrite(r, step, progress);
     case STEP_RETURN:
         return run_return(r, step);
     case STEP_SET:
-        scope_set(&r->scope, step->var, scope_eval(&r->scope, step->text));
+        scope_set(&r->scope, step->var, progress->rewritten ? scope_eval(&r->scope, step->text)
+                                                             : coded_text(r, step->text));
         return GO_ON;
     case STEP_BREAK:
-        *stopped = true;
+        progress->stopped = true;
         r->uri_changed = false;
         return GO_ON;
     case STEP_IF:
-        if (!condition_holds(r, step->condition))
+        if (!condition_holds(r, step->condition, !progress->rewritten))
             return GO_ON;
         record(r, "rewrite", "if at line %u holds", step->inner->node->line);
         request_enter(r, step->inner);
-        return run_steps(r, step->inner->steps, stopped);
+        return run_steps(r, step->inner->steps, progress);
     }
     return GO_ON;
 }
 
-static enum verdict run_steps(struct request *r, const struct rewrite_step *steps, bool *stopped)
+static enum verdict run_steps(struct request *r, const struct rewrite_step *steps,
+                              struct progress *progress)
 {
     enum verdict verdict = GO_ON;
 
-    for (; steps != NULL && verdict == GO_ON && !*stopped; steps = steps->next)
-        verdict = run_step(r, steps, stopped);
+    for (; steps != NULL && verdict == GO_ON && !progress->stopped; steps = steps->next)
+        verdict = run_step(r, steps, progress);
     return verdict;
 }
 
 static enum verdict run(struct request *r)
 {
-    bool stopped = false;
+    struct progress progress = {false, false};
 
-    return run_steps(r, r->location->steps, &stopped);
+    return run_steps(r, r->location->steps, &progress);
 }
 
 static enum verdict run_location(struct request *r)
