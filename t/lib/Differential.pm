@@ -223,10 +223,10 @@ sub play ($site, $request, $option) {
     $seen{origin} = [map { origin_view($site, $_, $option) } requests_at($site)];
     return \%seen if $seen{failure};
     return { %seen, status => 'no response' } unless $reply;
-    return { %seen, reply_view($site, $reply, $method) };
+    return { %seen, reply_view($site, $reply, $method, $option) };
 }
 
-sub reply_view ($site, $reply, $method) {
+sub reply_view ($site, $reply, $method, $option) {
     my %seen = map { $_ => $reply->$_ // 'none' } qw(status version framing complete);
     $seen{interim}  = join ' ', map { $_->status } $reply->interim;
     $seen{body}     = normal_text($site, plain_body($reply));
@@ -248,7 +248,7 @@ sub play_all ($site, $client, $bytes, $option) {
         my $reply = eval { $client->read_response(method => $method) };
         $seen{failure} = $@ =~ s/ at \S+ line.*//sr if $@;
         last unless $reply;
-        my %view = reply_view($site, $reply, $method);
+        my %view = reply_view($site, $reply, $method, $option);
         my @headers = grep { $view{framing} ne 'length' || $view{body} !~ /<center>SERVER/ || !/^Content-Length/ }
             @{ $view{headers} };
         $seen{body} .= join "\n", "$view{status} $view{version} $view{framing} $view{complete} $view{interim}",
