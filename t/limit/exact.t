@@ -26,12 +26,13 @@ CONF
 my $site = Site->start($conf, main => 'worker_processes 4; error_log %DIR%/crit.log crit;');
 
 # Connections that always have `depth` requests in flight, for so many seconds; what came: by status,
-# and by worker.
+# and by worker; and between which times it is sure that there was always more than the rate allows.
 sub flood ($connections, $depth, $seconds) {
     my ($poll, %got, %rest, %left) = IO::Poll->new;
     my $end = time + $seconds;
     my $ask = sub ($sock) {
         $left{$sock} = $depth;
+        $got{last_asked} = time;
         syswrite $sock, "GET /rate HTTP/1.1\r\nHost: a\r\n\r\n" x $depth;
     };
     my $open = sub {
@@ -49,6 +50,7 @@ sub flood ($connections, $depth, $seconds) {
             next if !defined $n && $!{EAGAIN};
             while ($rest{$sock} =~ s/\A(HTTP.*?\r\n\r\n)(?:GIF.{40}|<html>.*?<\/html>\r\n)//s) {
                 my $head = $1;
+                $got{first_answer} //= time;
                 $got{ substr $head, 9, 3 }++;
                 $got{workers}{$1}++ if $head =~ /X-Pid: (\d+)/;
                 $left{$sock}--;
@@ -67,20 +69,25 @@ sub flood ($connections, $depth, $seconds) {
 my $begin = time;
 my $got = flood(16, 10, $seconds);
 my $took = time - $begin;
-my $expected = $burst + 1 + $rate * $took;
-cmp_ok abs($got->{200} - $expected), '<=', $expected / 100,
-    sprintf 'of %d requests in %.2f s %d passed: %.0f is right', $got->{200} + $got->{503}, $took, $got->{200}, $expected;
-cmp_ok $got->{503}, '>', $got->{200}, 'more were refused';
+my $most = $burst + 1 + $rate * $took;
+my $least = $burst + 1 + $rate * ($got->{last_asked} - $got->{first_answer});
+cmp_ok $got->{200}, '<=', $most * 1.01, sprintf 'of %d requests in %.2f s %d passed: no more than %.0f', $got->{200} + $got->{503}, $took, $got->{200}, $most;
+cmp_ok $got->{200}, '>=', $least * 0.99, sprintf 'and no fewer than %.0f', $least;
+cmp_ok $got->{503}, '>', 0, 'others were refused';
 cmp_ok scalar(keys %{ $got->{workers} }), '>', 1, keys(%{ $got->{workers} }) . ' workers served them';
 
 # A reload under way: the bucket is where it was. It was full, and what has run out since counts.
-my $drained = time;
+my $drained = $got->{last_asked};
 $site->signal('HUP');
 $got = flood(16, 1, 2);
 $took = time - $drained;
-$expected = $rate * $took;
-cmp_ok $got->{200}, '<=', $expected * 1.01 + 2, sprintf 'over a reload: %d passed in %.2f s, %.0f is right', $got->{200}, $took, $expected;
-cmp_ok $got->{200}, '>=', $expected * 0.99 - 2, 'and no fewer';
+$most = $rate * $took;
+$least = $rate * ($got->{last_asked} - $got->{first_answer});
+cmp_ok $got->{200}, '<=', $most * 1.01 + 2, sprintf 'over a reload: %d passed in %.2f s, no more than %.0f', $got->{200}, $took, $most;
+SKIP: {
+    skip 'the machine is too busy to ask for more than the rate', 1 if ($got->{503} // 0) < $got->{200};
+    cmp_ok $got->{200}, '>=', $least * 0.99 - 2, sprintf 'and no fewer than %.0f', $least;
+}
 
 # Places: ten at once, however many ask through however many workers.
 my $origin = $site->origin;

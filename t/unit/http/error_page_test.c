@@ -61,7 +61,7 @@ static const struct {
     {"/is/411", 403, "/again", "", "an error of the page counts, and has no page of its own"},
     {"/is/412", 412, "/code412", "", "variables in the uri"},
     {"/is/413?page=q", 413, "/q", "", "and arguments"},
-    {"/is/301", 200, "/ok.html", "", "a redirect may have a page too"},
+    {"/is/301", 200, "/ok.html", "http://x/", "a redirect may have a page too"},
     {"/is/418", 418, "/is/418", "", "no page, no change"},
     {"/deep", 202, "/ok.html", "", "recursive: the page's error has a page again"},
     {"/none", 404, "/none", "", "those of a location replace the server's"},

@@ -7,6 +7,8 @@
 #include "common/role.h"
 #include "t/unit/http/http_kit.h"
 #include "worker/http/dry_run.h"
+#include "worker/http/error_log_tag.h"
+#include "worker/http/file_access.h"
 #include "worker/http/http_block.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
@@ -39,7 +41,8 @@ static const struct module away_module = {
 
 const struct module *const modules[] = {
     &core_module, &http_core_module, &http_variables_module, &server_rewrite_module,
-    &rewrite_module, &away_module, &http_block_module, NULL,
+    &rewrite_module, &file_access_module, &error_log_tag_module, &away_module, &http_block_module,
+    NULL,
 };
 const struct role *const roles[] = {NULL};
 
