@@ -159,6 +159,11 @@ is join(' ', map { ask("refuse$_.test")->status } 1 .. 2), '200 200', 'a closed 
 $bad->accept;
 is $site->get('/', Host => 'truncated1.test')->status, 200, 'over TCP';
 ok scalar(grep { /truncated\d\.test A tcp/ } $bad->queries), 'a truncated answer is asked for over TCP';
+for my $server ($bad, $good) {
+    $server->set('huge.test', A => [('127.0.0.1') x 2000]);
+    $server->behave('huge.test', 'truncated');
+}
+is ask('huge.test')->status, 200, 'thousands of addresses';
 $site->stop;
 
 # A server that is away for a while costs a delay, not a request.

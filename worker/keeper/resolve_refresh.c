@@ -1,8 +1,10 @@
 /*
- * worker/keeper/resolve_refresh.c - a machine for each `server NAME resolve`: ask, store, rest.
+ * worker/keeper/resolve_refresh.c - a machine for each `server NAME resolve`, and for each name
+ * that was not found at load: ask, store, rest.
  *
- * A name that is not there any more takes its peers away. Servers that fail or are silent change
- * nothing: the peers stay, and they are asked again soon.
+ * With `resolve`, a name that is not there any more takes its peers away. Servers that fail or are
+ * silent change nothing: the peers stay, and they are asked again soon. A name that was not found
+ * at load keeps what it once had, as one does that was.
  */
 #include "worker/keeper/resolve_refresh.h"
 
@@ -10,23 +12,26 @@
 
 #include "common/clock.h"
 #include "worker/event/loop.h"
+#include "worker/keeper/system_lookup.h"
 #include "worker/net/resolver_conf.h"
 #include "worker/upstream/moving.h"
 
-#define LEAST_REST_MS 1000
+#define LEAST_REST_MS  1000
+#define SYSTEM_REST_MS 5000
 
 enum refresh_state {
     REFRESH_ASK,   /* an answer is awaited */
     REFRESH_REST,  /* for as long as the last one holds */
+    REFRESH_DONE,  /* found, for good */
     REFRESH_STATES
 };
 
 struct refresh {
     const struct upstream_group *group;
     const struct upstream_server *server;
-    const struct resolver_conf *conf;
     enum refresh_state state;
-    struct resolve resolve;
+    struct resolve resolve;       /* where there is a resolver */
+    struct system_lookup *lookup; /* else */
     struct post post;
     struct timer rest;
 };
@@ -34,34 +39,77 @@ struct refresh {
 static struct refresh *all;
 static uint32_t count;
 
-/* Steps ---------------------------------------------------------------------------------------- */
+/* Answers -------------------------------------------------------------------------------------- */
 
-static void store(struct refresh *r)
+static void complain(const struct refresh *r, int code, const char *why)
 {
-    const struct resolve_answer *answer = r->resolve.answer;
-    bool found = r->resolve.state == RESOLVE_FOUND;
-    uint32_t addrs = found ? answer->count : 0;
+    log_error(&process_log, LOG_ERROR, 0,
+              "%" STR_FMT " could not be resolved (%d: %s), upstream: \"%" STR_FMT "\"",
+              STR_ARG(r->server->lookup), code, why, STR_ARG(r->group->name));
+}
 
-    if (!found)
-        log_error(&process_log, LOG_ERROR, 0,
-                  "%" STR_FMT " could not be resolved (%d: %s), upstream: \"%" STR_FMT "\"",
-                  STR_ARG(r->server->lookup), (int)r->resolve.fault,
-                  resolve_fault_text(r->resolve.fault), STR_ARG(r->group->name));
+/* What it has now, if anybody knows. */
+static void store(const struct refresh *r, bool known, const struct resolved_addr *addrs,
+                  uint32_t number)
+{
     if (!keeper_may_act())
         return;
-    if (!found && r->resolve.fault != DNS_NO_NAME)
+    if (!known)
         moving_store_failure(r->group, r->server);
-    else if (moving_store(r->group, r->server, found ? answer->addrs : NULL, addrs) == RC_OK)
+    else if (moving_store(r->group, r->server, addrs, number) == RC_OK)
         log_error(&process_log, LOG_INFO, 0,
                   "%" STR_FMT " has %u addresses now, upstream: \"%" STR_FMT "\"",
-                  STR_ARG(r->server->lookup), addrs, STR_ARG(r->group->name));
+                  STR_ARG(r->server->lookup), number, STR_ARG(r->group->name));
+}
+
+static int64_t take_resolved(struct refresh *r)
+{
+    bool found = r->resolve.state == RESOLVE_FOUND;
+    int64_t valid_ms = MAX(r->resolve.valid_ms, LEAST_REST_MS);
+
+    if (found) {
+        store(r, true, r->resolve.answer->addrs, r->resolve.answer->count);
+    } else {
+        complain(r, (int)r->resolve.fault, resolve_fault_text(r->resolve.fault));
+        store(r, r->resolve.fault == DNS_NO_NAME && !r->server->unresolved, NULL, 0);
+    }
+    resolve_end(&r->resolve);
+    return valid_ms;
+}
+
+/* Once found it is as good as it would have been at load. -1: no need to ask again. */
+static int64_t take_looked_up(struct refresh *r)
+{
+    uint32_t number = r->lookup->count;
+
+    if (number == 0)
+        complain(r, DNS_NO_NAME, r->lookup->fault);
+    store(r, number > 0, r->lookup->addrs, number);
+    system_lookup_end(r->lookup);
+    r->lookup = NULL;
+    return number > 0 ? -1 : SYSTEM_REST_MS;
+}
+
+/* Steps ---------------------------------------------------------------------------------------- */
+
+static bool waits(const struct refresh *r)
+{
+    return r->resolve.state == RESOLVE_WAITS || (r->lookup != NULL && !r->lookup->done);
 }
 
 static enum refresh_state take_answer(struct refresh *r)
 {
-    if (r->resolve.state == RESOLVE_WAITS)
+    int64_t rest_ms = SYSTEM_REST_MS;
+
+    if (waits(r))
         return REFRESH_ASK;
-    store(r);
+    if (r->resolve.state != RESOLVE_IDLE)
+        rest_ms = take_resolved(r);
+    else if (r->lookup != NULL)
+        rest_ms = take_looked_up(r);
+    if (rest_ms < 0)
+        return REFRESH_DONE;
+    timer_set(&r->rest, rest_ms);
     return REFRESH_REST;
 }
 
@@ -70,19 +118,24 @@ static enum refresh_state rest(struct refresh *r)
     return timer_is_set(&r->rest) ? REFRESH_REST : REFRESH_ASK;
 }
 
-static void begin_ask(struct refresh *r)
+static enum refresh_state done(struct refresh *r)
 {
-    r->resolve = (struct resolve){
-        .name = r->server->lookup, .timeout_ms = r->conf->timeout_ms, .fresh = true,
-        .kind = r->server->service.len > 0 ? RESOLVE_SERVICE : RESOLVE_HOST, .done = &r->post,
-    };
-    resolve_start(r->conf->resolver, &r->resolve);
+    return REFRESH_DONE;
 }
 
-static void begin_rest(struct refresh *r)
+static void begin_ask(struct refresh *r)
 {
-    timer_set(&r->rest, MAX(r->resolve.valid_ms, LEAST_REST_MS));
-    resolve_end(&r->resolve);
+    const struct resolver_conf *names = r->group->names;
+
+    if (names->resolver == NULL) {
+        r->lookup = system_lookup_start(r->server->lookup, &r->post);
+        return;
+    }
+    r->resolve = (struct resolve){
+        .name = r->server->lookup, .timeout_ms = names->timeout_ms, .fresh = true,
+        .kind = r->server->service.len > 0 ? RESOLVE_SERVICE : RESOLVE_HOST, .done = &r->post,
+    };
+    resolve_start(names->resolver, &r->resolve);
 }
 
 static const struct {
@@ -90,15 +143,17 @@ static const struct {
     uint32_t leads_to;
     void (*begin)(struct refresh *r);
 } steps[REFRESH_STATES] = {
-    [REFRESH_ASK]  = {take_answer, BIT(REFRESH_REST), begin_ask},
-    [REFRESH_REST] = {rest, BIT(REFRESH_ASK), begin_rest},
+    [REFRESH_ASK]  = {take_answer, BIT(REFRESH_REST) | BIT(REFRESH_DONE), begin_ask},
+    [REFRESH_REST] = {rest, BIT(REFRESH_ASK), NULL},
+    [REFRESH_DONE] = {done, 0, NULL},
 };
 
 static void enter(struct refresh *r, enum refresh_state next)
 {
     must(steps[r->state].leads_to & BIT(next));
     r->state = next;
-    steps[next].begin(r);
+    if (steps[next].begin != NULL)
+        steps[next].begin(r);
 }
 
 static void run(struct post *post)
@@ -143,7 +198,6 @@ static void begin(struct refresh *r, const struct upstream_group *group,
                   const struct upstream_server *server)
 {
     *r = (struct refresh){.group = group, .server = server, .state = REFRESH_REST,
-                          .conf = CONF(group->scope, resolver_index, struct resolver_conf),
                           .post.run = run, .rest.on_timer = on_rested};
     post_now(&r->post);
 }
@@ -166,6 +220,8 @@ static void stop(void)
 {
     for (uint32_t i = 0; i < count; i++) {
         resolve_end(&all[i].resolve);
+        if (all[i].lookup != NULL)
+            system_lookup_end(all[i].lookup);
         timer_cancel(&all[i].rest);
         post_cancel(&all[i].post);
     }

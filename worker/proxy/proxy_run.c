@@ -118,7 +118,8 @@ static enum run_state dial_failed(struct proxy_run *run)
     case DIAL_TIMEOUT:
         return fail(run, 504, "upstream.connect_timeout");
     case DIAL_NO_PEER:
-        return fail(run, 502, "upstream.none_live");
+        return fail(run, 502, group_is_empty(run->dial.group) ? "upstream.unresolved"
+                                                              : "upstream.none_live");
     default:
         return fail(run, 502, "upstream.connect");
     }

@@ -102,7 +102,7 @@ static const struct peer *choose(struct dial *d)
 
     if (g->single && !g->counted)
         return g->peers[0].server->down || dial_was_tried(d, 0) ? NULL : &g->peers[0];
-    if (g->primaries + g->backups == 0)
+    if (group_is_empty(g))
         return NULL;
     if (g->id == PEER_PASSING)
         return g->balancer->pick(d); /* nothing is shared, nothing to be booked */
@@ -132,7 +132,7 @@ static bool waits_for_names(const struct dial *d)
 {
     int64_t limit_ms = MIN(d->options->exchange.connect_timeout_ms, NAMES_MOST_MS);
 
-    return d->group->unasked && d->group->primaries + d->group->backups == 0 &&
+    return d->group->unasked && group_is_empty(d->group) &&
            clock_mono_ms - d->started_ms < limit_ms;
 }
 

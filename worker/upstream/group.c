@@ -73,11 +73,12 @@ struct upstream_group *upstream_find(const struct generation *gen, struct str na
     return find(gen->upstreams, name, false);
 }
 
-static const struct upstream_conf *default_conf(const struct conf_scope *scope)
+/* Where what holds for implicit groups is said: http. */
+static const struct conf_scope *top_scope(const struct conf_scope *scope)
 {
     while (scope->parent != NULL && scope->parent->conf[upstream_index] != NULL)
         scope = scope->parent;
-    return scope->conf[upstream_index];
+    return scope;
 }
 
 /* "a" and "a:80" are the same when 80 is the default. */
@@ -96,6 +97,7 @@ struct upstream_group *upstream_group_for(struct conf_call *call, struct str tex
                                           int default_port, const char **why)
 {
     struct upstream_group *group = upstream_find(call->gen, text);
+    const struct conf_scope *top = top_scope(call->scope);
     struct upstream_server *server;
     struct addr_list *addrs;
     struct str name;
@@ -110,7 +112,9 @@ struct upstream_group *upstream_group_for(struct conf_call *call, struct str tex
         return NULL;
     addrs->whose = "upstream ";
     group = add_group(call->gen, name, true, call->node);
-    group->conf = default_conf(call->scope);
+    group->conf = CONF(top, upstream_index, struct upstream_conf);
+    group->names = CONF(top, resolver_index, struct resolver_conf);
+    addrs->may_fail = group->conf->unresolved == UNRESOLVED_START;
     server = array_push(&group->servers);
     *server = (struct upstream_server){.text = text, .addrs = addrs, .weight = 1, .max_fails = 1,
                                        .fail_timeout_s = 10, .node = call->node};
@@ -290,6 +294,20 @@ static bool set_zone(struct conf_call *call)
     return group->zone != NULL || conf_fail_arg(call, 0, "%s", why);
 }
 
+/* A block of an upstream has been read. */
+static bool scope_done(struct conf_call *call)
+{
+    const struct upstream_conf *conf = call->conf;
+    struct upstream_group *group = call->scope->owner;
+
+    if (call->scope->kind != IN_UPSTREAM)
+        return true;
+    EACH (struct upstream_server, s, &group->servers)
+        if (s->addrs != NULL)
+            s->addrs->may_fail = conf->unresolved == UNRESOLVED_START;
+    return true;
+}
+
 /* Loading ends --------------------------------------------------------------------------------- */
 
 static uint32_t count_peers(const struct upstream_group *group, bool backup)
@@ -319,11 +337,30 @@ static struct peer *add_peers(struct pool *pool, struct upstream_group *group, s
     return peer;
 }
 
+/* A name that was not found goes on being asked for. */
+static void take_unresolved(struct generation *gen, struct upstream_group *group)
+{
+    EACH (struct upstream_server, s, &group->servers) {
+        const char *why;
+
+        if (s->resolve || s->addrs->count > 0)
+            continue;
+        conf_warn_at(gen, s->node,
+                     "host not found in upstream \"%" STR_FMT "\": we start without it and go on "
+                     "asking", STR_ARG(s->text));
+        must(addr_split(s->text, &s->lookup, &s->port, &why));
+        s->port = s->port < 0 ? s->addrs->default_port : s->port;
+        s->resolve = s->unresolved = group->moves = true;
+    }
+}
+
 static bool may_move(struct generation *gen, const struct upstream_group *group)
 {
-    const struct resolver_conf *conf = CONF(group->scope, resolver_index, struct resolver_conf);
+    bool asked = false;
 
-    if (conf->resolver != NULL)
+    EACH (struct upstream_server, s, &group->servers)
+        asked |= s->resolve && !s->unresolved;
+    if (!asked || group->names->resolver != NULL)
         return true;
     conf_fail_at(gen, group->node, "no resolver defined to resolve names at run time in upstream "
                                    "\"%" STR_FMT "\"", STR_ARG(group->name));
@@ -346,8 +383,11 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
 {
     if (group->servers.count == 0)
         return conf_fail_at(gen, group->node, "no servers are inside upstream");
-    if (group->scope != NULL)
-        group->conf = group->scope->conf[upstream_index];
+    if (group->scope != NULL) {
+        group->conf = CONF(group->scope, upstream_index, struct upstream_conf);
+        group->names = CONF(group->scope, resolver_index, struct resolver_conf);
+    }
+    take_unresolved(gen, group);
     group->primaries = count_peers(group, false);
     group->backups = count_peers(group, true);
     if (group->primaries == 0 && !group->moves)
@@ -412,6 +452,10 @@ static bool load_done(struct generation *gen)
     return true;
 }
 
+static const struct word unresolved_words[] = {
+    {"fail", UNRESOLVED_FAIL}, {"start", UNRESOLVED_START}, {NULL, 0},
+};
+
 #define F(member) FIELD(struct upstream_conf, member)
 
 static const struct directive directives[] = {
@@ -425,6 +469,11 @@ static const struct directive directives[] = {
      .doc = "An origin: a name or address with an optional port, or unix:path. With \"resolve\" "
             "the name is looked up again whenever its addresses may have changed; with "
             "\"service\" too, its SRV records are."},
+    {.name = "upstream_unresolved", .where = IN_HTTP | IN_UPSTREAM, .args = "start|fail",
+     .value = VALUE_ENUM, .field = F(unresolved), .words = unresolved_words, .initial = "fail",
+     .doc = "Whether a name in an upstream or a proxy_pass that is not found stops the start. With "
+            "\"start\" there is a warning, and the name is asked for until it is found: by the "
+            "resolver if one is given, else as the rest of the machine does."},
     {.name = "zone", .where = IN_UPSTREAM, .args = "name [size]", .apply = set_zone,
      .doc = "The shared memory that holds the state of the group's servers. Without it, all groups "
             "share one that sizes itself."},
@@ -449,6 +498,7 @@ const struct module upstream_module = {
     .family = FAMILY_HTTP,
     .directives = TABLE(directives),
     .conf_size = sizeof(struct upstream_conf),
+    .scope_done = scope_done,
     .load_done = load_done,
     .worker_start = peer_worker_start,
     .worker_stop = peer_worker_stop,

@@ -11,6 +11,7 @@
 #include "common/growing_map.h"
 
 struct balancer;
+struct resolver_conf;
 struct template;
 struct zone_spec;
 
@@ -19,7 +20,11 @@ struct upstream_conf {
     int64_t keepalive;            /* idle connections kept by a worker; 0: none */
     bool keepalive_local;         /* kept for the place that opened them */
     int64_t keepalive_timeout_ms, keepalive_time_ms, keepalive_requests;
+    int64_t unresolved;           /* enum upstream_unresolved */
 };
+
+/* What a name means that is not found at load. */
+enum upstream_unresolved { UNRESOLVED_FAIL, UNRESOLVED_START };
 
 /* One `server` line. */
 struct upstream_server {
@@ -31,6 +36,7 @@ struct upstream_server {
     struct str service;           /* then: of its SRV records, as written; or empty */
     struct str lookup;            /* and the name that is asked for */
     int port;                     /* and its port; 0: that of the SRV records */
+    bool unresolved;              /* it resolves because its name was not found at load */
     const struct conf_node *node;
 };
 
@@ -60,6 +66,7 @@ struct upstream_group {
     const struct template *balancer_key; /* of `hash` */
     void *balancer_data;          /* what the balancer made at load */
     const struct upstream_conf *conf;
+    const struct resolver_conf *names; /* who is asked for its servers, if they are resolved */
     struct conf_scope *scope;     /* of the block */
     struct zone_spec *zone;
     uint32_t id;                  /* its place among all groups */
@@ -84,6 +91,12 @@ struct upstream_set {
 
 extern const struct module upstream_module;
 extern uint32_t upstream_index;
+
+/* A version without a peer: none of its names has an address. */
+static inline bool group_is_empty(const struct upstream_group *group)
+{
+    return group->primaries + group->backups == 0;
+}
 
 /* Config time. */
 

@@ -101,7 +101,8 @@ static void reads_ssl_extensions(void)
     ok(named(tlvs, "0x22").data == NULL, "only there");
     is_slice(named(tlvs, "ssl_verify"), "0", "verified");
     ok(named(STR("\x20\0\x04\1\0\0\0"), "ssl_verify").data == NULL, "too short for that");
-    is_slice(named(STR("\x20\0\x05\1\xff\xff\xff\xfe"), "ssl_verify"), "4294967294", "not verified");
+    is_slice(named(STR("\x20\0\x05\1\xff\xff\xff\xfe"), "ssl_verify"), "4294967294",
+             "not verified");
     is_int(named(tlvs, "ssl").len, 13, "the whole of it");
 }
 
@@ -163,7 +164,8 @@ static void extensions_of_makers(void)
     is_slice(named(STR("\xea\0\x09\1vpce-123"), "aws_vpce_id"), "vpce-123", "a VPC endpoint");
     ok(named(STR("\xea\0\x09\2vpce-123"), "aws_vpce_id").data == NULL, "of another kind");
     ok(named(STR("\xea\0\0"), "aws_vpce_id").data == NULL, "without any");
-    is_slice(named(STR("\xee\0\x05\1\x01\x02\0\0"), "azure_pel_id"), "513", "a private endpoint");
+    is_slice(named(STR("\xee\0\x05\1\x01\x02\0\0"), "azure_pel_id"), "513",
+             "a private endpoint");
     ok(named(STR("\xee\0\x04\1\x01\x02\0"), "azure_pel_id").data == NULL, "cut");
     is_slice(named(STR("\xe0\0\x08\xff\xff\xff\xff\xff\xff\xff\xff"), "gcp_conn_id"),
              "18446744073709551615", "a connection");
