@@ -58,7 +58,7 @@ static void destroy(struct dav_work *work)
 {
     if (work->job.body >= 0)
         close(work->job.body);
-    if (work->job.body_name != NULL && !work->job.body_moved && unlink(work->job.body_name) != 0)
+    if (work->job.body_name != NULL && !work->job.body_gone && unlink(work->job.body_name) != 0)
         log_error(&process_log, LOG_CRIT, errno, "unlink() \"%s\" failed", work->job.body_name);
     free(work->job.body_name);
     free(work);

@@ -202,7 +202,7 @@ static int move_body(struct dav_job *job, const struct spot *spot)
     if (fchmod(job->body, job->file_mode) != 0 || futimens(job->body, times) != 0)
         return errno;
     if (renameat(AT_FDCWD, job->body_name, spot->dir, spot->name) == 0) {
-        job->body_moved = true;
+        job->body_gone = true;
         return 0;
     }
     if (errno != EXDEV)
@@ -231,6 +231,8 @@ static void put(struct dav_job *job)
         answer(job, spot.exists ? 204 : 201);
     }
     close_spot(&spot);
+    if (!job->body_gone)
+        job->body_gone = unlink(job->body_name) == 0;
 }
 
 /* DELETE, MKCOL -------------------------------------------------------------------------------- */

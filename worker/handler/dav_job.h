@@ -36,7 +36,7 @@ struct dav_job {
     struct dav_conditions conditions;
     int body;                 /* PUT: a file of our own with the body, */
     char *body_name;          /* which has this name, on the heap, */
-    bool body_moved;          /* unless it was moved away */
+    bool body_gone;           /* unless it was moved away or removed */
 
     /* What came of it. */
     int status;               /* 201, 204, or why not */
