@@ -61,6 +61,21 @@ static void pop_block(struct relay *y)
     buf_give(&b);
 }
 
+/* The client reads again: the timer is the origin's, and what it may have said this very turn was
+   about the client. */
+static void end_stall(struct relay *y)
+{
+    struct proxy_run *run = run_of(y);
+
+    if (!y->stalled)
+        return;
+    y->stalled = false;
+    if (run->x == NULL)
+        return;
+    run->x->timed_out = false;
+    timer_cancel(&run->x->conn.timer);
+}
+
 /* Nothing of what is in memory is needed any more: one block stays, empty. */
 static void recycle(struct relay *y)
 {
@@ -75,7 +90,7 @@ static void recycle(struct relay *y)
         y->blocks = kept;
     }
     y->in.pos = y->in.last = y->in_base;
-    y->stalled = false;
+    end_stall(y);
 }
 
 /* How much the next read may bring. */
