@@ -1,6 +1,7 @@
 # t/handler/aio.t - files read in threads, past the page cache, in pieces: always the same bytes
 use Site;
 use Certs;
+use Strace;
 use Compress::Zlib ();
 
 my $conf = <<'CONF';
@@ -101,6 +102,45 @@ $_->read_until(qr/\r\n\r\n/) for @stalled;
 same($site->get('/named/k300')->body, $files{'html/k300'}, 'readers that stall hold no thread');
 same($_->read_bytes(9_000_000), $files{'html/m9'}, 'and get all in the end') for @stalled;
 
+# What is buffered of a proxied response
+my $relay = Site->prepare(<<'CONF', @main);
+    sendfile on;
+    server {
+        listen %PORT%;
+        listen %PORT2% ssl;
+        ssl_certificate %DIR%/a.crt; ssl_certificate_key %DIR%/a.key;
+        location / { proxy_pass http://%ORIGIN%; aio threads; aio_write on; }
+        location /sync/ { proxy_pass http://%ORIGIN%; aio threads; }
+    }
+CONF
+Certs::make($relay, 'a');
+$relay->up;
+$relay->origin->answer('*', body => $files{'html/m9'});
+for my $where (['/', 1], ['/', 2], ['/sync/', 1]) {
+    my ($uri, $port) = @$where;
+    my $trace = Strace->attach(($relay->workers)[0], 'pwrite64,sendfile');
+    my $mark = $relay->log_mark;
+    my @slow = map { $relay->send("GET $uri", { rcvbuf => 4096, port => $port, ($port == 2 ? (tls => {}) : ()) }) } 1 .. 3;
+    $relay->wait_for_log(qr/buffered to a temporary file/, since => $mark);
+    for my $client (@slow) {
+        $client->read_until(qr/\r\n\r\n/);
+        same($client->read_bytes(9_000_000), $files{'html/m9'}, "$uri, port $port: buffered in a file");
+    }
+    my @leaving = map { $relay->send("GET $uri", { rcvbuf => 4096, port => $port, ($port == 2 ? (tls => {}) : ()) }) } 1 .. 3;
+    $_->read_until(qr/\r\n\r\n/) for @leaving;
+    $_->close for @leaving;
+    same($relay->send("GET $uri")->response->body, $files{'html/m9'}, "$uri, port $port: some that leave");
+    next unless $trace;
+    $trace->stop;
+    if ($uri eq '/sync/') {
+        cmp_ok $trace->in_loop('pwrite64'), '>=', 1, 'without aio_write the loop writes';
+    } else {
+        cmp_ok $trace->in_threads('pwrite64'), '>=', 1, 'aio_write: threads write';
+        is $trace->in_loop('pwrite64'), 0, 'not the loop';
+    }
+    is $trace->in_loop('sendfile'), 0, 'and threads send it' if $port == 1;
+}
+
 # Ends: a quit while threads work.
 my @last = map { $site->send('GET /threads/m9', { rcvbuf => 4096 }) } 1 .. 4;
 $_->read_until(qr/\r\n\r\n/) for @last;
@@ -125,7 +165,7 @@ for (['aio maybe', qr/"aio" directive invalid value|invalid value "maybe"/], ['a
     my ($text, $message) = @$_;
     like(Site->test_config("server { listen 127.0.0.1:%PORT%; $text; }")->{stderr}, $message, $text);
 }
-for my $text ('aio threads', 'aio on', 'aio off', 'aio threads=default', 'directio off', 'read_ahead 1m', 'open_file_cache_events on') {
+for my $text ('aio threads', 'aio on', 'aio off', 'aio threads=default', 'aio_write on', 'directio off', 'read_ahead 1m', 'open_file_cache_events on') {
     is(Site->test_config("server { listen 127.0.0.1:%PORT%; $text; }")->{exit}, 0, $text);
 }
 done_testing;

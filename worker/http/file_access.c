@@ -266,6 +266,24 @@ struct thread_pool *file_access_threads(struct request *r)
     return pool != NULL ? pool : thread_pools_default();
 }
 
+struct thread_pool *file_access_write_threads(struct request *r)
+{
+    const struct file_access_conf *conf = CONF_OF(r);
+
+    return conf->aio != AIO_OFF && conf->aio_write ? file_access_threads(r) : NULL;
+}
+
+/* Only a plain connection's file pieces can wait for a thread. */
+static bool can_send_in_thread(const struct request *r)
+{
+    return !r->tls && r->version < 20 && r == r->main;
+}
+
+struct thread_pool *file_access_send_threads(struct request *r)
+{
+    return CONF_OF(r)->aio != AIO_OFF && can_send_in_thread(r) ? file_access_threads(r) : NULL;
+}
+
 /* A file that is read in order, and is so large that it is worth telling. */
 static void advise(const struct file_access_conf *conf, struct cached_file *file)
 {
@@ -290,8 +308,7 @@ struct source *file_access_source(struct request *r, struct cached_file *file, i
     advise(conf, file);
     if (unlikely(conf->aio != AIO_OFF || file->direct))
         sending.threads = file_access_threads(r);
-    /* Only a plain connection's file pieces can wait for a thread. */
-    if (sending.threads != NULL && (r->tls || r->version >= 20 || r != r->main))
+    if (sending.threads != NULL && !can_send_in_thread(r))
         sending.sendfile = false;
     return file_source(request_pool(r), file, offset, len, &sending);
 }
@@ -336,6 +353,10 @@ static const struct directive directives[] = {
      .doc = "Read files in threads of a pool (\"default\" unless it is named), so that a slow "
             "disk delays nobody else. What is in memory already is sent without a thread where "
             "that can be known. on is the same as threads."},
+    {.name = "aio_write", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,
+     .field = F(aio_write), .initial = "off",
+     .doc = "With aio, write what is buffered of proxied responses to temporary files in threads "
+            "too."},
     {.name = "directio", .where = IN_WEB, .args = "size|off", .value = VALUE_OFF_SIZE,
      .field = F(how.direct_bytes), .initial = "off",
      .doc = "Read files of at least this size past the page cache (O_DIRECT), always in threads."},

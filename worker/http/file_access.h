@@ -40,5 +40,10 @@ bool file_access_is_forbidden(int err);
 /* Where blocking work for this request is to be done: the pool of `aio threads`, or "default". */
 struct thread_pool *file_access_threads(struct request *r);
 
+/* The threads that write what is buffered for this request to a temporary file (aio_write), and
+   those that send such a file; NULL: none. */
+struct thread_pool *file_access_write_threads(struct request *r);
+struct thread_pool *file_access_send_threads(struct request *r);
+
 /* How paths of this request are to be walked, for one that begins with its root. */
 struct file_walk file_access_walk(struct request *r, struct str path);

@@ -15,6 +15,7 @@
 #include "common/buf.h"
 #include "common/pool.h"
 #include "worker/event/post.h"
+#include "worker/event/threads.h"
 #include "worker/net/conn.h"
 #include "worker/net/temp_file.h"
 
@@ -29,6 +30,9 @@ struct segment {
     size_t len;
     struct buf memory;  /* this struct lies at its start; pos: the first byte of data */
     int64_t offset;     /* in the file; -1: memory */
+    bool to_file;       /* in memory only until it is written, */
+    bool writing;       /* which is under way: a thread reads it */
+    bool passed;        /* nobody needs it, and it goes when it is written */
 };
 
 enum spool_state { SPOOL_OPEN, SPOOL_COMPLETE, SPOOL_FAILED };
@@ -46,6 +50,7 @@ struct spool {
     int64_t file_end;
     char *file_name;
     bool told_full;              /* the writer waits for its post */
+    struct write_job *write;     /* in a thread; NULL: none */
     struct reader *readers;
 };
 
@@ -184,7 +189,7 @@ void spool_drop(struct spool *s)
     if (--s->holds > 0)
         return;
     while (s->first != NULL)
-        segment_destroy(take_first(s));
+        segment_destroy(take_first(s)); /* none is being written: that holds the spool */
     if (s->filling != NULL)
         segment_destroy(s->filling);
     close_file(s);
@@ -272,6 +277,168 @@ static enum rc spill(struct spool *s, const char *data, size_t len)
     return RC_OK;
 }
 
+/* Writing in a thread -------------------------------------------------------------------------- */
+
+#define WRITE_MOST 8 /* blocks in one job */
+
+/* Blocks that readers may read meanwhile. Afterwards they are a range of the file. */
+struct write_job {
+    struct task task;
+    struct spool *spool;         /* held */
+    struct segment *blocks[WRITE_MOST];
+    int count;
+    int64_t offset;
+    int err;
+};
+
+/* In a thread. */
+static void work(struct task *task)
+{
+    struct write_job *job = CONTAINER(task, struct write_job, task);
+    int64_t offset = job->offset;
+
+    for (int i = 0; i < job->count && job->err == 0; i++) {
+        const struct segment *g = job->blocks[i];
+        size_t done = 0;
+
+        while (done < g->len && job->err == 0) {
+            ssize_t n = pwrite(job->spool->fd, g->memory.pos + done, g->len - done, offset);
+
+            if (n > 0) {
+                done += (size_t)n;
+                offset += n;
+            } else if (n == 0 || errno != EINTR) {
+                job->err = n == 0 ? ENOSPC : errno;
+            }
+        }
+    }
+}
+
+/* A reader was given its memory and may not have written all of it. */
+static bool is_in_use(const struct spool *s, const struct segment *g)
+{
+    for (const struct reader *r = s->readers; r != NULL; r = r->next)
+        if (r->pos < g->start + (int64_t)g->len && r->given > g->start)
+            return true;
+    return false;
+}
+
+static struct segment **link_to(struct spool *s, const struct segment *g)
+{
+    struct segment **at = &s->first;
+
+    while (*at != g)
+        at = &(*at)->next;
+    return at;
+}
+
+/* The memory of a block that is in the file goes; the range takes its place. */
+static void become_range(struct spool *s, struct segment *g, int64_t offset)
+{
+    struct segment *range = segment_create(0);
+
+    s->memory_used -= segment_footprint(s, g);
+    range->start = g->start;
+    range->len = g->len;
+    range->offset = offset;
+    range->next = g->next;
+    *link_to(s, g) = range;
+    if (s->last == g)
+        s->last = range;
+    segment_destroy(g);
+}
+
+static void tell_writer(struct spool *s)
+{
+    if (!s->told_full || spool_full(s))
+        return;
+    s->told_full = false;
+    if (s->limits.writer != NULL)
+        post_now(s->limits.writer);
+}
+
+static void start_writing(struct spool *s);
+
+static void written(struct task *task)
+{
+    struct write_job *job = CONTAINER(task, struct write_job, task);
+    struct spool *s = job->spool;
+    int64_t offset = job->offset;
+
+    s->write = NULL;
+    if (job->err != 0) {
+        log_error(s->log, LOG_CRIT, job->err, "pwrite() to a temporary file failed");
+        file_failed(s);
+    }
+    for (int i = 0; i < job->count; i++) {
+        struct segment *g = job->blocks[i];
+        size_t len = g->len;
+
+        g->writing = false;
+        if (g->passed)
+            segment_destroy(g);
+        else if (job->err == 0 && !is_in_use(s, g))
+            become_range(s, g, offset);
+        offset += (int64_t)len;
+    }
+    conn_collect(job, sizeof(*job));
+    if (s->holds > 1) /* else there is nobody left to read it */
+        start_writing(s);
+    tell_writer(s);
+    spool_drop(s);
+}
+
+/* Writes what waits for it, if nothing is under way. */
+static void start_writing(struct spool *s)
+{
+    struct write_job *job;
+
+    if (s->write != NULL)
+        return;
+    job = conn_alloc(sizeof(*job));
+    *job = (struct write_job){.task = {.work = work, .done = written}, .spool = s,
+                              .offset = s->file_end};
+    for (struct segment *g = s->first; g != NULL && job->count < WRITE_MOST; g = g->next) {
+        if (!g->to_file)
+            continue;
+        g->to_file = false;
+        g->writing = true;
+        job->blocks[job->count++] = g;
+        s->file_end += (int64_t)g->len;
+    }
+    if (job->count == 0) {
+        conn_collect(job, sizeof(*job));
+        return;
+    }
+    spool_hold(s);
+    s->write = job;
+    if (threads_submit(s->limits.write_threads, &job->task) == RC_OK)
+        return;
+    work(&job->task); /* better late than never */
+    written(&job->task);
+}
+
+/* The last block goes to the file, as soon as a thread has written it. */
+static void write_later(struct spool *s)
+{
+    must(!s->limits.keep);
+    if (open_file(s) != RC_OK) {
+        file_failed(s);
+        return;
+    }
+    s->last->to_file = true;
+    start_writing(s);
+}
+
+/* Nobody needs it any more; but a thread may. */
+static void let_go(struct segment *g)
+{
+    if (g->writing)
+        g->passed = true;
+    else
+        segment_destroy(g);
+}
+
 /* The writer's side ---------------------------------------------------------------------------- */
 
 static bool has_memory_room(const struct spool *s)
@@ -286,8 +453,9 @@ static bool has_memory_room(const struct spool *s)
 /* The last block, if it has room and more may go to memory. */
 static struct segment *open_block(const struct spool *s)
 {
-    return s->last != NULL && s->last->offset < 0 && segment_room(s, s->last) > 0 ? s->last
-                                                                                  : NULL;
+    struct segment *g = s->last;
+
+    return g != NULL && g->offset < 0 && !g->writing && segment_room(s, g) > 0 ? g : NULL;
 }
 
 static bool goes_to_file(const struct spool *s)
@@ -297,6 +465,8 @@ static bool goes_to_file(const struct spool *s)
 
 bool spool_full(const struct spool *s)
 {
+    if (s->write != NULL)
+        return true;
     if (s->memory_used > MAX(s->limits.memory_bytes, s->limits.block_bytes) && !has_file_room(s))
         return true; /* bytes were added that nobody could refuse */
     return open_block(s) == NULL && !has_memory_room(s) && !has_file_room(s);
@@ -350,8 +520,12 @@ static enum rc commit_filling(struct spool *s, size_t n)
 {
     enum rc rc;
 
-    if (!goes_to_file(s)) {
+    if (!goes_to_file(s) || s->limits.write_threads != NULL) {
+        bool to_file = goes_to_file(s);
+
         link_filling(s, n);
+        if (to_file)
+            write_later(s);
         return RC_OK;
     }
     rc = spill(s, s->filling->memory.pos, n);
@@ -404,7 +578,9 @@ static size_t add_to_memory(struct spool *s, const char *data, size_t len)
 
 static enum rc add_some(struct spool *s, const char *data, size_t *len)
 {
-    if (goes_to_file(s)) {
+    bool to_file = goes_to_file(s);
+
+    if (to_file && s->limits.write_threads == NULL) {
         enum rc rc = spill(s, data, *len);
 
         if (rc != RC_AGAIN)
@@ -413,6 +589,8 @@ static enum rc add_some(struct spool *s, const char *data, size_t *len)
             return RC_ERROR;
     }
     *len = add_to_memory(s, data, *len);
+    if (to_file && s->limits.write_threads != NULL)
+        write_later(s);
     return RC_OK;
 }
 
@@ -512,7 +690,7 @@ static bool uses_file(const struct spool *s)
 /* Truncation takes the pages away from the file and leaves those in flight alone. */
 static void reuse_file(struct spool *s)
 {
-    if (s->file_end == 0 || uses_file(s))
+    if (s->file_end == 0 || s->write != NULL || uses_file(s))
         return;
     if (ftruncate(s->fd, 0) == 0)
         s->file_end = 0;
@@ -528,13 +706,9 @@ static void release(struct spool *s)
         return;
     oldest = oldest_needed(s);
     while (s->first != NULL && s->first->start + (int64_t)s->first->len <= oldest)
-        segment_destroy(take_first(s));
+        let_go(take_first(s));
     reuse_file(s);
-    if (!s->told_full || spool_full(s))
-        return;
-    s->told_full = false;
-    if (s->limits.writer != NULL)
-        post_now(s->limits.writer);
+    tell_writer(s);
 }
 
 /* File bytes for a reader that wants memory; 0 when they cannot be read. */
@@ -567,7 +741,8 @@ static size_t give_from(struct reader *r, const struct segment *g, struct chain 
         return len;
     }
     if (r->source.file_ok) {
-        chain_add_file(out, r->spool->fd, g->offset + (int64_t)skip, len);
+        chain_add_file_by(out, r->spool->fd, g->offset + (int64_t)skip, len,
+                          r->spool->limits.read_threads);
         return len;
     }
     *stop = true; /* the buffer is used until the next pull */

@@ -37,6 +37,9 @@ struct spool_limits {
     bool file_named;              /* the file has a name: spool_file_name */
     bool file_left;               /* and keeps it when the spool ends */
     struct post *writer;          /* posted when a full spool has room again */
+    struct thread_pool *write_threads; /* not with keep: these write the file, and meanwhile the
+                                     spool is full; NULL: the writer does */
+    struct thread_pool *read_threads;  /* these send its pieces to a plain connection (chain.h) */
 };
 
 /* The caller is its writer and holds it. `log` is used while the writer calls. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "common/clock.h"
+#include "worker/http/file_access.h"
 #include "worker/net/spool.h"
 #include "worker/proxy/proxy_run.h"
 #include "worker/proxy/store.h"
@@ -311,6 +312,8 @@ static void begin_spill(struct proxy_run *run)
     struct spool_limits limits = {
         .memory_bytes = SCRATCH, .block_bytes = SCRATCH, .file_bytes = run->conf->max_temp_bytes,
         .temp = run->conf->temp, .length = -1, .file_only = true, .writer = &run->post,
+        .write_threads = file_access_write_threads(run->r),
+        .read_threads = file_access_send_threads(run->r),
     };
 
     log_error(&run->r->log, LOG_WARN, 0,

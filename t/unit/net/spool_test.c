@@ -6,6 +6,7 @@
 
 #include "common/generation.h"
 #include "t/unit/net/net_kit.h"
+#include "worker/event/threads.h"
 #include "worker/net/spool.h"
 
 static struct temp_path temp;
@@ -222,8 +223,75 @@ static void a_full_disk_costs_a_response_nothing(void)
     loop_turn(&kit_loop, 0);
 }
 
-/* One writer, three readers of different speed and taste, limits of every size. */
-static bool random_run(void)
+static bool is_all_in_file(struct chain *c)
+{
+    for (uint32_t i = 0; i < c->count; i++)
+        if (c->pieces[c->first + i].kind != PIECE_FILE)
+            return false;
+    return c->count > 0;
+}
+
+static void threads_write_the_file(void)
+{
+    struct thread_pool *threads = threads_create("spool", 1, 16);
+    struct spool_limits limits = {.memory_bytes = 4096, .block_bytes = 4096, .length = -1,
+                                  .file_bytes = 1 << 20, .temp = &temp, .file_only = true,
+                                  .writer = &writer, .write_threads = threads};
+    struct spool *s = spool_create(&limits, &process_log);
+    struct source *r = spool_read(s);
+    struct chain c;
+
+    chain_init(&c);
+    wakes = 0;
+    is_int(add_bytes(s, 30000), RC_AGAIN, "full while it is written");
+    ok(spool_full(s), "says so");
+    is_int(source_pull(r, &c, 5000), PULL_MORE, "a reader need not wait for that");
+    is_int(check(&c, 0), 5000, "what it gets");
+    for (int i = 0; i < 1000 && wakes == 0; i++)
+        loop_turn(&kit_loop, 10);
+    is_int(wakes, 1, "the writer hears that there is room");
+    ok(!spool_full(s), "and there is");
+    is_int(add_bytes(s, 1), RC_AGAIN, "more");
+    spool_finish(s);
+    is_int(source_pull(r, &c, 100), PULL_MORE, "from the block that was read while it was written");
+    is_int(check(&c, 5000), 100, "what it gets");
+    is_int(source_pull(r, &c, 8192 - 5100), PULL_MORE, "up to its end");
+    check(&c, 5100);
+    is_int(source_pull(r, &c, 20000), PULL_MORE, "the rest");
+    ok(is_all_in_file(&c), "is in the file");
+    is_int(check(&c, 8192), 20000, "as it was");
+    source_close(r);
+    spool_drop(s);
+    threads_destroy(threads);
+    loop_turn(&kit_loop, 0);
+    loop_turn(&kit_loop, 0);
+}
+
+static bool last_is_done;
+
+static void nothing(struct task *task)
+{
+}
+
+static void note_last(struct task *task)
+{
+    last_is_done = true;
+}
+
+/* A pool of one thread: what was submitted before is done when this is. */
+static void finish_threads(struct thread_pool *threads)
+{
+    struct task last = {.work = nothing, .done = note_last};
+
+    last_is_done = false;
+    threads_submit(threads, &last);
+    while (!last_is_done)
+        loop_turn(&kit_loop, 10);
+    threads_destroy(threads);
+    loop_turn(&kit_loop, 0);
+}
+
+static struct spool_limits random_limits(void)
 {
     struct spool_limits limits = {
         .memory_bytes = (size_t)(1 + rand() % 20000),
@@ -233,6 +301,17 @@ static bool random_run(void)
         .length = -1,
         .keep = rand() % 2,
     };
+
+    if (!limits.keep && rand() % 2)
+        limits.write_threads = threads_create("spool", 1, 64);
+    return limits;
+}
+
+/* One writer, three readers of different speed and taste, limits of every size. */
+static bool random_run(void)
+{
+    struct spool_limits limits = random_limits();
+    struct thread_pool *threads = limits.write_threads;
     int64_t total = rand() % 300000, pos[3] = {0, 0, 0};
     bool ended[3] = {false, false, false};
     struct spool *s;
@@ -252,9 +331,13 @@ static bool random_run(void)
         int i = rand() % 4;
         size_t room, want;
 
+        if (threads != NULL && rand() % 4 == 0)
+            loop_turn(&kit_loop, 0);
         if (i == 3 && spool_bytes(s) < total) {
             char *into = spool_reserve(s, &room);
 
+            if (into == NULL && threads != NULL)
+                loop_turn(&kit_loop, 1);
             if (into == NULL)
                 continue;
             want = (size_t)(rand() % 10000);
@@ -278,6 +361,8 @@ static bool random_run(void)
         source_close(r[i]);
     spool_drop(s);
     loop_turn(&kit_loop, 0);
+    if (threads != NULL)
+        finish_threads(threads);
     return pos[0] == total && pos[1] == total && pos[2] == total;
 }
 
@@ -317,6 +402,7 @@ int main(void)
     a_request_body_is_kept_whole();
     a_named_file_is_there_and_goes();
     a_full_disk_costs_a_response_nothing();
+    threads_write_the_file();
     any_mix_keeps_the_bytes();
     loop_fini(&kit_loop);
     remove_tree();
