@@ -117,6 +117,13 @@ is $app->request->raw, "\5\x09\0\0some code", 'a text for a plugin';
 is $site->get('/var')->status, 200, 'a scheme in a variable';
 $site->stop;
 
+# A user name with a NUL in it
+$site = Site->start("server { listen %PORT%; location / { scgi_param REMOTE_USER \$remote_user; scgi_param SCGI 1; scgi_pass_request_headers off; scgi_pass %SCGI%; } }");
+require MIME::Base64;
+$site->get('/', Authorization => 'Basic ' . MIME::Base64::encode_base64("a\0ADMIN\0yes:pw", ''));
+is $site->origin('scgi')->request->header('ADMIN'), undef, 'a value brings no parameters of its own';
+$site->stop;
+
 # Over TLS ------------------------------------------------------------------------------------------------
 
 my $certs = File::Temp->newdir;

@@ -20,6 +20,7 @@
 #define MEMORY_AUTO  (256 * 1024) /* proxy_buffers as nobody has set them */
 #define STALL_MS     100         /* a client that reads nothing for so long gets a file */
 #define SCRATCH      65536
+#define READS_MOST   32          /* at once; then others have a turn */
 
 struct relay_block {
     struct relay_block *next;
@@ -213,6 +214,18 @@ static enum fill decode(struct proxy_run *run, struct buf *b, struct chain *into
     return lost(run, 0, run->codec->bad_body);
 }
 
+/* The same for the `n` bytes that were just read. Where all of them were framing, or nothing that
+   clients see, their memory is free again: any number of them may come. */
+static enum fill decode_read(struct proxy_run *run, struct buf *b, size_t n, struct chain *into)
+{
+    size_t before = into->bytes;
+    enum fill filled = decode(run, b, into);
+
+    if (filled == FILL_DATA && into->bytes == before && b->pos == b->last)
+        b->pos = b->last -= n;
+    return filled;
+}
+
 static enum fill stream_ended(struct proxy_run *run)
 {
     if (run->codec->may_end(run))
@@ -260,7 +273,7 @@ static enum fill fill(struct proxy_run *run, struct buf *b, struct chain *into)
         return release(run, RELAY_BROKEN, PEER_UNJUDGED, false);
     b->last += n;
     run->dial.try->bytes_received += n;
-    return decode(run, b, into);
+    return decode_read(run, b, (size_t)n, into);
 }
 
 static void await_bytes(struct proxy_run *run)
@@ -384,15 +397,17 @@ static void stall(struct proxy_run *run)
 static void read_ahead(struct proxy_run *run)
 {
     struct relay *y = &run->relay;
-    enum fill filled;
+    enum fill filled = FILL_DATA;
 
-    do {
+    for (int reads = 0; filled == FILL_DATA && reads < READS_MOST; reads++) {
         if (y->spilling)
             filled = spill(run);
         else
             filled = fill(run, room_for_more(run), &y->ready);
-    } while (filled == FILL_DATA);
-    if (filled == FILL_WAIT)
+    }
+    if (filled == FILL_DATA)
+        post_turn_end(&run->post);
+    else if (filled == FILL_WAIT)
         await_bytes(run);
     else if (filled == FILL_FULL)
         stall(run);
@@ -454,8 +469,14 @@ static enum pull pull_direct(struct proxy_run *run)
     struct relay *y = &run->relay;
     enum fill filled = FILL_DATA;
 
-    while (filled == FILL_DATA && chain_empty(&y->ready))
+    for (int reads = 0; filled == FILL_DATA && chain_empty(&y->ready); reads++) {
+        if (reads == READS_MOST) {
+            post_turn_end(&run->post);
+            filled = FILL_WAIT;
+            break;
+        }
         filled = fill(run, room_for_more(run), &y->ready);
+    }
     if (filled != FILL_WAIT && filled != FILL_HELD)
         return PULL_MORE;
     y->waiting = true;

@@ -23,7 +23,8 @@
 #include "worker/proxy/tunnel.h"
 #include "worker/proxy/upstream_vars.h"
 
-#define SPARE 64
+#define SPARE      64
+#define READS_MOST 32 /* of a head, at once; then others have a turn */
 
 /* Memory --------------------------------------------------------------------------------------- */
 
@@ -422,7 +423,7 @@ static enum run_state head_done(struct proxy_run *run)
 
 static enum run_state read_answer(struct proxy_run *run)
 {
-    for (;;) {
+    for (int reads = 0; reads < READS_MOST; reads++) {
         ssize_t n = relay_read_head(run);
 
         if (n == CONN_AGAIN)
@@ -443,6 +444,8 @@ static enum run_state read_answer(struct proxy_run *run)
         if (!run->x->conn.ev.readable)
             return RUN_TALK;
     }
+    post_turn_end(&run->post);
+    return RUN_TALK;
 }
 
 /* What bounds the wait: the origin's taking, the origin's answer, or nothing of ours while the

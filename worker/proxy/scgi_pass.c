@@ -24,6 +24,16 @@ static size_t texts_bytes(const struct cgi_pairs *params, struct str length)
     return bytes;
 }
 
+/* A NUL in a value (a user name may have one) would begin a parameter of the client's choice. */
+static char *print_value(char *p, struct str value)
+{
+    char *end = fmt_str(p, value);
+
+    while ((p = memchr(p, '\0', (size_t)(end - p))) != NULL)
+        *p = ' ';
+    return end;
+}
+
 static char *print_texts(char *p, const struct cgi_pairs *params, struct str length)
 {
     p = FMT_LIT(p, "CONTENT_LENGTH\0");
@@ -32,7 +42,7 @@ static char *print_texts(char *p, const struct cgi_pairs *params, struct str len
     for (uint32_t i = 0; i < params->count; i++) {
         p = cgi_name_print(p, &params->pairs[i]);
         *p++ = '\0';
-        p = fmt_str(p, params->pairs[i].value);
+        p = print_value(p, params->pairs[i].value);
         *p++ = '\0';
     }
     return p;
