@@ -138,6 +138,28 @@ is app($site, 2)->count, 1, 'which was asked';
 app($site)->script('*', 'body', [out => "A: b\r\n\r\nx"], [err => 'PHP Fatal'], 'end');
 $site->stop;
 
+# Heads in pieces: each is read before the next is sent, as the log shows --------------------------------
+
+$site = site('fastcgi_buffer_size 64k; fastcgi_buffers 8 64k;');
+$app  = app($site);
+my $second = Origin::Gateway::record(6, "ntent-Type: a/b\r\nX-Last: 1\r\n\r\nbody", padding => 3);
+for my $cut (0 .. 12, 20, length($second) - 8 .. length $second) {
+    $app->script('*', 'body', [out => "X-First: 1\r\nCo"], [err => "cut at $cut"], [write => substr $second, 0, $cut],
+                 [wait => 'read'], [write => substr $second, $cut], 'end');
+    my $client = $site->connect->send('GET /');
+    wait_until { $site->error_log =~ /cut at $cut"/ } 'what was sent is read';
+    $app->go('read');
+    my $reply = $client->response;
+    is join(' ', $reply->status, map({ $reply->header($_) } 'X-First', 'Content-Type', 'X-Last'), $reply->body), '200 1 a/b 1 body',
+        "a head and a record cut at $cut";
+}
+my @long = map { ("X-Long-$_" => 'v' x 900) } 1 .. 40;
+$app->answer('*', headers => [@long], most => 777, padding => 1, stderr => 'meanwhile', body => 'x' x 5000);
+my $wide = $site->get('/');
+is join('', map { $wide->header("X-Long-$_") } 1 .. 40), 'v' x 36_000, 'a head larger than the first buffer';
+is $wide->body, 'x' x 5000, 'and what follows it';
+$site->stop;
+
 # Where it goes ------------------------------------------------------------------------------------------
 
 $site = Site->start(<<"CONF");

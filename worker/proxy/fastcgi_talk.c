@@ -98,6 +98,7 @@ static struct str without_end(struct str text)
     return text;
 }
 
+/* The text as it is, quotes and backslashes too: people read it. The log codes control bytes. */
 static void log_stderr(struct proxy_run *run)
 {
     struct fastcgi_stderr *e = run->fcgi_err;

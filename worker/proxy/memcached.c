@@ -14,6 +14,8 @@
 #include "worker/proxy/origin_rows.h"
 #include "worker/proxy/proxy_run.h"
 
+#define QUOTED 256 /* bytes at most that a line of the log shows */
+
 struct memcached_conf {
     struct origin_conf origin;  /* first */
     uint32_t key;               /* the variable */
@@ -59,11 +61,10 @@ static void reset(struct proxy_run *run)
 
 static enum head_result bad_head(struct proxy_run *run, const char *what)
 {
-    struct str line = buf_str(&run->relay.in);
+    char text[QUOTED];
 
-    line.len = MIN(line.len, 100);
-    log_error(&run->r->log, LOG_ERROR, 0, "memcached sent %s: \"%" STR_FMT "\"", what,
-              STR_ARG(line));
+    log_error(&run->r->log, LOG_ERROR, 0, "memcached sent %s: \"%.*s\"", what,
+              (int)log_escape(text, sizeof(text), buf_str(&run->relay.in)), text);
     return HEAD_BAD;
 }
 
@@ -80,8 +81,10 @@ static enum head_result value_follows(struct proxy_run *run, const struct memcac
 
 static enum head_result not_found(struct proxy_run *run)
 {
-    log_error(&run->r->log, LOG_INFO, 0, "key: \"%" STR_FMT "\" was not found by memcached",
-              STR_ARG(run->memcached.key));
+    char text[QUOTED];
+
+    log_error(&run->r->log, LOG_INFO, 0, "key: \"%.*s\" was not found by memcached",
+              (int)log_escape(text, sizeof(text), run->memcached.key), text);
     run->answer.status = 404;
     run->answer.content_length = run->left = 0;
     run->body_kind = H1_BODY_NONE;
