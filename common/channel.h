@@ -13,9 +13,12 @@ enum channel_type {
     CHANNEL_QUIT,        /* at once */
     CHANNEL_DRAIN,       /* finish what runs, accept nothing new. number: 1 if a successor serves */
     CHANNEL_REOPEN_LOG,  /* fd: the newly opened file; number: its index in the generation's list */
+    CHANNEL_LAST_CALL,   /* number: the index of a listen spec that no successor has. Before it is
+                            closed, what is queued there is taken. Sent ahead of CHANNEL_DRAIN */
     CHANNEL_TAKE_FD,     /* fd, number: what it is (a mailbox's sending end: the peer's slot) */
     /* child to master */
     CHANNEL_READY,       /* serving */
+    CHANNEL_CLOSED,      /* told to drain, it accepts nothing any more */
     CHANNEL_DRAINED,     /* nothing left, about to exit */
     CHANNEL_FAILED,      /* cannot serve; number: an errno */
     CHANNEL_ROTATE_LOG,  /* number: the index of a log that is as large as it may be */

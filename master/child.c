@@ -118,6 +118,9 @@ static void take_message(struct child_proc *c, const struct channel_msg *msg)
     case CHANNEL_ROTATE_LOG:
         rotate_note(c, msg->number);
         break;
+    case CHANNEL_CLOSED:
+        c->closed = true;
+        break;
     case CHANNEL_DRAINED:
         break; /* its exit follows */
     default:
@@ -230,7 +233,7 @@ static int spawn_it(void *about)
 
     if (c->want != WANT_RUN)
         return GONE;
-    c->ready = c->failed = c->exited = false;
+    c->ready = c->failed = c->closed = c->exited = false;
     c->born_ms = clock_mono_ms;
     if (spawn_child(c))
         return STARTING;

@@ -28,7 +28,7 @@ struct child_proc {
     pid_t pid;                 /* 0: no process */
     int channel;               /* -1: none, or gone */
     struct queued_msg *queue;
-    bool ready, failed;        /* what it said */
+    bool ready, failed, closed; /* what it said */
     int failed_errno;
     bool exited;               /* noted by the loop, with its status */
     int status;

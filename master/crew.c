@@ -86,6 +86,20 @@ bool crew_is_gone(const struct crew *crew)
     return true;
 }
 
+bool crew_is_closed(const struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->count; i++)
+        if (crew->children[i].channel >= 0 && !crew->children[i].closed)
+            return false;
+    return true;
+}
+
+void crew_last_call(struct crew *crew, uint32_t index)
+{
+    for (uint32_t i = 0; i < crew->count; i++)
+        child_tell(&crew->children[i], CHANNEL_LAST_CALL, index, -1);
+}
+
 struct child_proc *crew_find(const struct crew *crews, pid_t pid)
 {
     for (; crews != NULL; crews = crews->older)

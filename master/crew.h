@@ -31,6 +31,10 @@ bool crew_run(struct crew *crew);
 bool crew_is_serving(const struct crew *crew);  /* every child is */
 bool crew_is_stillborn(const struct crew *crew); /* a child is */
 bool crew_is_gone(const struct crew *crew);
+bool crew_is_closed(const struct crew *crew);   /* told to drain, no child accepts any more */
+
+/* The listen spec of this index is only theirs: see CHANNEL_LAST_CALL. */
+void crew_last_call(struct crew *crew, uint32_t index);
 
 struct child_proc *crew_find(const struct crew *crews, pid_t pid);
 

@@ -357,6 +357,20 @@ void listener_adopt(struct generation *gen)
 
 /* Closing -------------------------------------------------------------------------------------- */
 
+void listener_retire(const struct generation *gen, const struct generation *keep,
+                     void (*each)(void *arg, uint32_t index), void *arg)
+{
+    uint32_t index = 0;
+
+    for (const struct listen_spec *s = gen->listens; s != NULL; s = s->next, index++) {
+        if (s->merged || s->kind != LISTEN_TCP || find_same(keep, s) != NULL)
+            continue;
+        for (uint32_t i = 0; i < fd_count(s); i++)
+            socket_refuse_new(s, fd_at(s, i));
+        each(arg, index);
+    }
+}
+
 static bool has_fd(const struct listen_spec *spec, int fd)
 {
     for (uint32_t i = 0; i < fd_count(spec); i++)

@@ -24,6 +24,11 @@ enum rc listener_open(struct generation *gen, const struct generation *before,
 /* The generation serves from now on: sockets it took over get the options it asks for. */
 void listener_adopt(struct generation *gen);
 
+/* The sockets of `gen` that `keep` has not will be closed: no new connections queue there, and
+   each(arg, index of the spec) is told of those that may have some. */
+void listener_retire(const struct generation *gen, const struct generation *keep,
+                     void (*each)(void *arg, uint32_t index), void *arg);
+
 /* Closes the sockets of `gen` that `keep` (NULL: none) has not, and removes the files of unix
    sockets closed so when `remove_files`. */
 void listener_close(struct generation *gen, const struct generation *keep, bool remove_files);

@@ -61,6 +61,13 @@ static bool has_crew(const struct master *m, const struct generation *gen)
     return false;
 }
 
+void master_forget(struct master *m, struct generation *gen)
+{
+    if (gen != NULL && gen != m->gen && gen != m->reload.gen && gen != m->reload.old &&
+        !has_crew(m, gen))
+        generation_destroy(gen);
+}
+
 static void collect(struct master *m, struct crew *crew)
 {
     struct generation *gen = crew->gen;
@@ -68,8 +75,7 @@ static void collect(struct master *m, struct crew *crew)
     if (m->serving == crew)
         m->serving = NULL;
     crew_destroy(crew);
-    if (gen != m->gen && gen != m->reload.gen && !has_crew(m, gen))
-        generation_destroy(gen);
+    master_forget(m, gen);
 }
 
 void master_collect(struct master *m)

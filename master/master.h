@@ -22,6 +22,7 @@ struct reload {
     bool asked;                /* SIGHUP came; a reload under way does not answer it */
     struct generation *gen;    /* being made */
     struct crew *crew;         /* its children, on trial */
+    struct generation *old;    /* the one replaced, until nobody accepts for it any more */
     int tries;                 /* left for an address in use */
     bool failed;
     bool first;                /* the start: there is nothing to go back to */
@@ -81,6 +82,9 @@ void master_wake(struct master *m);
 
 /* Frees crews whose processes are all gone, and generations without a crew. */
 void master_collect(struct master *m);
+
+/* Frees a generation (NULL: none) unless somebody still needs it. */
+void master_forget(struct master *m, struct generation *gen);
 
 /* Sockets, files and the pid file, when the last child is gone. */
 void master_leave(struct master *m);

@@ -21,8 +21,9 @@
 #define BIND_TRIES     5
 #define BIND_EVERY_MS  500
 #define START_WITHIN_MS 60000
+#define CLOSE_WITHIN_MS 5000  /* what the old workers have to say so */
 
-enum reload_state { IDLE, LOAD, BIND, START, SWITCH, FAIL, STATES };
+enum reload_state { IDLE, LOAD, BIND, START, SWITCH, CLOSE, FAIL, STATES };
 
 /* Steps ---------------------------------------------------------------------------------------- */
 
@@ -88,6 +89,19 @@ static int await_children(void *about)
     return FAIL;
 }
 
+/* Who connects after the answer to `-s reload` is to meet none of the old workers. */
+static int await_closing(void *about)
+{
+    struct master *m = about;
+    bool closed = true;
+
+    for (const struct crew *crew = m->crews; crew != NULL; crew = crew->older)
+        closed = closed && (crew == m->serving || crew_is_closed(crew));
+    if (closed || m->will != WILL_SERVE || machine_is_late(&m->reload.machine))
+        return CLOSE;
+    return SWITCH;
+}
+
 static int done(void *about)
 {
     return IDLE;
@@ -128,12 +142,17 @@ static void limit_generations(struct master *m)
             crew_want(crew, WANT_QUIT, true);
 }
 
-static void retire(struct master *m, struct crew *old, struct generation *old_gen)
+static void last_call(void *crew, uint32_t index)
 {
+    crew_last_call(crew, index);
+}
+
+static void retire(struct master *m, struct crew *old)
+{
+    if (m->reload.old != NULL && old != NULL && old->gen == m->reload.old)
+        listener_retire(m->reload.old, m->gen, last_call, old);
     for (struct crew *crew = old; crew != NULL; crew = crew->older)
         crew_want(crew, WANT_DRAIN, true);
-    if (old_gen != NULL)
-        listener_close(old_gen, m->gen, master_owns_files(m));
 }
 
 static void say_we_serve(struct master *m)
@@ -150,21 +169,32 @@ static void take_over(void *about)
 {
     struct master *m = about;
     struct reload *r = &m->reload;
-    struct generation *old_gen = m->gen;
 
     r->crew->on_trial = false;
+    r->old = m->gen;
     m->gen = r->gen;
     m->serving = r->crew;
     m->resting = false;
     listener_adopt(m->gen);
     log_set_process(core_conf(m->gen)->error_log);
-    retire(m, r->crew->older, old_gen);
+    retire(m, r->crew->older);
     limit_generations(m);
     if (!m->no_pidfile && !r->first)
         master_move_pidfile(m, core_conf(m->gen)->pid_path.data);
     r->gen = NULL;
     r->crew = NULL;
     r->first = false;
+}
+
+static void close_old(void *about)
+{
+    struct master *m = about;
+    struct generation *old = m->reload.old;
+
+    if (old != NULL)
+        listener_close(old, m->gen, master_owns_files(m));
+    m->reload.old = NULL;
+    master_forget(m, old);
     say_we_serve(m);
 }
 
@@ -215,7 +245,8 @@ static const struct machine_step steps[STATES] = {
     [LOAD]   = {"load", load, BIT(BIND) | BIT(FAIL), 0, begin},
     [BIND]   = {"bind", open_sockets, BIT(START) | BIT(FAIL), 0, NULL},
     [START]  = {"start", await_children, BIT(SWITCH) | BIT(FAIL), START_WITHIN_MS, start_children},
-    [SWITCH] = {"switch", done, BIT(IDLE), 0, take_over},
+    [SWITCH] = {"switch", await_closing, BIT(CLOSE), CLOSE_WITHIN_MS, take_over},
+    [CLOSE]  = {"close", done, BIT(IDLE), 0, close_old},
     [FAIL]   = {"fail", done, BIT(IDLE), 0, give_up},
 };
 

@@ -4,6 +4,8 @@
 #include "master/socket_options.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <sys/socket.h>
 
 #include "common/log.h"
 #include "common/sock.h"
@@ -100,4 +102,22 @@ void socket_set_options(const struct listen_spec *spec, int fd)
 void socket_allow_reuseport(int fd)
 {
     set(fd, SOCK_REUSEPORT, 1);
+}
+
+/* A filter on a listening socket sees the headers of TCP before anything comes of them. */
+void socket_refuse_new(const struct listen_spec *spec, int fd)
+{
+    static struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* the flags (RFC 9293, 3.1) */
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12 /* SYN, ACK */),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02 /* SYN alone */, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    static const struct sock_fprog program = {.len = COUNT(code), .filter = code};
+
+    if (spec->addr.sa.sa_family == AF_UNIX || spec->kind != LISTEN_TCP)
+        return;
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
+        log_error(&process_log, LOG_INFO, errno, "setsockopt(SO_ATTACH_FILTER) failed");
 }

@@ -12,5 +12,8 @@ int socket_create(const struct listen_spec *spec);
    A failure is reported and ignored, as nginx does. */
 void socket_set_options(const struct listen_spec *spec, int fd);
 
+/* From now on nobody new can connect: who tries is not answered. What is queued stays. */
+void socket_refuse_new(const struct listen_spec *spec, int fd);
+
 /* Lets further sockets bind beside one that is there. */
 void socket_allow_reuseport(int fd);

@@ -10,6 +10,7 @@
 #include "common/proctitle.h"
 #include "worker/net/accept.h"
 #include "worker/net/conn.h"
+#include "worker/orders.h"
 #include "worker/worker.h"
 
 #define CUT_MS 1000 /* for machines to meet the end of their streams and log */
@@ -88,6 +89,7 @@ static void stop_accepting(struct worker *w)
     log_error(&process_log, LOG_NOTICE, 0, "gracefully shutting down");
     proctitle_add(" is shutting down");
     accept_stop();
+    orders_tell(CHANNEL_CLOSED, 0);
     if (bound_ms > 0)
         timer_set(&w->drain.timer, bound_ms);
     conn_drain_all(w->drain.successor);

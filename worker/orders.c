@@ -19,6 +19,7 @@
 #include "common/role.h"
 #include "worker/event/loop.h"
 #include "worker/log/log_out.h"
+#include "worker/net/accept.h"
 
 static const struct child *self;
 static order_fn *obey;
@@ -129,6 +130,9 @@ static void take_message(const struct channel_msg *msg)
         break;
     case CHANNEL_DRAIN:
         order(ORDER_DRAIN, msg->number == 1);
+        break;
+    case CHANNEL_LAST_CALL:
+        accept_last_call(msg->number);
         break;
     case CHANNEL_REOPEN_LOG:
         take_log(msg->number, msg->fd);

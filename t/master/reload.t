@@ -1,6 +1,7 @@
 # t/master/reload.t - a reload changes all or nothing, and says which
 use Site;
 use IO::Socket::INET;
+use POSIX qw(WNOHANG);
 needs_weir('nginx tells nobody how a reload went');
 
 sub conf ($http, $main = '') {
@@ -9,7 +10,8 @@ sub conf ($http, $main = '') {
         . "$main\nevents {}\nhttp {\n$http\n}\n";
 }
 my $response;
-my $one = 'server { listen 127.0.0.1:%PORT%; location / { return 200 one; } }';
+my ($one, $two, $mark) = map { "server { listen 127.0.0.1:%PORT%; location / { return 200 $_; } }" }
+    qw(one two);
 my $site = Site->start_raw(conf($one));
 my @options = ('-p', '%DIR%/', '-c', '%DIR%/weir.conf');
 sub reload ($http, $main = '') {
@@ -18,16 +20,13 @@ sub reload ($http, $main = '') {
 }
 sub body ($n = 1) { return $site->get('/', { port => $n })->body }
 
-# New connections may still meet an old worker for as long as it takes to hear that it is one.
-sub serves ($text, $name, $port = 1) {
-    wait_until { (body($port) // '') eq $text } "$text at port $port";
-    pass $name;
-}
+# Once -s reload has returned no connection meets an old worker.
+sub serves ($text, $name, $port = 1) { return is body($port), $text, $name }
 
 is body(), 'one', 'it serves';
 
 # Success
-my $run = reload('server { listen 127.0.0.1:%PORT%; location / { return 200 two; } }');
+my $run = reload($two);
 is $run->{exit}, 0, '-s reload returns';
 is $run->{stderr}, '', 'in silence';
 serves 'two', 'when the new config serves';
@@ -35,7 +34,31 @@ is reload("$one server { listen 127.0.0.1:%PORT2%; location / { return 200 more;
 serves 'one', 'the first';
 serves 'more', 'the second', 2;
 is reload($one)->{exit}, 0, 'a port less';
-wait_until { !eval { $site->connect({ port => 2 }); 1 } } 'the port to be closed';
+ok !eval { $site->connect({ port => 2 }); 1 }, 'which is closed';
+
+# Nothing is lost
+is reload("$one server { listen 127.0.0.1:%PORT2%; location / { return 200 more; } }")->{exit}, 0,
+    'it is there again';
+my @old = $site->workers;
+kill STOP => @old;
+my @queued = map { $site->connect({ port => 2 })->send('GET /') } 1 .. 5;
+my @first = map { $site->send('GET /') } 1 .. 5;
+$site->write_config(conf($two));
+$mark = $site->log_mark;
+my $caller = fork // die "fork: $!";
+if ($caller == 0) {
+    exec Site::binary(), map({ $site->fill_in($_) } @options), '-s', 'reload' or POSIX::_exit(127);
+}
+$site->wait_for_log(qr/start worker processes/, since => $mark);
+is_deeply [map { $_->response->body } @first], [('two') x 5],
+    'who queues where both listen is served by the new';
+is waitpid($caller, WNOHANG), 0, '-s reload waits for the old to stop accepting';
+kill CONT => @old;
+waitpid $caller, 0;
+is $?, 0, 'and returns when they have';
+is_deeply [map { $_->response->body } @queued], [('more') x 5],
+    'who queued where nobody listens any more is served by the old';
+is reload($one)->{exit}, 0, 'back to the first';
 
 # Failure: each leaves what was, and gives its reason on the terminal and in the log
 my $busy = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die;

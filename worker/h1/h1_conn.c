@@ -27,6 +27,7 @@
 #define TURN_REQUESTS    64        /* most that it begins (pipelining) */
 #define TURN_READS       32        /* most that it reads and drops */
 #define DRAIN_IDLE_MS    2000      /* an idle connection's last wait while a successor serves */
+#define FRESH_MS         5000      /* a new one is not given up so soon: its request is coming */
 
 /* Streams: recycled, for their heads are large ------------------------------------------------- */
 
@@ -753,8 +754,9 @@ static void on_drain(struct conn *conn, bool successor)
 static bool on_squeeze(struct conn *conn)
 {
     struct h1_conn *c = CONTAINER(conn, struct h1_conn, conn);
+    bool fresh = c->requests == 0 && clock_mono_ms - c->opened_ms < FRESH_MS;
 
-    if (c->state != H1_WAIT || c->conn.ev.readable || buf_used(&c->in) > 0)
+    if (c->state != H1_WAIT || fresh || c->conn.ev.readable || buf_used(&c->in) > 0)
         return false;
     c->state = H1_CLOSED;
     post_now(&c->conn.post);

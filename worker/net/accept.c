@@ -23,6 +23,7 @@ struct listener {
     struct post post;
     const struct listen_spec *spec;
     bool shared;  /* other specs came through it: the local address picks one */
+    bool last_call; /* what is queued is taken before it is closed */
 };
 
 static struct {
@@ -169,25 +170,30 @@ static bool has_place(void)
     return false;
 }
 
-static bool accept_one(struct listener *l)
+/* False, with errno, when there is nobody. */
+static bool take(struct listener *l)
 {
-    struct addr peer;
-    int fd;
+    struct addr peer = {.len = sizeof(peer.any)};
+    int fd = accept4(l->ev.fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-    if (!has_place())
+    if (fd < 0)
         return false;
-    peer.len = sizeof(peer.any);
-    fd = accept4(l->ev.fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-        accept_failed(l, errno);
-        return false;
-    }
     if (peer.len < sizeof(sa_family_t)) /* an unnamed unix socket */
         peer.sa.sa_family = l->spec->addr.sa.sa_family;
     conn_stats.accepted++;
     here.open[l->spec->family](fd, &peer, pick_spec(l, fd));
     conn_stats.handled++;
     return true;
+}
+
+static bool accept_one(struct listener *l)
+{
+    if (!has_place())
+        return false;
+    if (take(l))
+        return true;
+    accept_failed(l, errno);
+    return false;
 }
 
 static void run_accept(struct post *post)
@@ -285,6 +291,23 @@ enum rc accept_start(const struct generation *gen, uint32_t slot)
     return RC_OK;
 }
 
+void accept_last_call(int64_t index)
+{
+    const struct listen_spec *spec = here.gen->listens;
+
+    while (spec != NULL && index-- > 0)
+        spec = spec->next;
+    for (uint32_t i = 0; i < here.count; i++)
+        here.listeners[i].last_call |= here.listeners[i].spec == spec;
+}
+
+/* Whatever the limits are: who is left in the queue is cut off when the socket closes. */
+static void empty_queue(struct listener *l)
+{
+    while (take(l) || is_about_one(errno))
+        ;
+}
+
 /* The master has the sockets open too: without removal epoll would go on reporting them. */
 void accept_stop(void)
 {
@@ -294,6 +317,8 @@ void accept_stop(void)
         if (!here.paused)
             loop_remove(&l->ev);
         post_cancel(&l->post);
+        if (l->last_call)
+            empty_queue(l);
         close(l->ev.fd);
     }
     timer_cancel(&here.retry);

@@ -24,6 +24,10 @@ void accept_multi(bool all);
 /* Listens on the generation's sockets (with reuseport: those of `slot`). */
 enum rc accept_start(const struct generation *gen, uint32_t slot);
 
+/* Nobody else will take what is queued at the generation's listen spec of this index: accept_stop
+   does, before it closes the socket. */
+void accept_last_call(int64_t index);
+
 /* Stops accepting for good; the sockets are closed in this process. */
 void accept_stop(void);
 

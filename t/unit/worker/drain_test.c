@@ -8,6 +8,7 @@
 #include "common/core_conf.h"
 #include "t/unit/tap.h"
 #include "worker/net/conn.h"
+#include "worker/orders.h"
 #include "worker/worker.h"
 
 static struct core_conf core;
@@ -41,6 +42,7 @@ static void start(void)
     static void *confs[64];
     static struct conf_scope scope = {.conf = confs};
     static struct generation gen = {.main = &scope, .number = 1};
+    static const struct child child = {.gen = &gen, .channel = -1};
 
     modules_number();
     must(core_module_index < COUNT(confs));
@@ -52,6 +54,7 @@ static void start(void)
     loop = &w.loop;
     if (loop_init(&w.loop, 16) != RC_OK)
         _exit(1);
+    orders_init(&child, NULL);
     drain_init(&w.drain);
     drain_run(&w);
 }
