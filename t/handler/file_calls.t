@@ -21,6 +21,9 @@ my $site = Site->start(<<'CONF', files => \%files);
         location /errors/ { open_file_cache max=100; open_file_cache_valid 1h; alias %DIR%/html/; }
         location /uses/ { open_file_cache max=100; open_file_cache_min_uses 3; alias %DIR%/html/; }
         location /uncached/ { open_file_cache off; alias %DIR%/html/; }
+        location /stale/ { open_file_cache max=100; open_file_cache_valid 1h; open_file_cache_errors on; alias %DIR%/html/; }
+        location /few/ { open_file_cache max=3 inactive=1h; alias %DIR%/html/; }
+        location /brief/ { open_file_cache max=100 inactive=1s; alias %DIR%/html/; }
         location /links/ { disable_symlinks on; alias %DIR%/html/; }
         location /ahead/ { read_ahead 100k; alias %DIR%/html/; }
     }
@@ -89,9 +92,14 @@ is $trace->in_loop('pread64'), 0, 'and reads nothing that is not';
 SKIP: {
     forget('large');
     my $trace = traced(sub { is length $site->get('/read/large')->body, 300_000, 'a cold file' });
-    skip 'this file system forgets nothing', 2 unless $trace->count('preadv2', qr/EAGAIN/);
+    skip 'this file system forgets nothing', 4 unless $trace->count('preadv2', qr/EAGAIN/);
     cmp_ok $trace->in_threads('pread64'), '>=', 1, 'threads read the rest';
     is $trace->in_loop('pread64'), 0, 'the loop does not';
+    $site->file('html/cold', 'c' x 20_000);
+    $age->('cold');
+    forget('cold');
+    $trace = traced(sub { is length $site->get('/threads/cold')->body, 20_000, 'a cold file that would be kept in memory' });
+    is $trace->in_loop('pread64'), 0, 'is not waited for either';
 }
 $trace = traced(sub { $client->get('/direct/huge') });
 cmp_ok $trace->in_threads('pread64'), '>=', 5, 'direct reads are done by threads';
@@ -118,6 +126,28 @@ $client->get("/links/small");
 $trace = traced(sub { $client->get("/links/small") for 1 .. 4 });
 is $trace->count('openat2'), 4, 'disable_symlinks: the way to it is walked each time';
 is $trace->count('pread64|sendfile'), 0, 'but it is not read again';
+
+# Limits of a cache
+sub open_files ($pattern) { return scalar grep { (readlink // '') =~ $pattern } glob "/proc/$worker/fd/*" }
+$site->file("html/few$_", 'f' x 40_000) for 1 .. 8;
+$client->get("/few/few$_") for 1 .. 8, 1 .. 8;
+cmp_ok open_files(qr/few\d/), '<=', 4, 'no more than max= are kept open';
+$site->file("html/brief$_", 'b' x 40_000) for 1 .. 8;
+$client->get("/brief/brief$_") for 1 .. 8;
+is open_files(qr/brief\d/), 8, 'files that were used';
+wait_until { open_files(qr/brief\d/) == 0 } 'files to be let go that are not used any more';
+pass 'are let go after inactive=';
+$site->file('html/stale1', 'as it was');
+is $client->get('/stale/stale1')->body, 'as it was', 'open_file_cache_valid';
+$site->file('html/stale2', 'another');
+rename $site->path('html/stale2'), $site->path('html/stale1');
+is $client->get('/stale/stale1')->body, 'as it was', 'is a time in which nobody looks';
+is $client->get('/stale1')->body, 'another', 'elsewhere the change is seen';
+is $client->get('/stale/stale3')->status, 404, 'open_file_cache_errors';
+$site->file('html/stale3', 'here now');
+is $client->get('/stale/stale3')->status, 404, 'is for what is missing';
+is $client->get('/stale3')->status, 200, 'elsewhere it is found';
+
 $client->get('/ahead/huge');
 $client->get('/ahead/small');
 $trace = traced(sub { $site->file('html/ahead', 'a' x 200_000); $client->get('/ahead/ahead') for 1 .. 3; $client->get('/ahead/small') });

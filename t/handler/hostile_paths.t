@@ -48,6 +48,7 @@ my $risky = <<'CONF';
         location /arg-error/ { root %DIR%/data/img; error_page 404 /in/$arg_f; return 404; }
         location /arg-list/ { root %DIR%/data/img; autoindex on; rewrite ^ /$arg_f/ break; }
         location /header/ { root %DIR%/data/img/$http_x_dir; rewrite ^ /secret.txt break; }
+        location /gap-name { alias %DIR%/data/img/; return 200 "name '$request_filename'\n"; }
         location /cookie/ { root %DIR%/data/img/$cookie_dir; rewrite ^ /secret.txt break; }
 CONF
 my $head = <<'CONF';
@@ -129,6 +130,8 @@ ok $status{200} > 20, "$status{200} files were sent";
 is $site->get($_->[0])->body, $_->[1], "$_->[0] is inside" for ['/gap/p.txt', "p\n"], ['/gapp.txt', "p\n"], ['/gap..p.txt', "dotted p\n"], ['/bare/p.txt', "p\n"],
     ['/bare-try/p.txt', "p\n"], ['/cutp.txt', "p\n"], ['/cut/p.txt', "p\n"], ['/re/p.txt', "p\n"], ['/arg-try/?f=q/../p.txt', "p\n"], ['/arg-try/?f=p.txt', "p\n"],
     ['/arg-alias?f=q/r.txt', "r\n"], ['/arg-root-try/?f=q/r.txt', "r\n"], ['/cutset/q/r.txt', "r\n"], ['/host/h.txt', "h\n"], ['/gap-var/p.txt', "p\n"];
+is $site->get('/gap-namep.txt')->body, "name '" . $site->path('data/img/p.txt') . "'\n", '$request_filename';
+is $site->get('/gap-name../secret.txt')->body, "name ''\n", '$request_filename is empty where it would lead out: others are not led there either';
 like $site->error_log, qr/leads out of its root/, 'the log says why';
 
 # What the configuration itself says is not questioned.

@@ -149,19 +149,6 @@ static struct dav_work *new_work(struct request *r, enum dav_op op, const struct
     return work;
 }
 
-static enum verdict begin(struct request *r, struct dav_work *work)
-{
-    struct dav_ctx *ctx = request_ctx(r, dav_index, sizeof(*ctx));
-
-    ctx->work = work;
-    if (threads_submit(file_access_threads(r), &work->job.task) == RC_OK)
-        return WAIT_EVENT;
-    work->ended = true; /* the queue is full: nothing was done */
-    return request_fail(r, 503, "threads.busy");
-}
-
-/* What came of it */
-
 static enum verdict succeed(struct request *r, const struct dav_job *job)
 {
     request_answer(r, job->status, STR(""), STR(""));
@@ -171,6 +158,25 @@ static enum verdict succeed(struct request *r, const struct dav_job *job)
     return ANSWERED;
 }
 
+static enum verdict begin(struct request *r, struct dav_work *work)
+{
+    struct dav_ctx *ctx = request_ctx(r, dav_index, sizeof(*ctx));
+
+    if (r->ops->dry) { /* nothing may be done: it is taken to succeed */
+        work->ended = true;
+        work->job.status = 204;
+        record(r, "handler", "%" STR_FMT " \"%s\"", STR_ARG(r->method_text),
+               work->job.at.path.data);
+        return succeed(r, &work->job);
+    }
+    ctx->work = work;
+    if (threads_submit(file_access_threads(r), &work->job.task) == RC_OK)
+        return WAIT_EVENT;
+    work->ended = true; /* the queue is full: nothing was done */
+    return request_fail(r, 503, "threads.busy");
+}
+
+/* What came of it. */
 static enum verdict finish(struct request *r, struct dav_ctx *ctx)
 {
     const struct dav_job *job = &ctx->work->job;
@@ -285,7 +291,7 @@ static enum verdict put(struct request *r)
     if (find_place(r, r->uri, &at) != 0)
         return request_fail(r, 404, "file.missing");
     work = new_work(r, DAV_PUT, &at, &(struct dav_place){.path = STR("")});
-    if (!take_body(r, &work->job)) {
+    if (!r->ops->dry && !take_body(r, &work->job)) {
         work->ended = true;
         return request_fail(r, 500, "body.storage");
     }

@@ -148,9 +148,11 @@ static bool derive(struct conf_call *call)
 
     conf->how.cache = conf->cache_off ? NULL
                       : conf->cache != NULL ? conf->cache : &file_cache_default;
+    conf->how.no_wait = conf->aio != AIO_OFF;
     conf->plain = conf->how.walk.links == LINKS_FOLLOW &&
                   conf->how.cache == &file_cache_default && conf->how.valid_ms == 0 &&
-                  conf->how.min_uses <= 1 && conf->how.direct_bytes == 0 && !conf->how.errors;
+                  conf->how.min_uses <= 1 && conf->how.direct_bytes == 0 && !conf->how.errors &&
+                  !conf->how.no_wait;
     return true;
 }
 

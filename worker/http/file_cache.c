@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -318,7 +319,17 @@ static bool is_young(const struct cached_file *f)
     return clock_wall_ms - changed_ms < YOUNG_MS;
 }
 
-static void load_content(struct cached_file *f)
+/* False: not all of it could be had, or not without waiting. */
+static bool read_whole(const struct cached_file *f, char *into, bool no_wait)
+{
+    struct iovec iov = {into, (size_t)f->bytes};
+    ssize_t n = no_wait ? preadv2(f->fd, &iov, 1, 0, RWF_NOWAIT)
+                        : pread(f->fd, into, (size_t)f->bytes, 0);
+
+    return n == f->bytes;
+}
+
+static void load_content(struct cached_file *f, const struct file_how *how)
 {
     char *content;
 
@@ -327,7 +338,7 @@ static void load_content(struct cached_file *f)
         content_bytes + (size_t)f->bytes > CONTENT_MOST)
         return;
     content = pool_malloc((size_t)f->bytes);
-    if (pread(f->fd, content, (size_t)f->bytes, 0) != f->bytes) {
+    if (!read_whole(f, content, how->no_wait)) {
         free(content);
         return;
     }
@@ -435,7 +446,7 @@ static bool hold(struct cached_file *f, const struct file_how *how)
     f->min_uses = (uint32_t)how->min_uses;
     note_use(f);
     if (f->content == NULL)
-        load_content(f);
+        load_content(f, how);
     return true;
 }
 
@@ -505,7 +516,7 @@ struct cached_file *file_cache_open(const struct file_how *how, struct str path)
         return NULL;
     }
     if (how->cache != NULL && (f->kind == FILE_REGULAR || how->valid_ms > 0)) {
-        load_content(f);
+        load_content(f, how);
         keep(how, f);
     }
     return f;

@@ -33,6 +33,7 @@ struct file_how {
     int64_t valid_ms;          /* an entry is not compared again for so long; 0: in this turn */
     int64_t min_uses;          /* before the descriptor is kept, or the contents */
     int64_t direct_bytes;      /* read past the page cache if as large as this; 0: never */
+    bool no_wait;              /* contents are loaded only if the disk need not be asked */
     bool errors;               /* files that are missing, or closed to us, are kept too */
 };
 

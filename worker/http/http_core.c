@@ -222,7 +222,8 @@ static const struct directive directives[] = {
      .doc = "Accepted for compatibility: a body in memory can always be read as one piece."},
 
     {.name = "root", .where = IN_WEB_IF, .args = "path", .apply = set_root, .initial = "html",
-     .doc = "Directory that request paths are looked up in."},
+     .doc = "Directory that request paths are looked up in. What leads out of it, by way of a "
+            "variable or of rewriting, is not found."},
     {.name = "alias", .where = IN_LOCATION, .args = "path", .apply = set_alias,
      .doc = "Replaces the part of the path that the location matched. A path that leads out of the "
             "directory that is named here, because the location ends in the middle of a name, is "

@@ -19,6 +19,7 @@
 #include "worker/codec/http_date.h"
 #include "worker/codec/uri.h"
 #include "worker/http/body.h"
+#include "worker/http/file_inside.h"
 #include "worker/http/file_path.h"
 #include "worker/http/http_core.h"
 #include "worker/http/server.h"
@@ -471,7 +472,10 @@ static void get_realpath_root(struct scope *scope, struct var_value *out, uintpt
 
 static void get_request_filename(struct scope *scope, struct var_value *out, uintptr_t data)
 {
-    var_found(out, file_path(request_of(scope), 0));
+    struct request *r = request_of(scope);
+    struct str path = file_path(r, 0);
+
+    var_found(out, file_inside(r, path) ? path : STR(""));
 }
 
 static void get_request_body(struct scope *scope, struct var_value *out, uintptr_t data)
