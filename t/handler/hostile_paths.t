@@ -94,6 +94,18 @@ for my $merge ('', 'merge_slashes off;') {
     differential_ok("$head $server $merge $locations }", \@raw, files => \%files, allow_log => [qr/./]);
 }
 
+# Ranges that ask too much, or nothing, or nonsense
+my $long = join '', map { chr 97 + $_ % 26 } 1 .. 5000;
+my @ranges = ((map { 'bytes=' . $_ } join(',', map { 2 * $_ . '-' . 2 * $_ } 0 .. 299), join(',', map { "$_-$_" } 0 .. 299), join(',', map { '0-' } 1 .. 300),
+    join(',', map { '-1' } 1 .. 900), join(',', map { "$_-" } 0 .. 300), join(',', map { (4999 - $_) . '-' . (4999 - $_) } 0 .. 300), join(',', map { "0-$_" } 0 .. 200),
+    join(',', map { '9999-' } 1 .. 300), join(',', '0-0', map { '9999-' } 1 .. 300), join(',', map { '-0' } 1 .. 300), join(', ', map { "$_-$_" } 0 .. 99), ',' x 300, ',' x 300 . '0-0',
+    '0-' . '9' x 300, '9' x 300 . '-', '-' . '9' x 300, '0' x 300 . '1-2', '0-0' . ' ' x 300, '0-0,' x 300, '4999-', '5000-', '4999-4999', '5000-5000', '-5000', '-5001', '0-4999', '0-5000',
+    '2-1', '-', '--', '-1-', '1--2', '0x0-0x1', '+0-+1', '0-1;', "0-1\t,3-4", "0\xc0\xae1-2", '0-1,,3-4', 'a', '0-0,a', '0-0,-', '0-1-2'),
+    'bytes', 'bytes:0-1', 'bytes=0-1=', 'bytes 0-1', '=0-1', 'octets=0-1', 'BYTES=0-1', ' bytes=0-1', 'bytes=0-1, bytes=3-4', 'none');
+my @parts = map { { what => 'GET /long.txt', fields => [Range => $_], name => 'Range: ' . substr $_, 0, 60 } } @ranges;
+push @parts, { what => 'GET /long.txt', fields => [Range => 'bytes=0-1', Range => 'bytes=3-4'], name => 'two fields of ranges' };
+differential_ok("$head $server $locations }", \@parts, files => { 'html/long.txt' => $long });
+
 # The same, and more, against us alone -----------------------------------------------------------------
 
 my $site = Site->start("$head $server $locations $risky }", files => \%files);

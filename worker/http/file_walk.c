@@ -11,12 +11,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define TRIES 8 /* for a name that is a link, then none, then one again */
 
-static bool has_openat2 = true;
+static atomic_bool has_openat2 = true; /* threads walk too */
 
 static void close_keeping_errno(int fd)
 {
