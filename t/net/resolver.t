@@ -220,6 +220,16 @@ is join(' ', map { $site->get("/at/dying.test:$port/")->body } 1 .. 8), join(' '
 kill KILL => $server;
 waitpid $server, 0;
 
+# A name server on IPv6
+my $six = eval { Dns->start(host => '::1') };
+if ($six) {
+    my $address = $six->address;
+    $six->set('six.test', A => '127.0.0.1');
+    my $site = Site->start(conf("resolver $address;"));
+    is $site->get('/', Host => 'six.test')->status, 200, 'a name server on IPv6';
+    $site->stop;
+}
+
 # A worker goes on with its other work while a name is awaited; a site stops while one is.
 $held = $dns->hold('slow.test');
 $dns->set('slow.test', A => '127.0.0.1');

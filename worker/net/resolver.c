@@ -214,6 +214,12 @@ static void on_timeout(struct timer *timer)
         post_now(&n->post);
 }
 
+static void forget_answer(struct name *n)
+{
+    drop_answer(n->answer);
+    n->answer = NULL;
+}
+
 static void use_old(struct name *n)
 {
     if (log_allowed(&n->resolver->failed_ms))
@@ -239,13 +245,14 @@ static void conclude(struct name *n, enum dns_code fault)
                                                     : MAX((int64_t)n->ttl_s * 1000, LEAST_MS));
         n->answer_until_ms = n->until_ms;
     } else if (fault == DNS_NO_NAME) {
-        drop_answer(n->answer);
-        n->answer = NULL;
+        forget_answer(n);
         n->until_ms = clock_mono_ms + (valid_ms > 0 ? MIN(valid_ms, NO_NAME_MS) : NO_NAME_MS);
     } else {
         n->until_ms = clock_mono_ms + FAILURE_MS;
         if (is_old_usable(n))
             use_old(n);
+        else
+            forget_answer(n);
     }
     forget_heap(n);
     LIST_EACH(struct resolve, r, &n->waiters, link)
