@@ -66,6 +66,7 @@ static void has_changed(struct zone *z, struct found_name *n)
 {
     struct peer_zone *root = zone_root(z);
 
+    must(root != NULL);
     n->asked = true;
     n->changed = root->version + 1;
     atomic_fetch_add_explicit(&root->version, 1, memory_order_release);
