@@ -47,8 +47,8 @@ static const char *const built_by_default[] = {
     "http_memcached", "http_limit_conn", "http_limit_req", "http_empty_gif", "http_browser",
     "http_upstream_hash", "http_upstream_ip_hash", "http_upstream_least_conn",
     "http_upstream_random", "http_upstream_sticky", "mail_pop3", "mail_imap", "mail_smtp",
-    "stream_limit_conn", "stream_access", "stream_geo", "stream_map", "stream_split_clients", "stream_return",
-    "stream_pass", "stream_set", "stream_upstream_hash", "stream_upstream_least_conn",
+    "stream_limit_conn", "stream_access", "stream_geo", "stream_map", "stream_split_clients",
+    "stream_return", "stream_pass", "stream_set", "stream_upstream_hash", "stream_upstream_least_conn",
     "stream_upstream_random", "stream_upstream_zone",
 };
 
