@@ -41,15 +41,16 @@ const struct identity identity_nginx = {
 /* nginx's modules by the name that its configure script takes, as `--without-NAME_module`;
    keepalive and zones of upstreams are never left out ... */
 static const char *const built_by_default[] = {
-    "http_charset", "http_gzip", "http_ssi", "http_userid", "http_access", "http_auth_basic",
-    "http_mirror", "http_autoindex", "http_geo", "http_map", "http_split_clients", "http_referer",
-    "http_rewrite", "http_proxy", "http_fastcgi", "http_uwsgi", "http_scgi", "http_grpc",
-    "http_memcached", "http_limit_conn", "http_limit_req", "http_empty_gif", "http_browser",
-    "http_upstream_hash", "http_upstream_ip_hash", "http_upstream_least_conn",
-    "http_upstream_random", "http_upstream_sticky", "mail_pop3", "mail_imap", "mail_smtp",
-    "stream_limit_conn", "stream_access", "stream_geo", "stream_map", "stream_split_clients",
-    "stream_return", "stream_pass", "stream_set", "stream_upstream_hash", "stream_upstream_least_conn",
-    "stream_upstream_random", "stream_upstream_zone",
+    "http_charset", "http_gzip", "http_ssi", "http_userid", "http_access",
+    "http_auth_basic", "http_mirror", "http_autoindex", "http_geo", "http_map",
+    "http_split_clients", "http_referer", "http_rewrite", "http_proxy", "http_fastcgi",
+    "http_uwsgi", "http_scgi", "http_grpc", "http_memcached", "http_limit_conn",
+    "http_limit_req", "http_empty_gif", "http_browser", "http_upstream_hash",
+    "http_upstream_ip_hash", "http_upstream_least_conn", "http_upstream_random",
+    "http_upstream_sticky", "mail_pop3", "mail_imap", "mail_smtp", "stream_limit_conn",
+    "stream_access", "stream_geo", "stream_map", "stream_split_clients",
+    "stream_return", "stream_pass", "stream_set", "stream_upstream_hash",
+    "stream_upstream_least_conn", "stream_upstream_random", "stream_upstream_zone",
 };
 
 /* ... and as `--with-NAME_module`. */
