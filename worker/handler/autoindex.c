@@ -300,7 +300,7 @@ static enum verdict list_directory(struct request *r)
     struct str path, callback = STR_NONE;
     struct dir_list *dir;
 
-    if (!CONF_OF(r)->on || r->uri.data[r->uri.len - 1] != '/' ||
+    if (!CONF_OF(r)->on || !request_names_directory(r) ||
         (r->method != METHOD_GET && r->method != METHOD_HEAD))
         return GO_ON;
     if (CONF_OF(r)->format == FORMAT_JSONP && !read_callback(r, &callback))

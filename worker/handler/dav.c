@@ -275,7 +275,7 @@ static enum verdict put(struct request *r)
     struct dav_work *work;
     struct dav_place at;
 
-    if (r->uri.data[r->uri.len - 1] == '/')
+    if (request_names_directory(r))
         return refuse(r, 409, "cannot PUT to a collection");
     if (fields_has(r->fields, FIELD_CONTENT_RANGE))
         return refuse(r, 501, "PUT with range is unsupported");

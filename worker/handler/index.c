@@ -111,7 +111,7 @@ static enum verdict find(struct request *r)
     bool tested = false;
     struct str base;
 
-    if (r->uri.data[r->uri.len - 1] != '/' ||
+    if (!request_names_directory(r) ||
         (r->method != METHOD_GET && r->method != METHOD_HEAD && r->method != METHOD_POST))
         return GO_ON;
     base = file_path(r, 0);

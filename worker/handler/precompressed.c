@@ -128,7 +128,7 @@ static enum verdict choose(struct request *r)
 /* The first of the codings that are on here decides for all. */
 static enum verdict serve(struct request *r, enum coding coding)
 {
-    if (mode_of(r, coding) == MODE_OFF || r->uri.data[r->uri.len - 1] == '/' ||
+    if (mode_of(r, coding) == MODE_OFF || request_names_directory(r) ||
         (r->method != METHOD_GET && r->method != METHOD_HEAD))
         return GO_ON;
     for (int before = 0; before < (int)coding; before++)

@@ -52,7 +52,7 @@ static enum verdict find(struct request *r)
     struct str path;
 
     if (!REQUEST_CONF(r, random_index_index, struct random_index_conf)->on ||
-        r->uri.data[r->uri.len - 1] != '/' ||
+        !request_names_directory(r) ||
         (r->method != METHOD_GET && r->method != METHOD_HEAD && r->method != METHOD_POST))
         return GO_ON;
     path = file_path(r, 0);

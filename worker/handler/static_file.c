@@ -86,7 +86,7 @@ struct cached_file *static_file_open(struct request *r, enum verdict *answer)
     struct str path;
 
     *answer = GO_ON;
-    if (r->uri.data[r->uri.len - 1] == '/')
+    if (request_names_directory(r))
         return NULL;
     file = open_file(r, &path);
     record(r, "handler", "file \"%" STR_FMT "\": %s", STR_ARG(path), file ? "found" : "missing");
@@ -105,7 +105,7 @@ static enum verdict serve(struct request *r)
 
     if (r->method != METHOD_GET && r->method != METHOD_HEAD && r->method != METHOD_POST)
         return request_fail(r, 405, "request.method");
-    if (r->uri.data[r->uri.len - 1] == '/')
+    if (request_names_directory(r))
         return GO_ON;
     file = open_file(r, &path);
     record(r, "handler", "file \"%" STR_FMT "\": %s", STR_ARG(path), file ? "found" : "missing");

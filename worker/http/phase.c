@@ -275,7 +275,7 @@ static enum next run_content(struct request *r)
     next = run_list(r);
     if (next != NEXT_PHASE)
         return next;
-    if (r->uri.data[r->uri.len - 1] == '/') {
+    if (request_names_directory(r)) {
         log_error(&r->log, LOG_ERROR, 0, "directory index of \"%" STR_FMT "\" is forbidden",
                   STR_ARG(file_path(r, 0)));
         request_fail(r, 403, "content.none");

@@ -215,6 +215,12 @@ static inline void *request_ctx_find(const struct request *r, uint32_t module_in
 /* A module's struct where the request is now. */
 #define REQUEST_CONF(r, index, type) ((const type *)(r)->scope.conf[index])
 
+/* Ends the uri with '/'? It may be empty where try_files found the path of an alias itself. */
+static inline bool request_names_directory(const struct request *r)
+{
+    return r->uri.len > 0 && r->uri.data[r->uri.len - 1] == '/';
+}
+
 static inline struct pool *request_pool(const struct request *r)
 {
     return r->scope.pool;

@@ -284,6 +284,7 @@ static enum verdict run_rewrite(struct request *r, const struct rewrite_step *st
         return request_fail(r, 500, "rewrite.empty");
     }
     request_set_uri(r, path, args);
+    r->internal = true; /* such a request may enter internal locations */
     progress->stopped = step->flag != FLAG_NONE;
     r->uri_changed = step->flag != FLAG_BREAK;
     r->rewritten_inside = step->flag == FLAG_BREAK;
