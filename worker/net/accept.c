@@ -291,9 +291,10 @@ enum rc accept_start(const struct generation *gen, uint32_t slot)
     return RC_OK;
 }
 
+/* A keeper hears of it too, and listens to nobody. */
 void accept_last_call(int64_t index)
 {
-    const struct listen_spec *spec = here.gen->listens;
+    const struct listen_spec *spec = here.gen == NULL ? NULL : here.gen->listens;
 
     while (spec != NULL && index-- > 0)
         spec = spec->next;
