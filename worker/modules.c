@@ -38,6 +38,7 @@
 #include "worker/handler/flv.h"
 #include "worker/handler/index.h"
 #include "worker/handler/mirror.h"
+#include "worker/handler/mp4.h"
 #include "worker/handler/precompressed.h"
 #include "worker/handler/random_index.h"
 #include "worker/handler/static_file.h"
@@ -107,6 +108,7 @@ const struct module *const modules[] = {
     &try_files_module,
     &mirror_module,
     &flv_module,
+    &mp4_module,
     &index_module,
     &random_index_module,
     &autoindex_module,
