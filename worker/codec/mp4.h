@@ -80,9 +80,9 @@ struct mp4_part {
 };
 
 /*
- * Reads what is in a `moov` box, and keeps pointers to it. It is then cut to a part, in place: once.
- * `data_first` and `data_end` are where the file's media data is. False with *why when the index is
- * not sound, or the part is not in it.
+ * Reads what is in a `moov` box, and keeps pointers to it. It is then cut to a part, in place:
+ * once. `data_first` and `data_end` are where the file's media data is. False with *why when the
+ * index is not sound, or the part is not in it.
  */
 bool mp4_movie_read(struct mp4_movie *m, char *moov, size_t len, const char **why);
 bool mp4_movie_cut(struct mp4_movie *m, const struct mp4_part *part, uint64_t data_first,

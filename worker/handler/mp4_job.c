@@ -1,8 +1,8 @@
 /*
  * worker/handler/mp4_job.c - a file's index read and made anew.
  *
- * Of the file only the headers of its outermost boxes and the index are read, each once, however the
- * file is laid out: the index may be before the media data or behind.
+ * Of the file only the headers of its outermost boxes and the index are read, each once, however
+ * it is laid out: the index may be before the media data or behind.
  */
 #include "worker/handler/mp4_job.h"
 
