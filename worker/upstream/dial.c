@@ -94,6 +94,15 @@ static enum dial_state failed(struct dial *d, enum dial_fault fault)
 
 /* Steps ---------------------------------------------------------------------------------------- */
 
+static bool may_try_single(const struct dial *d)
+{
+    const struct peer *peer = &d->group->peers[0];
+    const struct peer_state *state = peer_state(peer);
+
+    return !peer->server->down && !dial_was_tried(d, 0) &&
+           (state == NULL || !peer_is_barred(state));
+}
+
 static const struct peer *choose(struct dial *d)
 {
     const struct upstream_group *g = d->group;
@@ -101,7 +110,7 @@ static const struct peer *choose(struct dial *d)
     const struct peer *peer;
 
     if (g->single && !g->counted)
-        return g->peers[0].server->down || dial_was_tried(d, 0) ? NULL : &g->peers[0];
+        return may_try_single(d) ? &g->peers[0] : NULL;
     if (group_is_empty(g))
         return NULL;
     if (g->id == PEER_PASSING)

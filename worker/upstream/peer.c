@@ -114,7 +114,7 @@ static bool repair_zone(struct zone *z)
 }
 
 const struct zone_kind peer_zone_kind = {
-    .name = "upstream", .layout_version = 2, .init = init_zone, .repair = repair_zone,
+    .name = "upstream", .layout_version = 3, .init = init_zone, .repair = repair_zone,
     .booked = booked,
 };
 
@@ -306,11 +306,20 @@ struct peer_state *peer_state(const struct peer *peer)
 
 /* Choosing and judging ------------------------------------------------------------------------- */
 
+void peer_bar(struct peer_state *state, enum peer_bar bar, bool up)
+{
+    uint32_t before = up ? atomic_fetch_or(&state->bars, (uint32_t)bar)
+                         : atomic_fetch_and(&state->bars, ~(uint32_t)bar);
+
+    if (!up && before == (uint32_t)bar)
+        state->well_ms = clock_mono_ms;
+}
+
 bool peer_usable(const struct peer *peer, const struct peer_state *state, int64_t now_s)
 {
     const struct upstream_server *server = peer->server;
 
-    if (server->down)
+    if (server->down || peer_is_barred(state))
         return false;
     if (server->max_conns > 0 && state->conns >= server->max_conns)
         return false;

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "common/list.h"
 #include "common/zone.h"
 #include "worker/upstream/group.h"
@@ -13,7 +15,14 @@
 struct booking;
 struct child;
 
-/* In the zone. All but the key change under its lock. */
+/* Why a peer gets no requests, beyond its configuration and recent failures. Bits. */
+enum peer_bar {
+    BAR_CHECKING  = 1, /* its health was never seen, and has to be */
+    BAR_UNHEALTHY = 2, /* its health checks fail */
+    BAR_BREAKER   = 4, /* answers were too bad or too slow */
+};
+
+/* In the zone. All but the key and the bars change under its lock. */
 struct peer_state {
     uint64_t key;             /* hash of upstream and address; 0: free */
     uint32_t generation;      /* the newest that uses it */
@@ -24,6 +33,8 @@ struct peer_state {
     int64_t failed_s;         /* the last failure */
     int64_t checked_s;        /* the last time that it was tried after failing, or failed */
     int64_t gone_s;           /* when its server stopped having that address; 0: it has it */
+    _Atomic uint32_t bars;    /* enum peer_bar */
+    int64_t well_ms;          /* when the last bar fell; 0: there was none */
 };
 
 /* The root of a zone of peers. */
@@ -68,6 +79,14 @@ struct zone *peer_zone_of(const struct upstream_group *group);
 /* NULL for a group made for one request. */
 struct group_live *peer_group_live(const struct upstream_group *group);
 struct peer_state *peer_state(const struct peer *peer);
+
+/* Raises or lowers a bar. Without the lock. */
+void peer_bar(struct peer_state *state, enum peer_bar bar, bool up);
+
+static inline bool peer_is_barred(const struct peer_state *state)
+{
+    return atomic_load_explicit(&state->bars, memory_order_relaxed) != 0;
+}
 
 void peer_lock(const struct upstream_group *group);
 void peer_unlock(const struct upstream_group *group);

@@ -50,6 +50,26 @@ static void is_kept_over_generations(void)
     ok(peer_state(&peers[1]) != state, "another peer has another");
 }
 
+static void is_barred(void)
+{
+    struct peer_state *state;
+    int64_t now_s = clock_mono_ms / 1000;
+
+    attach(3);
+    state = peer_state(&peers[1]);
+    ok(peer_usable(&peers[1], state, now_s), "no bar at first");
+    peer_bar(state, BAR_UNHEALTHY, true);
+    peer_bar(state, BAR_BREAKER, true);
+    attach(4);
+    ok(!peer_usable(&peers[1], state, now_s), "bars stay over generations");
+    peer_bar(state, BAR_UNHEALTHY, false);
+    ok(!peer_usable(&peers[1], state, now_s), "each alone is enough");
+    is_int(state->well_ms, 0, "not well yet");
+    peer_bar(state, BAR_BREAKER, false);
+    ok(peer_usable(&peers[1], state, now_s), "without any it may be tried");
+    is_int(state->well_ms, clock_mono_ms, "well from now on");
+}
+
 static void is_shared_by_processes(void)
 {
     pid_t pid;
@@ -135,6 +155,7 @@ int main(void)
         peers[i] = (struct peer){.name = i == 0 ? STR("a") : STR("b"), .server = &server,
                                  .group = &group, .id = i};
     is_kept_over_generations();
+    is_barred();
     is_shared_by_processes();
     survives_a_death();
     full_zones_do_no_harm();
