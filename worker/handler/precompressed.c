@@ -9,10 +9,10 @@
 
 #include <errno.h>
 
+#include "worker/handler/static_file.h"
 #include "worker/http/coding.h"
 #include "worker/http/file_access.h"
 #include "worker/http/file_path.h"
-#include "worker/http/http_core.h"
 #include "worker/http/phase.h"
 
 #define SUFFIX_MOST 4
@@ -61,19 +61,8 @@ static struct cached_file *open_sibling(struct request *r, const struct sibling 
 /* The file's own times and tag, the type of what it stands for. */
 static enum verdict send_file(struct request *r, struct cached_file *file, enum coding coding)
 {
-    const struct http_core_conf *conf = HTTP_CORE(r);
-
-    r->out.status = 200;
+    static_file_describe(r, file);
     r->out.length = file->bytes;
-    r->out.type = http_core_type(conf, r->ext);
-    r->out.last_modified = file->mtime_s;
-    r->out.has_last_modified = true;
-    if (conf->etag) {
-        char *etag = pool_bytes(request_pool(r), file->etag_len);
-
-        memcpy(etag, file->etag, file->etag_len);
-        r->out.etag = (struct str){etag, file->etag_len};
-    }
     r->out.encoding = coding_name(coding);
     r->out.body = file_access_source(r, file, 0, file->bytes);
     return ANSWERED;
