@@ -11,6 +11,7 @@
 
 #include "common/conf_load.h"
 #include "worker/filter/transform.h"
+#include "worker/filter/zlib_step.h"
 #include "worker/http/coding.h"
 #include "worker/http/phase.h"
 #include "worker/http/representation.h"
@@ -110,18 +111,11 @@ static enum transform_step finish(const struct gunzip *g)
 static int inflate_some(struct gunzip *g, struct str *in, struct buf *out)
 {
     z_stream *z = &g->inflater->z;
-    size_t room = buf_room(out);
-    int rc;
+    size_t before = in->len;
+    int rc = zlib_step(inflate, z, Z_SYNC_FLUSH, in, out);
 
-    z->next_in = (Bytef *)(uintptr_t)in->data;
-    z->avail_in = (uInt)in->len;
-    z->next_out = (Bytef *)out->last;
-    z->avail_out = (uInt)room;
-    rc = inflate(z, Z_SYNC_FLUSH);
-    out->last += room - z->avail_out;
-    if (in->len > z->avail_in)
+    if (in->len < before)
         g->between = false;
-    *in = str_from(*in, in->len - z->avail_in);
     if (rc == Z_STREAM_END) {
         must(inflateReset(z) == Z_OK);
         g->between = true;

@@ -8,6 +8,7 @@
 #include "worker/filter/compress.h"
 #include "worker/filter/deflater.h"
 #include "worker/filter/transform.h"
+#include "worker/filter/zlib_step.h"
 
 static uint32_t gzip_index;
 
@@ -35,26 +36,18 @@ static enum transform_step run(struct transform *t, struct str *in, struct buf *
     static const int flush[] = {[TRANSFORM_GO] = Z_NO_FLUSH, [TRANSFORM_FLUSH] = Z_SYNC_FLUSH,
                                 [TRANSFORM_FINISH] = Z_FINISH};
     struct gzip *g = CONTAINER(t, struct gzip, transform);
-    z_stream *z = &g->deflater->z;
-    size_t room = buf_room(out);
-    int rc;
+    size_t before = in->len, room = buf_room(out);
+    int rc = zlib_step(deflate, &g->deflater->z, flush[wish], in, out);
 
-    z->next_in = (Bytef *)(uintptr_t)in->data;
-    z->avail_in = (uInt)in->len;
-    z->next_out = (Bytef *)out->last;
-    z->avail_out = (uInt)room;
-    rc = deflate(z, flush[wish]);
     if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR) {
         log_error(g->log, LOG_ALERT, 0, "deflate() failed: %d", rc);
         return TRANSFORM_FAILED;
     }
-    g->count->in += in->len - z->avail_in;
-    g->count->out += room - z->avail_out;
-    out->last += room - z->avail_out;
-    *in = str_from(*in, in->len - z->avail_in);
+    g->count->in += before - in->len;
+    g->count->out += room - buf_room(out);
     if (rc == Z_STREAM_END)
         return TRANSFORM_END;
-    return z->avail_out == 0 ? TRANSFORM_FULL : TRANSFORM_DONE;
+    return buf_room(out) == 0 ? TRANSFORM_FULL : TRANSFORM_DONE;
 }
 
 static void give_deflater_back(struct transform *t)
