@@ -149,10 +149,8 @@ static void on_body_timeout(struct timer *timer)
 
     if (s->body.waiter == NULL) /* its reader has lost interest */
         return;
-    log_error(&s->r.log, LOG_INFO, ETIMEDOUT, "client timed out while reading the request body");
     s->body_bad = true;
-    if (s->r.body != NULL)
-        s->r.body->status = 408;
+    body_timed_out(&s->r);
     s->owner->keep = false;
     s->owner->timed_out = true;
     source_wake(&s->body);

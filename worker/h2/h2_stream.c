@@ -437,14 +437,12 @@ static void on_source(struct post *post)
     post_now(&s->owner->conn.post);
 }
 
-static void body_timed_out(struct h2_stream *s)
+static void on_body_timeout(struct h2_stream *s)
 {
     if (s->body.waiter == NULL) /* its reader has lost interest */
         return;
-    log_error(&s->r.log, LOG_INFO, ETIMEDOUT, "client timed out while reading the request body");
     s->body_bad = true;
-    if (s->r.body != NULL)
-        s->r.body->status = 408;
+    body_timed_out(&s->r);
     source_wake(&s->body);
 }
 
@@ -453,7 +451,7 @@ static void on_timer(struct timer *timer)
     struct h2_stream *s = CONTAINER(timer, struct h2_stream, timer);
 
     if (!s->submitted) {
-        body_timed_out(s);
+        on_body_timeout(s);
         return;
     }
     if (s->stopped) {

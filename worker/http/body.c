@@ -5,6 +5,7 @@
  */
 #include "worker/http/body.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
 #include "worker/http/http_core.h"
@@ -79,6 +80,13 @@ static enum rc fail(struct request_body *body, uint16_t status)
     if (body->spool != NULL)
         spool_fail(body->spool);
     return RC_ERROR;
+}
+
+void body_timed_out(struct request *r)
+{
+    log_error(&r->log, LOG_INFO, ETIMEDOUT, "client timed out while reading the request body");
+    if (r->body != NULL)
+        r->body->status = 408;
 }
 
 const char *body_fail_reason(const struct request *r)

@@ -42,6 +42,10 @@ enum rc body_check_limit(struct request *r);
  */
 enum rc body_read_all(struct request *r);
 
+/* For the wire: the client took too long over it. Logged; who reads it is told once the wire's
+   source fails. */
+void body_timed_out(struct request *r);
+
 /* For $fail_reason, when reading it has failed. */
 const char *body_fail_reason(const struct request *r);
 
