@@ -31,6 +31,11 @@ const struct word cgi_next_words[] = {
     {NULL, 0},
 };
 
+const char *const cgi_hidden[] = {
+    "Status", "X-Accel-Expires", "X-Accel-Redirect", "X-Accel-Limit-Rate", "X-Accel-Buffering",
+    "X-Accel-Charset", NULL,
+};
+
 /* Loading -------------------------------------------------------------------------------------- */
 
 bool cgi_params_set(struct conf_call *call)

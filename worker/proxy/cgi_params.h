@@ -25,6 +25,10 @@ struct cgi_conf {
 /* What ..._next_upstream knows. */
 extern const struct word cgi_next_words[];
 
+/* Fields of answers that clients do not see unless ..._pass_header names them, for origin_finish.
+   The first is Status: it is none of those to uwsgi. */
+extern const char *const cgi_hidden[];
+
 bool cgi_params_set(struct conf_call *call);
 
 /* From scope_done, after origin_finish. */

@@ -45,19 +45,13 @@ static bool add_catch(struct conf_call *call)
     return true;
 }
 
-/* Fields of answers that clients do not see unless fastcgi_pass_header names them. */
-static const char *const hidden[] = {
-    "Status", "X-Accel-Expires", "X-Accel-Redirect", "X-Accel-Limit-Rate", "X-Accel-Buffering",
-    "X-Accel-Charset", NULL,
-};
-
 static bool scope_done(struct conf_call *call)
 {
     struct fastcgi_conf *conf = call->conf;
 
     conf->cgi.origin.dial.keepalive = conf->keep_conn;
     cgi_params_finish(call);
-    return origin_finish(call, hidden);
+    return origin_finish(call, cgi_hidden);
 }
 
 #define F(member) FIELD(struct fastcgi_conf, member)

@@ -68,10 +68,7 @@ static bool write_head(struct proxy_run *run)
 }
 
 static const struct proxy_codec codec = {
-    .name = "scgi", .index = &scgi_index, .bad_body = "sent an invalid answer",
-    .target = origin_pass_target, .write_head = write_head, .frame = cgi_talk_frame,
-    .reset = cgi_talk_reset, .read_head = cgi_talk_read_head, .decode = proxy_h1_decode,
-    .may_end = proxy_h1_may_end,
+    .name = "scgi", .index = &scgi_index, .write_head = write_head, CGI_TALK,
 };
 
 /* Directives ----------------------------------------------------------------------------------- */
@@ -88,16 +85,10 @@ static bool set_pass(struct conf_call *call)
     return origin_pass_load(call, &schemes, pass_on);
 }
 
-/* Fields of answers that clients do not see unless scgi_pass_header names them. */
-static const char *const hidden[] = {
-    "Status", "X-Accel-Expires", "X-Accel-Redirect", "X-Accel-Limit-Rate", "X-Accel-Buffering",
-    "X-Accel-Charset", NULL,
-};
-
 static bool scope_done(struct conf_call *call)
 {
     cgi_params_finish(call);
-    return origin_finish(call, hidden);
+    return origin_finish(call, cgi_hidden);
 }
 
 static const struct directive directives[] = {

@@ -63,10 +63,7 @@ static bool write_head(struct proxy_run *run)
 }
 
 static const struct proxy_codec codec = {
-    .name = "uwsgi", .index = &uwsgi_index, .bad_body = "sent an invalid answer",
-    .target = origin_pass_target, .write_head = write_head, .frame = cgi_talk_frame,
-    .reset = cgi_talk_reset, .read_head = cgi_talk_read_head, .decode = proxy_h1_decode,
-    .may_end = proxy_h1_may_end,
+    .name = "uwsgi", .index = &uwsgi_index, .write_head = write_head, CGI_TALK,
 };
 
 /* Directives ----------------------------------------------------------------------------------- */
@@ -84,16 +81,11 @@ static bool set_pass(struct conf_call *call)
     return origin_pass_load(call, &schemes, pass_on);
 }
 
-/* Fields of answers that clients do not see unless uwsgi_pass_header names them. */
-static const char *const hidden[] = {
-    "X-Accel-Expires", "X-Accel-Redirect", "X-Accel-Limit-Rate", "X-Accel-Buffering",
-    "X-Accel-Charset", NULL,
-};
-
 static bool scope_done(struct conf_call *call)
 {
     cgi_params_finish(call);
-    return origin_finish(call, hidden);
+    /* Status is a header field like others to uwsgi servers. */
+    return origin_finish(call, cgi_hidden + 1);
 }
 
 #define F(member) FIELD(struct uwsgi_conf, member)
