@@ -3,8 +3,6 @@
  */
 #include "worker/proxy/cgi_talk.h"
 
-#define FIELDS_MOST 4096
-
 void cgi_talk_begin(struct proxy_run *run)
 {
     const struct request *r = run->r;
@@ -21,32 +19,10 @@ void cgi_talk_frame(struct proxy_run *run, struct chain *data, bool last)
     chain_move(&run->out, data);
 }
 
-void cgi_talk_expect(struct proxy_run *run, enum h1_kind kind)
-{
-    struct h1_limits limits = {
-        .line_bytes = (uint32_t)run->conf->buffer_bytes,
-        .head_bytes = (uint32_t)run->conf->buffer_bytes,
-        .fields = FIELDS_MOST, .underscores = true,
-    };
-
-    h1_head_init(&run->answer, kind, &limits, request_pool(run->r));
-}
-
 void cgi_talk_reset(struct proxy_run *run)
 {
     run->relay.in.pos = run->relay.in.last = run->relay.in.start;
-    cgi_talk_expect(run, H1_CGI_LINE);
-}
-
-enum head_result cgi_talk_bad_head(struct proxy_run *run)
-{
-    if (h1_fault_is_size(run->answer.fault)) {
-        log_error(&run->r->log, LOG_ERROR, 0, "upstream sent too big header");
-        return HEAD_TOO_BIG;
-    }
-    log_error(&run->r->log, LOG_ERROR, 0, "upstream sent invalid header: %s",
-              h1_fault_text(run->answer.fault));
-    return HEAD_BAD;
+    proxy_h1_expect(run, H1_CGI_LINE);
 }
 
 enum head_result cgi_talk_read_head(struct proxy_run *run)
@@ -60,7 +36,7 @@ enum head_result cgi_talk_read_head(struct proxy_run *run)
     case H1_DONE:
         break;
     default:
-        return cgi_talk_bad_head(run);
+        return proxy_h1_bad_head(run);
     }
     if (a->status < 200 && (a->status != 101 || !run->upgrade_asked)) {
         log_error(&run->r->log, LOG_ERROR, 0, "upstream sent invalid header: status %d", a->status);

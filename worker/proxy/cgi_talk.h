@@ -20,9 +20,3 @@ void cgi_talk_begin(struct proxy_run *run);
 void cgi_talk_frame(struct proxy_run *run, struct chain *data, bool last);
 void cgi_talk_reset(struct proxy_run *run);
 enum head_result cgi_talk_read_head(struct proxy_run *run);
-
-/* Why a head was not understood: logged. */
-enum head_result cgi_talk_bad_head(struct proxy_run *run);
-
-/* Begins to read a head of that kind (enum h1_kind). */
-void cgi_talk_expect(struct proxy_run *run, enum h1_kind kind);

@@ -177,7 +177,7 @@ static void reset(struct proxy_run *run)
     struct buf *in = &run->relay.in;
 
     in->pos = in->last = in->start;
-    cgi_talk_expect(run, H1_CGI);
+    proxy_h1_expect(run, H1_CGI);
     fcgi_reader_init(&run->fcgi.reader);
     run->fcgi.plain_bytes = 0;
     run->fcgi.plain = STR_NONE;
@@ -260,7 +260,7 @@ static enum head_result read_head(struct proxy_run *run)
                 return final_head(run, raw);
             default:
                 log_stderr(run);
-                return cgi_talk_bad_head(run);
+                return proxy_h1_bad_head(run);
             }
         case FCGI_ERR:
             if (add_stderr(run, data))

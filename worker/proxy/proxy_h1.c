@@ -190,7 +190,7 @@ static void frame(struct proxy_run *run, struct chain *data, bool last)
 
 /* The answer ----------------------------------------------------------------------------------- */
 
-static void init_answer(struct proxy_run *run)
+void proxy_h1_expect(struct proxy_run *run, enum h1_kind kind)
 {
     struct h1_limits limits = {
         .line_bytes = (uint32_t)run->conf->buffer_bytes,
@@ -198,10 +198,10 @@ static void init_answer(struct proxy_run *run)
         .fields = FIELDS_MOST, .underscores = true,
     };
 
-    h1_head_init(&run->answer, H1_RESPONSE, &limits, request_pool(run->r));
+    h1_head_init(&run->answer, kind, &limits, request_pool(run->r));
 }
 
-static enum head_result bad_head(struct proxy_run *run)
+enum head_result proxy_h1_bad_head(struct proxy_run *run)
 {
     enum h1_fault fault = run->answer.fault;
 
@@ -250,7 +250,7 @@ static enum head_result read_head(struct proxy_run *run)
         case H1_DONE:
             break;
         default:
-            return bad_head(run);
+            return proxy_h1_bad_head(run);
         }
         in->pos += run->answer.bytes;
         if (run->answer.status >= 200 || run->answer.status == 101)
@@ -261,7 +261,7 @@ static enum head_result read_head(struct proxy_run *run)
         }
         if (run->answer.status == 103)
             proxy_response_hints(run);
-        init_answer(run);
+        proxy_h1_expect(run, H1_RESPONSE);
     }
 }
 
@@ -270,7 +270,7 @@ static void reset(struct proxy_run *run)
     run->relay.in.pos = run->relay.in.last = run->relay.in.start;
     run->interims = 0;
     run->trailers = NULL;
-    init_answer(run);
+    proxy_h1_expect(run, H1_RESPONSE);
 }
 
 static enum decode_result take_length(struct proxy_run *run, struct buf *b, struct chain *out)

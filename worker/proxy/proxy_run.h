@@ -67,6 +67,10 @@ extern const struct proxy_codec proxy_h1;
 enum decode_result proxy_h1_decode(struct proxy_run *run, struct buf *b, struct chain *out);
 bool proxy_h1_may_end(const struct proxy_run *run);
 
+/* For those whose answers have such a head: begins to read one; why one was not understood. */
+void proxy_h1_expect(struct proxy_run *run, enum h1_kind kind);
+enum head_result proxy_h1_bad_head(struct proxy_run *run);
+
 struct proxy_run {
     struct request *r;
     const struct origin_conf *conf;
