@@ -117,21 +117,14 @@ static void copy_asked(struct request *whole)
     copy_str(pool, &whole->host);
 }
 
+/* It is over before it begins: only its subrequests run. */
 static void forget_run(struct request *whole)
 {
-    whole->post = (struct post){.run = whole->post.run}; /* of its subrequests */
+    request_anew(whole);
     whole->main = whole->parent = whole;
     whole->wire = NULL;
     whole->wire_data = NULL;
-    whole->ctx = NULL;
-    whole->describe_upstream = NULL;
-    whole->upstreams = NULL;
-    whole->client_gone = NULL;
-    whole->client_left = whole->running = false;
     whole->answered = true;
-    whole->fail_reason = NULL;
-    whole->subs = whole->next_sub = NULL;
-    whole->subs_running = whole->subs_made = 0;
     whole->fields_of_part = NULL;
     whole->body = NULL;
 }
@@ -143,9 +136,6 @@ static void copy_request(struct background *b, struct request *r, enum backgroun
 
     *whole = *r;
     whole->scope = copy_scope(r, kind, pool);
-    whole->scope.log = &whole->log;
-    whole->log.about = whole;
-    whole->log.doing = NULL;
     forget_run(whole);
     copy_asked(whole);
     copy_fields(&b->fields, r->fields, pool);

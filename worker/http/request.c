@@ -191,6 +191,23 @@ static void enter(struct request *r, struct location *location)
         log_attach(&r->log, core->error_log);
 }
 
+void request_anew(struct request *copy)
+{
+    copy->post = (struct post){.run = copy->post.run};
+    copy->scope.log = &copy->log;
+    copy->log.about = copy;
+    copy->log.doing = NULL;
+    copy->ctx = NULL;
+    copy->running = copy->answered = copy->logged = copy->complete = copy->send_failed = false;
+    copy->fail_reason = NULL;
+    copy->client_gone = NULL;
+    copy->client_left = false;
+    copy->upstreams = NULL;
+    copy->describe_upstream = NULL;
+    copy->subs = copy->next_sub = NULL;
+    copy->subs_running = copy->subs_made = 0;
+}
+
 void request_start(struct request *r)
 {
     r->phase = PHASE_POST_READ;

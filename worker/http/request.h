@@ -162,6 +162,10 @@ struct request {
 void request_init(struct request *r, struct conn *c, const struct wire_ops *wire, void *wire_data,
                   struct http_fields *in, struct http_fields *out);
 
+/* For a copy of a request: what there is to know of the run of the one it was copied from is
+   forgotten. What was asked, where it is handled and the pool stay as they are. */
+void request_anew(struct request *copy);
+
 /* Everything asked is known: runs the phases from the first. */
 void request_start(struct request *r);
 

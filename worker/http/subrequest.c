@@ -77,27 +77,17 @@ static bool may_begin(struct request *r, struct str uri)
 /* What there is to know about the parent's own way so far is not the subrequest's. */
 static void forget_parent(struct request *sub, struct pool *pool)
 {
-    sub->post = (struct post){.run = sub->post.run};
+    request_anew(sub);
     sub->scope.pool = pool;
-    sub->scope.log = &sub->log;
-    sub->log.about = sub;
-    sub->log.doing = NULL;
-    sub->ctx = NULL;
     sub->out = (struct response){.length = -1, .fields = new_fields(pool)};
-    sub->running = sub->answered = sub->logged = sub->complete = sub->send_failed = false;
     sub->uri_changed = sub->rewritten_inside = sub->uri_behind_alias = sub->uri_quoted = false;
     sub->in_error_page = sub->errors_are_parents = sub->access_delayed = false;
     sub->close_silently = sub->args_changed = false;
     sub->error_status = sub->access_status = 0;
     sub->uri_changes = URI_CHANGES;
-    sub->fail_reason = NULL;
     sub->body_sent = sub->head_sent = 0;
     sub->started_ms = clock_wall_ms;
     sub->started_mono_ms = clock_mono_ms;
-    sub->client_gone = NULL;
-    sub->upstreams = NULL;
-    sub->describe_upstream = NULL;
-    sub->subs = NULL;
 }
 
 static void link_in(struct request *sub)
