@@ -2,7 +2,7 @@
  * t/fuzz/codec/charset_map_fuzz.c - any bytes recoded: the same text however they are cut, and
  * never more of it than there can be.
  */
-#include "worker/codec/charset_map.h"
+#include "t/unit/codec/charset_map_pieces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,27 +22,6 @@ static void make_maps(void)
     must(charset_map_add(&maps[1], pool, STR("C0"), STR("41"), &bad));
 }
 
-static size_t recode(struct charset_recoder r, struct str text, size_t step, size_t room,
-                     char *all)
-{
-    char *end = all;
-
-    for (size_t at = 0; at < text.len; at += step) {
-        struct str piece = {text.data + at, MIN(step, text.len - at)};
-        bool done;
-
-        do {
-            struct buf out = {end, end, end, end + room};
-
-            done = charset_recode(&r, &piece, &out);
-            must(done || out.last > end);
-            must(out.last <= out.end);
-            end = out.last;
-        } while (!done);
-    }
-    return (size_t)(end - all);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char whole[MOST * 10 + 100], cut[MOST * 10 + 100];
@@ -57,8 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     r.map = &maps[data[0] & 1];
     r.way = data[0] & 2 ? CHARSET_FORWARD : CHARSET_BACK;
     text = (struct str){(const char *)data + 3, size - 3};
-    len = recode(r, text, MOST, MOST * 10, whole);
-    must(recode(r, text, 1 + data[1] % 16, CHARSET_ROOM + data[2] % 64, cut) == len);
+    len = recode_in_pieces(r, text, MOST, MOST * 10, whole);
+    must(recode_in_pieces(r, text, 1 + data[1] % 16, CHARSET_ROOM + data[2] % 64, cut) == len);
     must(memcmp(whole, cut, len) == 0);
     return 0;
 }

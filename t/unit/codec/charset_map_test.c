@@ -2,8 +2,8 @@
  * t/unit/codec/charset_map_test.c - texts recoded whole and cut anywhere, with as little room
  * as may be.
  */
+#include "t/unit/codec/charset_map_pieces.h"
 #include "t/unit/tap.h"
-#include "worker/codec/charset_map.h"
 
 static struct pool *pool;
 static struct charset_map utf8, bytes;
@@ -15,27 +15,13 @@ static bool add(struct charset_map *m, const char *left, const char *right)
     return charset_map_add(m, pool, str_of(left), str_of(right), &bad);
 }
 
-/* Recodes pieces of `step` bytes with `room` bytes of output at a time. */
 static struct str recode(const struct charset_map *m, enum charset_way way, struct str text,
                          size_t step, size_t room)
 {
     struct charset_recoder r = {.map = m, .way = way};
-    char *all = pool_bytes(pool, text.len * 12 + 12), *end = all;
+    char *all = pool_bytes(pool, text.len * 12 + 12);
 
-    for (size_t at = 0; at < text.len; at += step) {
-        struct str piece = {text.data + at, MIN(step, text.len - at)};
-        bool done;
-
-        do {
-            struct buf out = {end, end, end, end + room};
-
-            done = charset_recode(&r, &piece, &out);
-            if (!done && out.last == end && room >= CHARSET_ROOM)
-                return STR("no progress");
-            end = out.last;
-        } while (!done);
-    }
-    return str_range(all, end);
+    return (struct str){all, recode_in_pieces(r, text, step, room, all)};
 }
 
 static bool is_always(const struct charset_map *m, enum charset_way way, struct str text,

@@ -4,6 +4,7 @@
  */
 #include "t/unit/http/http_kit.h"
 #include "t/unit/http/http_modules.h"
+#include "t/unit/rnd.h"
 #include "t/unit/tap.h"
 
 #include "worker/http/location.h"
@@ -12,17 +13,6 @@
 #define CONFIGS   400
 #define URIS      120
 #define NAME_ROOM 16
-
-/* Numbers that are the same in each run. */
-static uint64_t seed = 88172645463325252u;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed % below);
-}
 
 /* The model ------------------------------------------------------------------------------------ */
 

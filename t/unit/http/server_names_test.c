@@ -4,6 +4,7 @@
  */
 #include "t/unit/http/http_kit.h"
 #include "t/unit/http/http_modules.h"
+#include "t/unit/rnd.h"
 #include "t/unit/tap.h"
 
 #include "worker/http/server_names.h"
@@ -13,16 +14,6 @@
 #define CONFIGS 500
 #define HOSTS   60
 #define ROOM    40
-
-static uint64_t seed = 362436069u * 4099u;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed % below);
-}
 
 /* The model ------------------------------------------------------------------------------------ */
 

@@ -35,6 +35,14 @@ static void is_answer(const struct array *rules, enum rate_answer expected, int6
     is_int(outcome.delay_ms, delay_ms, "with its delay");
 }
 
+static enum rate_answer ask(const struct array *rules)
+{
+    struct scope s = limit_kit_scope(&kit, kit.pool);
+    struct rate_outcome outcome;
+
+    return rate_ask(&s, rules, &outcome);
+}
+
 static void a_key_of_its_own(const char *key)
 {
     kit.key.source = str_of(key);
@@ -93,12 +101,8 @@ static void all_rules_must_agree(void)
     a_key_of_its_own("two rules");
     at(0);
     is_answer(&rules, RATE_PASS, 0, "both let it pass");
-    for (int i = 0; i < 20; i++) {
-        struct scope s = limit_kit_scope(&kit, kit.pool);
-        struct rate_outcome outcome;
-
-        rate_ask(&s, &rules, &outcome);
-    }
+    for (int i = 0; i < 20; i++)
+        ask(&rules);
     is_answer(&rules, RATE_REFUSE, 0, "the stricter refuses");
     rules = rules_of(kit.pool, 1, 1);
     is_answer(&rules, RATE_PASS, 0, "what was refused counts nowhere");
@@ -119,11 +123,8 @@ static void a_full_zone_forgets_the_oldest(void)
 
     at(0);
     for (int i = 0; i < 5000; i++) {
-        struct scope s = limit_kit_scope(&kit, kit.pool);
-        struct rate_outcome outcome;
-
         kit.key.source = pool_printf(kit.pool, "key %d", i);
-        refused += rate_ask(&s, &rules, &outcome) != RATE_PASS;
+        refused += ask(&rules) != RATE_PASS;
     }
     is_int(refused, 0, "a full zone forgets the oldest");
     is_answer(&rules, RATE_REFUSE, 0, "not the newest");
