@@ -18,7 +18,7 @@ bool balancer_set(struct conf_call *call, const struct balancer *balancer)
 
 bool balancer_may_pick(const struct dial *d, const struct peer *peer, int64_t now_s)
 {
-    return !dial_was_tried(d, (uint32_t)(peer - d->group->peers)) &&
+    return !dial_was_tried(d, (uint32_t)(peer - d->group->peers)) && !peer->server->drain &&
            peer_usable(peer, peer_state(peer), now_s);
 }
 

@@ -27,7 +27,7 @@ extern const struct balancer in_order;    /* the same file: for groups without a
 /* Config time: the directive in `call` asks for this balancer. A second wins, with a warning. */
 bool balancer_set(struct conf_call *call, const struct balancer *balancer);
 
-/* Not tried and usable. */
+/* Not tried, usable, and not draining. */
 bool balancer_may_pick(const struct dial *d, const struct peer *peer, int64_t now_s);
 
 /* Of the peers at places [from, to) that may be picked and fit (`fits` may be NULL) the one whose

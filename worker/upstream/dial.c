@@ -99,7 +99,7 @@ static bool may_try_single(const struct dial *d)
     const struct peer *peer = &d->group->peers[0];
     const struct peer_state *state = peer_state(peer);
 
-    return !peer->server->down && !dial_was_tried(d, 0) &&
+    return !peer->server->down && !peer->server->drain && !dial_was_tried(d, 0) &&
            (state == NULL || !peer_is_barred(state));
 }
 

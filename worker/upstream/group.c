@@ -197,12 +197,16 @@ static bool read_parameter(struct conf_call *call, uint32_t i, struct upstream_s
         return good || bad_parameter(call, i);
     if (conf_arg_is(call, i, "service=", &s->service))
         return s->service.len > 0 || conf_fail_arg(call, i, "service is empty");
+    if (conf_arg_is(call, i, "route=", &s->route))
+        return s->route.len > 0 || bad_parameter(call, i);
     if (str_eq(conf_arg(call, i), STR("backup")) && group->balancer->no_backup)
         return conf_fail_arg(call, i, "balancing method does not support parameter \"backup\"");
     if (str_eq(conf_arg(call, i), STR("backup")))
         s->backup = true;
     else if (str_eq(conf_arg(call, i), STR("down")))
         s->down = true;
+    else if (str_eq(conf_arg(call, i), STR("drain")))
+        s->drain = true;
     else if (str_eq(conf_arg(call, i), STR("resolve")))
         s->resolve = true;
     else
@@ -464,11 +468,12 @@ static const struct directive directives[] = {
      .doc = "Origins that share the requests passed to this name."},
     {.name = "server", .where = IN_UPSTREAM,
      .args = "address [weight=number] [max_conns=number] [max_fails=number] [fail_timeout=time] "
-             "[backup] [down] [resolve] [service=name]",
+             "[backup] [down] [drain] [route=string] [resolve] [service=name]",
      .apply = add_server, .repeat = true,
      .doc = "An origin: a name or address with an optional port, or unix:path. With \"resolve\" "
             "the name is looked up again whenever its addresses may have changed; with "
-            "\"service\" too, its SRV records are."},
+            "\"service\" too, its SRV records are. With \"drain\" it gets no requests but those that "
+            "\"sticky\" binds to it."},
     {.name = "upstream_unresolved", .where = IN_HTTP | IN_UPSTREAM, .args = "start|fail",
      .value = VALUE_ENUM, .field = F(unresolved), .words = unresolved_words, .initial = "fail",
      .doc = "Whether a name in an upstream or a proxy_pass that is not found stops the start. With "

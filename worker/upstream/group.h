@@ -32,6 +32,8 @@ struct upstream_server {
     struct addr_list *addrs;      /* NULL with `resolve` */
     int64_t weight, max_fails, fail_timeout_s, max_conns;
     bool backup, down;
+    bool drain;                   /* only for requests that are bound to it: see sticky */
+    struct str route;             /* its name there; empty: made of the address */
     bool resolve;                 /* the keeper asks for its name again and again: see moving.h */
     struct str service;           /* then: of its SRV records, as written; or empty */
     struct str lookup;            /* and the name that is asked for */
