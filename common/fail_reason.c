@@ -70,6 +70,8 @@ const struct fail_reason fail_reasons[] = {
     {"upstream.request", "500", "The request cannot be put into the origin's protocol."},
     {"upstream.status", "as the origin's", "`proxy_intercept_errors`: a page of ours stands for "
                                            "the origin's error."},
+    {"upstream.switched", "502", "The origin switched protocols (101) without being asked, to "
+                                 "another one, or too soon."},
     {"upstream.timeout", "504", "The origin did not read or answer in time."},
     {"upstream.unresolved", "500, 502", "The origin's name has no address, or is none."},
 };

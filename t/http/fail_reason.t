@@ -104,6 +104,8 @@ sub reason_is ($what, $expected, @fields) {
 
 # Files and places
 reason_is('GET /f', '200 -');
+$origin->script('/p/switch', [write => "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"], 'close');
+reason_is('GET /p/switch', '502 upstream.switched');
 reason_is('GET /missing', '404 file.missing');
 reason_is('GET /dir/', '403 content.none');
 reason_is('GET /secret', '403 file.forbidden');

@@ -3,12 +3,15 @@
  */
 #include "worker/proxy/cgi_talk.h"
 
+#include "worker/proxy/proxy_upgrade.h"
+
 void cgi_talk_begin(struct proxy_run *run)
 {
     const struct request *r = run->r;
 
     run->head_only = r->header_only;
-    run->upgrade_asked = run->conf->pass_headers && fields_has(r->fields, FIELD_UPGRADE);
+    if (run->conf->pass_headers && r == r->main && r->version <= 11)
+        run->upgrade = proxy_upgrade_safe(run->r, fields_value(r->fields, FIELD_UPGRADE));
     run->send_length = proxy_send_length(run);
     if (run->send_length < 0 && !run->streaming)
         run->send_length = 0;
@@ -38,9 +41,10 @@ enum head_result cgi_talk_read_head(struct proxy_run *run)
     default:
         return proxy_h1_bad_head(run);
     }
-    if (a->status < 200 && (a->status != 101 || !run->upgrade_asked)) {
+    if (a->status < 200 &&
+        !(a->status == 101 && proxy_upgrade_is_right(run->upgrade, true, &a->fields))) {
         log_error(&run->r->log, LOG_ERROR, 0, "upstream sent invalid header: status %d", a->status);
-        return HEAD_BAD;
+        return HEAD_UNASKED;
     }
     in->pos += a->bytes;
     run->body_kind = (uint8_t)h1_body_kind(a, run->head_only);

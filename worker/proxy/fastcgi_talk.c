@@ -212,6 +212,8 @@ static enum head_result final_head(struct proxy_run *run, struct str rest)
     struct buf *in = &run->relay.in;
     const struct h1_head *a = &run->answer;
 
+    if (a->status < 200)
+        return bad_head(run, "a status below 200");
     run->fcgi.plain = (struct str){in->pos + a->bytes, run->fcgi.plain_bytes - a->bytes};
     in->pos = in->last - rest.len;
     run->body_kind = (uint8_t)h1_body_kind(a, run->head_only);

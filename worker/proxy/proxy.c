@@ -9,6 +9,7 @@
 #include "worker/proxy/proxy_plan.h"
 #include "worker/proxy/proxy_rewrite.h"
 #include "worker/proxy/proxy_run.h"
+#include "worker/proxy/proxy_upgrade.h"
 #include "worker/proxy/proxy_url.h"
 #include "worker/proxy/store.h"
 #include "worker/proxy/upstream_vars.h"
@@ -50,6 +51,10 @@ static bool scope_done(struct conf_call *call)
 
 static const struct word versions[] = {{"1.0", 10}, {"1.1", 11}, {NULL, 0}};
 
+static const struct word upgrades[] = {
+    {"websocket", UPGRADE_WEBSOCKET}, {"any", UPGRADE_ANY}, {"off", UPGRADE_OFF}, {NULL, 0},
+};
+
 static const struct word next_words[] = {
     {"error", NEXT_ERROR}, {"timeout", NEXT_TIMEOUT}, {"invalid_header", NEXT_INVALID_HEADER},
     {"non_idempotent", NEXT_NON_IDEMPOTENT}, {"http_500", NEXT_500}, {"http_502", NEXT_502},
@@ -86,6 +91,10 @@ static const struct directive directives[] = {
     {.name = "proxy_http_version", .where = IN_WEB, .args = "1.0|1.1", .value = VALUE_ENUM,
      .field = F(http_version), .words = versions, .initial = "1.1",
      .doc = "The version of HTTP spoken to origins. 1.0 uses each connection once."},
+    {.name = "proxy_upgrade", .where = IN_WEB, .args = "websocket|any|off", .value = VALUE_ENUM,
+     .field = F(upgrade), .words = upgrades, .initial = "websocket",
+     .doc = "Which requests to switch protocols reach the origin where proxy_set_header sets no "
+            "Upgrade: handshakes of WebSocket, or all but those to other versions of HTTP."},
     {.name = "proxy_pass_trailers", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,
      .field = F(pass_trailers), .initial = "off",
      .doc = "Whether fields behind the body of an answer go to the client."},

@@ -24,6 +24,7 @@ struct send_plan {
     struct send_field *fields;
     uint32_t count;
     struct name_set replaced;
+    bool sets_upgrade;            /* Upgrade is configured: proxy_upgrade has no say */
 };
 
 /* proxy_redirect, proxy_cookie_domain, proxy_cookie_path. */
@@ -39,6 +40,7 @@ struct proxy_conf {
     struct send_plan *plan;
     struct template *method;
     int64_t http_version;         /* 10, 11 */
+    int64_t upgrade;              /* UPGRADE_... */
 
     struct array *redirects;      /* struct rewrite_rule; NULL: default */
     struct array *cookie_domains, *cookie_paths;

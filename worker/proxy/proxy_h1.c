@@ -5,6 +5,7 @@
 #include "worker/codec/escape.h"
 #include "worker/codec/field.h"
 #include "worker/proxy/proxy_run.h"
+#include "worker/proxy/proxy_upgrade.h"
 #include "worker/proxy/proxy_url.h"
 
 #define INTERIM_MOST 64   /* interim answers before the final one */
@@ -67,6 +68,18 @@ static struct str number_text(struct request *r, int64_t n)
     return str_range(text, fmt_uint(text, (uint64_t)n));
 }
 
+/* A subrequest and a stream of HTTP/2 cannot become tunnels. */
+static struct str configured_upgrade(struct proxy_run *run, const struct send_field *f,
+                                     struct str value)
+{
+    if (!f->value->constant)
+        value = proxy_upgrade_safe(run->r, value);
+    if (run->r == run->r->main && run->r->version <= 11)
+        run->upgrade = value;
+    run->upgrade_by_config = true;
+    return value;
+}
+
 /* Empty: the field is not sent. */
 static struct str field_value(struct proxy_run *run, const struct send_field *f)
 {
@@ -86,7 +99,7 @@ static struct str field_value(struct proxy_run *run, const struct send_field *f)
     }
     value = field_safe_value(request_pool(run->r), scope_eval(&run->r->scope, f->value));
     if (f->id == FIELD_UPGRADE)
-        run->upgrade_asked = value.len > 0;
+        return configured_upgrade(run, f, value);
     if (f->id == FIELD_CONNECTION)
         run->close_asked = field_list_has(value, STR("close"));
     return value;
@@ -126,6 +139,13 @@ static char *print_client_fields(char *p, const struct proxy_run *run)
     return p;
 }
 
+/* In place of what is said of the connection otherwise. */
+static char *print_upgrade(char *p, struct str protocols)
+{
+    p = print_field(p, STR("Upgrade"), protocols);
+    return print_field(p, STR("Connection"), STR("upgrade"));
+}
+
 static struct str method_of(struct proxy_run *run)
 {
     struct str method = run->r->method_text;
@@ -139,20 +159,25 @@ static struct str method_of(struct proxy_run *run)
 static bool write_head(struct proxy_run *run)
 {
     const struct send_plan *plan = run->http->plan;
-    struct str method = method_of(run), few[VALUES], *values = few;
+    struct str method = method_of(run), upgrade = proxy_upgrade_wanted(run);
+    struct str few[VALUES], *values = few;
     size_t room;
     char *p;
 
-    run->upgrade_asked = run->close_asked = false;
+    run->upgrade = upgrade;
+    run->upgrade_by_config = run->close_asked = false;
     run->send_length = proxy_send_length(run);
     run->uri = request_uri(run->r, run->target);
     if (plan->count > VALUES)
         values = pool_alloc(request_pool(run->r), plan->count * sizeof(*values));
-    room = method.len + run->uri.len + 16 + client_bytes(run);
+    room = method.len + run->uri.len + upgrade.len + 64 + client_bytes(run);
     for (uint32_t i = 0; i < plan->count; i++) {
         values[i] = field_value(run, &plan->fields[i]);
+        if (unlikely(upgrade.len > 0) && plan->fields[i].id == FIELD_CONNECTION)
+            values[i] = STR_NONE;
         room += plan->fields[i].name.len + values[i].len + 4;
     }
+    run->close_asked &= upgrade.len == 0;
     buf_give(&run->head);
     buf_take(&run->head, room);
     p = fmt_str(run->head.start, method);
@@ -162,6 +187,8 @@ static bool write_head(struct proxy_run *run)
     for (uint32_t i = 0; i < plan->count; i++)
         if (values[i].len > 0)
             p = print_field(p, plan->fields[i].name, values[i]);
+    if (unlikely(upgrade.len > 0))
+        p = print_upgrade(p, upgrade);
     p = print_client_fields(p, run);
     run->head.last = FMT_LIT(p, "\r\n");
     must(run->head.last <= run->head.end);
@@ -215,14 +242,23 @@ enum head_result proxy_h1_bad_head(struct proxy_run *run)
     return h1_fault_is_size(fault) ? HEAD_TOO_BIG : HEAD_BAD;
 }
 
+/* What goes on behind a switch must be all that goes on: the request is over. */
+static bool may_switch(const struct proxy_run *run)
+{
+    return run->sent_all &&
+           proxy_upgrade_is_right(run->upgrade, run->upgrade_by_config, &run->answer.fields);
+}
+
 static enum head_result final_head(struct proxy_run *run)
 {
     const struct h1_head *a = &run->answer;
 
-    if (a->status == 101 && !run->upgrade_asked) {
-        log_error(&run->r->log, LOG_ERROR, 0,
-                  "upstream sent invalid header: status 101 without being asked");
-        return HEAD_BAD;
+    if (a->status == 101 && !may_switch(run)) {
+        log_error(&run->r->log, LOG_ERROR, 0, "upstream sent invalid header: status 101 %s",
+                  run->upgrade.len == 0 ? "without being asked"
+                  : run->sent_all       ? "to another protocol than asked"
+                                        : "before the request was sent");
+        return HEAD_UNASKED;
     }
     run->body_kind = (uint8_t)h1_body_kind(a, run->head_only);
     run->left = a->content_length;

@@ -81,6 +81,7 @@ static struct send_plan *make_plan(struct conf_call *call, const struct array *c
     plan->fields = pool_alloc(call->pool, most * sizeof(*plan->fields));
     if (configured != NULL)
         add_configured(plan, configured, &names);
+    plan->sets_upgrade = name_list_has(&names, STR("Upgrade"));
     add_defaults(plan, &names);
     name_set_build(&plan->replaced, call->pool, &names);
     return plan;

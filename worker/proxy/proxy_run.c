@@ -440,6 +440,8 @@ static enum run_state read_answer(struct proxy_run *run)
             return try_failed(run, NEXT_INVALID_HEADER, 502, "upstream.head_too_big");
         case HEAD_BAD:
             return try_failed(run, NEXT_INVALID_HEADER, 502, "upstream.head_invalid");
+        case HEAD_UNASKED:
+            return try_failed(run, NEXT_INVALID_HEADER, 502, "upstream.switched");
         }
         if (!run->x->conn.ev.readable)
             return RUN_TALK;

@@ -26,7 +26,7 @@ enum run_state {
     RUN_STATES
 };
 
-enum head_result { HEAD_MORE, HEAD_DONE, HEAD_BAD, HEAD_TOO_BIG };
+enum head_result { HEAD_MORE, HEAD_DONE, HEAD_BAD, HEAD_TOO_BIG, HEAD_UNASKED };
 enum decode_result { DECODE_MORE, DECODE_END, DECODE_BAD };
 
 struct proxy_run;
@@ -92,7 +92,9 @@ struct proxy_run {
     struct str uri;               /* as sent */
     int64_t send_length;          /* of the body; -1: unknown, in chunks */
     bool head_only;               /* the method sent is HEAD */
-    bool upgrade_asked, close_asked;
+    struct str upgrade;           /* the protocols that it may switch to; empty: none */
+    bool upgrade_by_config;       /* for proxy_set_header says so */
+    bool close_asked;
     bool streaming;               /* the body cannot be sent twice */
     struct source *body;          /* NULL: none, or all pulled */
     bool early_whole;             /* what is in `early` is all of it */
