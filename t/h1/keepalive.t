@@ -6,7 +6,7 @@ my $site = Site->start(<<'CONF');
         listen %PORT%;
         root %DIR%/html;
         location = /hi { return 200 "hi\n"; }
-        location /p { proxy_pass http://%ORIGIN%; }
+        location /p { add_header X-Length $request_length always; proxy_pass http://%ORIGIN%; }
     }
     server { listen %PORT2%; keepalive_requests 3; location / { return 200 ok; } }
     server { listen %PORT3%; keepalive_timeout 300ms; location / { return 200 ok; } }
@@ -34,6 +34,17 @@ is $client->pending, '', 'nothing overtakes';
 $held->release;
 is $client->response->body, "GET /p/slow\n", 'first the slow one';
 is $client->response->body, "hi\n", 'then the quick one';
+
+# Reads go a little past the end of a body: what they bring is the next request's alone.
+for my $body (1, 2000, 40_000) {
+    my $head = "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: $body\r\n\r\n";
+    for my $more (0, 480, 512, 900, 3000) {
+        $client->write($head . 'x' x $body . "GET /hi HTTP/1.1\r\nHost: a\r\nX: " . 'y' x $more . "\r\n\r\n");
+        my $posted = $client->response;
+        is $posted->header('X-Length'), length($head) + $body, "a body of $body, $more behind it: its own length";
+        is $client->response->body, "hi\n", 'and the next request';
+    }
+}
 
 my $many = 500;
 $client->write(join '', ("GET /hi HTTP/1.1\r\nHost: a\r\n\r\n") x $many);

@@ -2,8 +2,9 @@
  * worker/h1/h1_body.c - a request's body as it arrives, framing removed (RFC 9112, 6 and 7).
  *
  * First come the bytes that lie behind the head in its buffer, then reads into a buffer of the
- * body's own: the head's slices must stay where they are. A body of known length is never read past
- * its end; what a chunked one is read past belongs to the next request.
+ * body's own: the head's slices must stay where they are. What is read past the end of a body belongs
+ * to the next request; even where the end is known a little more is asked for, as only a read that
+ * comes back short tells that nothing is left to be read.
  */
 #include <errno.h>
 
@@ -12,6 +13,7 @@
 #include "worker/http/http_core.h"
 
 #define BODY_READ (32 * 1024)
+#define READ_PAST 512         /* beyond the end of a body of known length */
 #define TURN_SKIP (2 << 20)   /* read and dropped before others have a turn */
 
 static struct h1_conn *owner_of(struct source *source)
@@ -86,11 +88,11 @@ static enum pull read_more(struct h1_conn *c)
     if (b->start == NULL)
         buf_take(b, BODY_READ);
     b->pos = b->last = b->start;
-    room = s->in.chunked ? buf_room(b) : MIN(buf_room(b), s->body_left);
+    room = s->in.chunked ? buf_room(b) : MIN(buf_room(b), s->body_left + READ_PAST);
     n = conn_recv(&c->conn, b->last, room);
     if (n > 0) {
         b->last += n;
-        s->r.head_bytes += n;
+        s->r.head_bytes += s->in.chunked ? n : (ssize_t)MIN((uint64_t)n, s->body_left);
         return PULL_MORE;
     }
     if (n == CONN_AGAIN)

@@ -431,19 +431,27 @@ static void end_request(struct h1_conn *c)
     c->stream = NULL;
 }
 
+/* Bytes of a next request, or what was meant to be one. */
+static bool has_more(const struct h1_conn *c)
+{
+    return buf_used(&c->in) > 0 || buf_used(&c->stream->body_buf) > 0;
+}
+
 /* After the last byte of a response: what becomes of the connection? */
 static enum h1_state response_sent(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
 
-    if (s->r.out.upgraded && s->take != NULL)
+    if (s->r.out.upgraded && s->take != NULL) {
+        h1_body_end(c);
         return H1_TUNNEL;
+    }
     if (!s->body_done && !s->body_bad) {
         c->linger_until_ms = clock_mono_ms + c->conf->lingering_time_ms;
         return c->keep ? H1_SKIP : H1_LINGER;
     }
     if (!c->keep)
-        return c->unread || buf_used(&c->in) > 0 || c->conf->lingering == 2 ? H1_LINGER : H1_CLOSED;
+        return c->unread || has_more(c) || c->conf->lingering == 2 ? H1_LINGER : H1_CLOSED;
     end_request(c);
     if (buf_used(&c->in) == 0)
         buf_give(&c->in);
