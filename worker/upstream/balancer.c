@@ -25,7 +25,7 @@ bool balancer_may_pick(const struct dial *d, const struct peer *peer, int64_t no
 const struct peer *balancer_in_turn(struct dial *d, uint32_t from, uint32_t to,
                                     balancer_fits_fn *fits, const void *arg)
 {
-    int64_t now_s = clock_mono_ms / 1000, total = 0;
+    int64_t now_s = clock_mono_ms / 1000, total = 0, gain;
     const struct peer *best = NULL;
 
     for (uint32_t i = from; i < to; i++) {
@@ -34,8 +34,9 @@ const struct peer *balancer_in_turn(struct dial *d, uint32_t from, uint32_t to,
 
         if (!balancer_may_pick(d, peer, now_s) || (fits != NULL && !fits(peer, arg)))
             continue;
-        s->current_weight += s->effective_weight;
-        total += s->effective_weight;
+        gain = s->effective_weight * peer_share(peer, s);
+        s->current_weight += gain;
+        total += gain;
         if (s->effective_weight < peer->server->weight)
             s->effective_weight++;
         if (best == NULL || s->current_weight > peer_state(best)->current_weight)

@@ -12,6 +12,7 @@ struct balancer {
     const char *name;
     bool counted;                 /* asks how many connections each peer has */
     bool no_backup;               /* does not know ordinary peers from backups */
+    bool no_slow_start;           /* weights are what they are: keys and places depend on them */
     /* Config time, may be NULL: makes group->balancer_data when the peers are known. */
     void (*build)(struct pool *pool, struct upstream_group *group);
     /* Run time, may be NULL: what the choices for one request have in common. */
@@ -32,7 +33,8 @@ bool balancer_may_pick(const struct dial *d, const struct peer *peer, int64_t no
 
 /* Of the peers at places [from, to) that may be picked and fit (`fits` may be NULL) the one whose
    turn it is: smooth weighted round robin. Each gains its weight, the richest pays the sum of all
-   gains. A peer's gain shrinks when it fails and recovers by one at each choice. NULL: none. */
+   gains. A peer's gain shrinks when it fails and recovers by one at each choice; it is in proportion
+   to its share (peer_share). NULL: none. */
 typedef bool balancer_fits_fn(const struct peer *peer, const void *arg);
 const struct peer *balancer_in_turn(struct dial *d, uint32_t from, uint32_t to,
                                     balancer_fits_fn *fits, const void *arg);

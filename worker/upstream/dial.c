@@ -100,7 +100,7 @@ static bool may_try_single(const struct dial *d)
     const struct peer_state *state = peer_state(peer);
 
     return !peer->server->down && !peer->server->drain && !dial_was_tried(d, 0) &&
-           (state == NULL || !peer_is_barred(state));
+           (state == NULL || !peer_is_barred(peer, state));
 }
 
 static const struct peer *choose(struct dial *d)

@@ -170,7 +170,7 @@ static bool bad_parameter(struct conf_call *call, uint32_t i)
     return conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"", STR_ARG(conf_arg(call, i)));
 }
 
-/* weight=, max_fails=, fail_timeout=, max_conns=: true when argument i is one. */
+/* weight=, max_fails=, fail_timeout=, slow_start=, max_conns=: true when argument i is one. */
 static bool read_number(struct conf_call *call, uint32_t i, struct upstream_server *s, bool *good)
 {
     struct str value;
@@ -181,11 +181,22 @@ static bool read_number(struct conf_call *call, uint32_t i, struct upstream_serv
         *good = conf_int(value, &s->max_fails) && s->max_fails >= 0 && s->max_fails <= INT32_MAX;
     else if (conf_arg_is(call, i, "fail_timeout=", &value))
         *good = conf_sec(value, &s->fail_timeout_s);
+    else if (conf_arg_is(call, i, "slow_start=", &value))
+        *good = conf_ms(value, &s->slow_start_ms);
     else if (conf_arg_is(call, i, "max_conns=", &value))
         *good = conf_int(value, &s->max_conns) && s->max_conns >= 0 && s->max_conns <= INT32_MAX;
     else
         return false;
     return true;
+}
+
+static bool balancer_knows(struct conf_call *call, uint32_t i, const struct upstream_server *s)
+{
+    const struct upstream_group *group = call->scope->owner;
+
+    if (s->slow_start_ms == 0 || !group->balancer->no_slow_start)
+        return true;
+    return conf_fail_arg(call, i, "balancing method does not support parameter \"slow_start\"");
 }
 
 static bool read_parameter(struct conf_call *call, uint32_t i, struct upstream_server *s)
@@ -194,7 +205,7 @@ static bool read_parameter(struct conf_call *call, uint32_t i, struct upstream_s
     bool good = true;
 
     if (read_number(call, i, s, &good))
-        return good || bad_parameter(call, i);
+        return (good || bad_parameter(call, i)) && balancer_knows(call, i, s);
     if (conf_arg_is(call, i, "service=", &s->service))
         return s->service.len > 0 || conf_fail_arg(call, i, "service is empty");
     if (conf_arg_is(call, i, "route=", &s->route))
@@ -468,12 +479,13 @@ static const struct directive directives[] = {
      .doc = "Origins that share the requests passed to this name."},
     {.name = "server", .where = IN_UPSTREAM,
      .args = "address [weight=number] [max_conns=number] [max_fails=number] [fail_timeout=time] "
-             "[backup] [down] [drain] [route=string] [resolve] [service=name]",
+             "[slow_start=time] [backup] [down] [drain] [route=string] [resolve] [service=name]",
      .apply = add_server, .repeat = true,
      .doc = "An origin: a name or address with an optional port, or unix:path. With \"resolve\" "
             "the name is looked up again whenever its addresses may have changed; with "
-            "\"service\" too, its SRV records are. With \"drain\" it gets no requests but those that "
-            "\"sticky\" binds to it."},
+            "\"service\" too, its SRV records are. With \"drain\" it gets no requests but those "
+            "that \"sticky\" binds to it. With \"slow_start\", when it is well again after it "
+            "was not, its weight rises from nothing to what is configured within that time."},
     {.name = "upstream_unresolved", .where = IN_HTTP | IN_UPSTREAM, .args = "start|fail",
      .value = VALUE_ENUM, .field = F(unresolved), .words = unresolved_words, .initial = "fail",
      .doc = "Whether a name in an upstream or a proxy_pass that is not found stops the start. With "

@@ -11,6 +11,8 @@
 #include "common/growing_map.h"
 
 struct balancer;
+struct group_live;
+struct health_check;
 struct resolver_conf;
 struct template;
 struct zone_spec;
@@ -31,6 +33,7 @@ struct upstream_server {
     struct str text;              /* the address as written */
     struct addr_list *addrs;      /* NULL with `resolve` */
     int64_t weight, max_fails, fail_timeout_s, max_conns;
+    int64_t slow_start_ms;        /* its weight returns within that time; 0: at once */
     bool backup, down;
     bool drain;                   /* only for requests that are bound to it: see sticky */
     struct str route;             /* its name there; empty: made of the address */
@@ -71,6 +74,9 @@ struct upstream_group {
     const struct resolver_conf *names; /* who is asked for its servers, if they are resolved */
     struct conf_scope *scope;     /* of the block */
     struct zone_spec *zone;
+    struct health_check *checks;  /* see check.h; NULL: none */
+    struct group_live *live;      /* of a PEER_PASSING that is somebody's own: its idle connections;
+                                     NULL: it keeps none */
     uint32_t id;                  /* its place among all groups */
     const struct conf_node *node;
     struct upstream_group *next;

@@ -81,7 +81,7 @@ static const struct peer *pick_plain(struct dial *d)
 }
 
 static const struct balancer plain_hash = {
-    .name = "hash", .no_backup = true, .begin = begin, .pick = pick_plain,
+    .name = "hash", .no_backup = true, .no_slow_start = true, .begin = begin, .pick = pick_plain,
 };
 
 /* The consistent way --------------------------------------------------------------------------- */
@@ -201,7 +201,7 @@ static const struct peer *pick_consistent(struct dial *d)
 }
 
 static const struct balancer consistent_hash = {
-    .name = "hash consistent", .no_backup = true, .build = build_circle,
+    .name = "hash consistent", .no_backup = true, .no_slow_start = true, .build = build_circle,
     .begin = begin_consistent, .pick = pick_consistent,
 };
 

@@ -64,7 +64,7 @@ static const struct peer *pick(struct dial *d)
 }
 
 static const struct balancer ip_hash = {
-    .name = "ip_hash", .no_backup = true, .begin = begin, .pick = pick,
+    .name = "ip_hash", .no_backup = true, .no_slow_start = true, .begin = begin, .pick = pick,
 };
 
 static bool set_ip_hash(struct conf_call *call)

@@ -13,8 +13,9 @@
 /* Below 0: a has fewer connections for its weight than b. */
 static int64_t compare(const struct peer *a, const struct peer *b)
 {
-    return (int64_t)peer_state(a)->conns * b->server->weight -
-           (int64_t)peer_state(b)->conns * a->server->weight;
+    const struct peer_state *of_a = peer_state(a), *of_b = peer_state(b);
+
+    return of_a->conns * peer_weight(b, of_b) - of_b->conns * peer_weight(a, of_a);
 }
 
 static const struct peer *least(struct dial *d, uint32_t from, uint32_t to, int64_t now_s,

@@ -49,10 +49,11 @@ static const struct peer *pick_of_two(struct dial *d)
 }
 
 static const struct balancer random_one = {
-    .name = "random", .no_backup = true, .pick = pick_one,
+    .name = "random", .no_backup = true, .no_slow_start = true, .pick = pick_one,
 };
 static const struct balancer random_two = {
-    .name = "random two", .no_backup = true, .counted = true, .pick = pick_of_two,
+    .name = "random two", .no_backup = true, .no_slow_start = true, .counted = true,
+    .pick = pick_of_two,
 };
 
 static bool set_random(struct conf_call *call)

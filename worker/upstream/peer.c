@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "common/random.h"
 #include "common/role.h"
+#include "worker/upstream/check.h"
 #include "worker/upstream/keepalive.h"
 #include "worker/upstream/moving.h"
 #include "worker/upstream/secure.h"
@@ -114,7 +115,7 @@ static bool repair_zone(struct zone *z)
 }
 
 const struct zone_kind peer_zone_kind = {
-    .name = "upstream", .layout_version = 3, .init = init_zone, .repair = repair_zone,
+    .name = "upstream", .layout_version = 4, .init = init_zone, .repair = repair_zone,
     .booked = booked,
 };
 
@@ -191,6 +192,8 @@ static struct peer_state *attach_peer(const struct peer *peer, uint32_t generati
                   ": its state is not shared", z->name, STR_ARG(peer->name));
     if (s == NULL)
         s = own;
+    else
+        check_attach(peer, s, generation);
     refresh(s, peer, generation);
     return s;
 }
@@ -294,7 +297,7 @@ void peer_worker_stop(void)
 
 struct group_live *peer_group_live(const struct upstream_group *group)
 {
-    return group->id == PEER_PASSING ? NULL : &groups[group->id];
+    return group->id == PEER_PASSING ? group->live : &groups[group->id];
 }
 
 struct peer_state *peer_state(const struct peer *peer)
@@ -315,11 +318,20 @@ void peer_bar(struct peer_state *state, enum peer_bar bar, bool up)
         state->well_ms = clock_mono_ms;
 }
 
+uint32_t peer_share_now(const struct peer *peer, const struct peer_state *state)
+{
+    int64_t slow_ms = peer->server->slow_start_ms, well_ms = clock_mono_ms - state->well_ms;
+
+    if (state->well_ms == 0 || well_ms >= slow_ms)
+        return SHARE_FULL;
+    return (uint32_t)(MAX(well_ms, 0) * SHARE_FULL / slow_ms);
+}
+
 bool peer_usable(const struct peer *peer, const struct peer_state *state, int64_t now_s)
 {
     const struct upstream_server *server = peer->server;
 
-    if (server->down || peer_is_barred(state))
+    if (server->down || peer_is_barred(peer, state))
         return false;
     if (server->max_conns > 0 && state->conns >= server->max_conns)
         return false;
@@ -378,6 +390,13 @@ static bool is_forgiven(const struct peer_state *state)
     return state->fails > 0 && state->failed_s < state->checked_s;
 }
 
+static void forgive(const struct upstream_server *server, struct peer_state *state)
+{
+    if (server->max_fails > 0 && state->fails >= server->max_fails)
+        state->well_ms = clock_mono_ms;
+    state->fails = 0;
+}
+
 void peer_result(const struct peer *peer, enum peer_result result, struct booking *booking,
                  struct log *log)
 {
@@ -393,7 +412,7 @@ void peer_result(const struct peer *peer, enum peer_result result, struct bookin
     if (result == PEER_FAILED && !group->single)
         disabled = note_failure(peer->server, state);
     else if (result == PEER_GOOD && is_forgiven(state))
-        state->fails = 0;
+        forgive(peer->server, state);
     give_back(peer, state, booking);
     peer_unlock(group);
     if (disabled)

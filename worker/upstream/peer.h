@@ -22,6 +22,27 @@ enum peer_bar {
     BAR_BREAKER   = 4, /* answers were too bad or too slow */
 };
 
+/* Those that health checks raise: they say nothing where a group has none. */
+#define BARS_OF_CHECKS (BAR_CHECKING | BAR_UNHEALTHY)
+
+#define CHECKS_MOST 8 /* different health checks of one group */
+
+/* What health checks found out about a peer: see check.h. Times are of clock_mono_ms. */
+struct peer_health {
+    uint32_t generation;      /* the newest that has settled which checks count */
+    uint32_t checks, fails;   /* done so far; those that failed */
+    uint32_t unhealthy;       /* how often it became so */
+    uint16_t last_status;     /* of the last answer; 0: there was none */
+    bool last_passed;
+    int64_t checked_ms;       /* when the last one ended; 0: there was none */
+    int64_t unhealthy_ms;     /* since when it is unhealthy; 0: it is not */
+    struct peer_check {
+        uint32_t key;         /* of the check; 0: free */
+        uint32_t streak;      /* results in a row that speak for a change */
+        uint32_t verdict;     /* enum check_verdict */
+    } of[CHECKS_MOST];
+};
+
 /* In the zone. All but the key and the bars change under its lock. */
 struct peer_state {
     uint64_t key;             /* hash of upstream and address; 0: free */
@@ -34,7 +55,9 @@ struct peer_state {
     int64_t checked_s;        /* the last time that it was tried after failing, or failed */
     int64_t gone_s;           /* when its server stopped having that address; 0: it has it */
     _Atomic uint32_t bars;    /* enum peer_bar */
-    int64_t well_ms;          /* when the last bar fell; 0: there was none */
+    int64_t well_ms;          /* when it was well again: the last bar fell, or failures were
+                                 forgiven that had kept requests away; 0: it never was ill */
+    struct peer_health health;
 };
 
 /* The root of a zone of peers. */
@@ -76,16 +99,36 @@ void peer_gone(const struct upstream_group *group, struct str name, bool backup)
 /* NULL where there is no zone, as in some unit tests. */
 struct zone *peer_zone_of(const struct upstream_group *group);
 
-/* NULL for a group made for one request. */
+/* NULL for a group made for one request, unless it has its own. */
 struct group_live *peer_group_live(const struct upstream_group *group);
 struct peer_state *peer_state(const struct peer *peer);
 
 /* Raises or lowers a bar. Without the lock. */
 void peer_bar(struct peer_state *state, enum peer_bar bar, bool up);
 
-static inline bool peer_is_barred(const struct peer_state *state)
+static inline bool peer_is_barred(const struct peer *peer, const struct peer_state *state)
 {
-    return atomic_load_explicit(&state->bars, memory_order_relaxed) != 0;
+    uint32_t bars = atomic_load_explicit(&state->bars, memory_order_relaxed);
+
+    if (likely(bars == 0))
+        return false;
+    return peer->group->checks != NULL || (bars & ~(uint32_t)BARS_OF_CHECKS) != 0;
+}
+
+#define SHARE_FULL 1024
+
+/* How much of its weight a peer has now, of SHARE_FULL: all, or what it has won back in its
+   slow_start. Balancers ask it for each weight they use. */
+uint32_t peer_share_now(const struct peer *peer, const struct peer_state *state);
+static inline int64_t peer_share(const struct peer *peer, const struct peer_state *state)
+{
+    return likely(peer->server->slow_start_ms == 0) ? SHARE_FULL : peer_share_now(peer, state);
+}
+
+/* The configured weight times that share. */
+static inline int64_t peer_weight(const struct peer *peer, const struct peer_state *state)
+{
+    return peer->server->weight * peer_share(peer, state);
 }
 
 void peer_lock(const struct upstream_group *group);

@@ -123,6 +123,43 @@ static void wins_its_weight_back(void)
     is_int(peer_state(&peers[0])->effective_weight, 4, "it wins it back step by step");
 }
 
+static uint32_t count_of(char name, struct str seen)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < seen.len; i++)
+        count += seen.data[i] == name;
+    return count;
+}
+
+static void starts_slowly(void)
+{
+    clock_fake(500000, 0);
+    make_group((int[]){1, 3}, 2, 0);
+    servers[0].slow_start_ms = 10000;
+    servers[0].max_fails = 1;
+    is_int(count_of('a', sequence(40)), 10, "who was never ill has its weight");
+    is_int(ask(PEER_FAILED), 'b', "b fails");
+    is_int(ask(PEER_FAILED), 'a', "a fails");
+    clock_fake(511000, 0);
+    peer_state(&peers[1])->fails = 0;
+    while (ask(PEER_GOOD) != 'a')
+        continue;
+    is_int(peer_weight(&peers[0], peer_state(&peers[0])), 0, "forgiven, it weighs nothing");
+    ok(count_of('a', sequence(1000)) <= 1, "and gets nothing but what it had coming");
+    clock_fake(516000, 0);
+    is_int(peer_weight(&peers[0], peer_state(&peers[0])), SHARE_FULL / 2, "half of the time: half");
+    is_int(count_of('a', sequence(700)), 100, "of the weight");
+    clock_fake(521000, 0);
+    is_int(count_of('a', sequence(400)), 100, "then all of it");
+    peer_bar(peer_state(&peers[0]), BAR_BREAKER, true);
+    is_int(count_of('a', sequence(40)), 0, "barred");
+    peer_bar(peer_state(&peers[0]), BAR_BREAKER, false);
+    is_int(count_of('a', sequence(40)), 0, "a bar that falls is a beginning too");
+    peer_bar(peer_state(&peers[1]), BAR_BREAKER, true);
+    is_slice(sequence(3), "aaa", "nobody else: it gets all");
+}
+
 static void backups_come_last(void)
 {
     struct dial d = {.group = &group};
@@ -160,6 +197,7 @@ int main(void)
     leaves_failed_ones_alone();
     a_probe_is_one_request();
     wins_its_weight_back();
+    starts_slowly();
     backups_come_last();
     respects_max_conns();
     peer_detach();
