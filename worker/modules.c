@@ -152,11 +152,11 @@ const struct module *const modules[] = {
     &remove_header_module, /* behind whoever adds a field */
     &limit_rate_module, /* the last filter: it counts what the client gets */
 
-    &keeper_module, /* behind all who give it work */
     &log_phase_module,
     &error_log_tag_module,
     &http_block_module, /* last to finish loading: it builds what others have added to */
     &http_ssl_module, /* behind it: it looks at what listens */
+    &keeper_module, /* behind all who give it work */
     &h1_module,
     &h2_module,
     &h2_obsolete_module,

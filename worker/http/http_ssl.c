@@ -10,9 +10,11 @@
 #include "common/conf_value.h"
 #include "common/generation.h"
 #include "worker/http/server.h"
+#include "worker/net/resolver_conf.h"
 #include "worker/net/tls.h"
 #include "worker/net/tls_conf.h"
 #include "worker/net/tls_session.h"
+#include "worker/net/tls_staple.h"
 
 uint32_t http_ssl_index;
 
@@ -102,6 +104,18 @@ static bool add_command(struct conf_call *call)
 
 /* Loading -------------------------------------------------------------------------------------- */
 
+static bool load_staples(struct generation *gen, const struct http_server *server,
+                         struct http_ssl_conf *conf)
+{
+    conf->staple.trusted = conf->tls.trusted;
+    conf->staple.client_ca = conf->tls.client_ca;
+    conf->staple.names = server->scope->conf[resolver_index];
+    if (conf->staple.node == NULL)
+        conf->staple.node = server->node;
+    return tls_staple_make(gen, &conf->staple, conf->host.identity, conf->certificates,
+                           &conf->host.staples);
+}
+
 static bool load_host(struct generation *gen, const struct http_server *server,
                       struct http_ssl_conf *conf)
 {
@@ -124,8 +138,9 @@ static bool load_host(struct generation *gen, const struct http_server *server,
                                &identity))
             return false;
     }
-    return tls_host_make(tls_store_of(gen), &conf->tls, identity, &conf->host, &why) ||
-           conf_fail_at(gen, node, "%s", why);
+    if (!tls_host_make(tls_store_of(gen), &conf->tls, identity, &conf->host, &why))
+        return conf_fail_at(gen, node, "%s", why);
+    return !conf->staple.on || identity == NULL || load_staples(gen, server, conf);
 }
 
 /* Those that a client can reach there without naming them need a certificate. */
@@ -152,7 +167,7 @@ static bool load_done(struct generation *gen)
         if (spec->family == FAMILY_HTTP)
             good &= check_address(gen, spec->owner);
     }
-    return good;
+    return tls_staple_zone(gen) && good;
 }
 
 static const struct directive directives[] = {
@@ -219,6 +234,19 @@ static const struct directive directives[] = {
      .doc = "PEM file with authorities that are trusted, and not named to clients."},
     {.name = "ssl_crl", .where = IN_HTTP | IN_SERVER, .args = "file", .value = VALUE_CONF_PATH,
      .field = F(tls.crl), .doc = "PEM file with lists of revoked certificates."},
+    {.name = "ssl_stapling", .where = IN_HTTP | IN_SERVER, .args = "on|off", .value = VALUE_FLAG,
+     .field = F(staple.on), .initial = "off",
+     .doc = "Give clients that ask for it an OCSP response about the server's certificate. It is "
+            "fetched and renewed ahead of them, once for all workers."},
+    {.name = "ssl_stapling_file", .where = IN_HTTP | IN_SERVER, .args = "file",
+     .value = VALUE_CONF_PATH, .field = F(staple.file),
+     .doc = "File with an OCSP response (DER) to give instead of fetching one."},
+    {.name = "ssl_stapling_responder", .where = IN_HTTP | IN_SERVER, .args = "url",
+     .value = VALUE_STR, .field = F(staple.responder),
+     .doc = "Ask this OCSP responder (http://...), not the one that the certificate names."},
+    {.name = "ssl_stapling_verify", .where = IN_HTTP | IN_SERVER, .args = "on|off",
+     .value = VALUE_FLAG, .field = F(staple.verify), .initial = "off",
+     .doc = "Check who has signed a fetched response, with ssl_trusted_certificate."},
     {.name = "ssl_reject_handshake", .where = IN_HTTP | IN_SERVER, .args = "on|off",
      .value = VALUE_FLAG, .field = F(reject), .initial = "off",
      .doc = "Refuse handshakes in this server."},

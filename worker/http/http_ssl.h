@@ -6,6 +6,7 @@
 #include "common/module.h"
 #include "worker/http/request.h"
 #include "worker/net/tls_context.h"
+#include "worker/net/tls_staple.h"
 
 struct http_address;
 struct http_server;
@@ -14,6 +15,7 @@ struct http_ssl_conf {
     struct tls_settings tls;
     struct array *certificates, *keys;  /* struct tls_file */
     struct str password_file;
+    struct tls_staple_settings staple;
     bool reject;
     bool loaded;                        /* `host` is filled in */
     struct tls_host host;

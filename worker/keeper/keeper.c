@@ -6,12 +6,14 @@
 #include "common/clock.h"
 #include "worker/event/timer.h"
 #include "worker/keeper/lease.h"
+#include "worker/keeper/ocsp_refresh.h"
 #include "worker/keeper/resolve_refresh.h"
 
 #define LEASE_BYTES ZONE_MIN_BYTES
 
 static const struct keeper_job *const jobs[] = {
     &resolve_refresh_job,
+    &ocsp_refresh_job,
 };
 
 static uint32_t keeper_index;

@@ -12,7 +12,7 @@
 
 #include "common/clock.h"
 #include "worker/event/loop.h"
-#include "worker/keeper/system_lookup.h"
+#include "worker/net/system_lookup.h"
 #include "worker/net/resolver_conf.h"
 #include "worker/upstream/moving.h"
 

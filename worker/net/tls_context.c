@@ -25,6 +25,7 @@ struct tls_store {
     struct tls_tickets *tickets;   /* of all contexts without keys of their own */
     struct growing_map contexts;   /* struct tls_context * by key */
     struct growing_map identities; /* struct tls_identity * by paths */
+    struct tls_stapler *stapler;   /* tls_staple.c's; NULL: nothing is stapled */
 };
 
 struct tls_store *tls_store_of(struct generation *gen)
@@ -40,6 +41,11 @@ struct tls_store *tls_store_of(struct generation *gen)
         growing_map_init(&store->identities, gen->pool);
     }
     return store;
+}
+
+struct tls_stapler **tls_store_stapler(struct tls_store *store)
+{
+    return &store->stapler;
 }
 
 static const char *ssl_fault(struct pool *pool, const char *what)
@@ -407,6 +413,7 @@ static const char *set_server(struct tls_store *store, struct tls_context *conte
     SSL_CTX_set_client_hello_cb(context->ctx, tls_on_hello, NULL);
     SSL_CTX_set_alpn_select_cb(context->ctx, tls_on_alpn, NULL);
     SSL_CTX_set_tlsext_servername_callback(context->ctx, on_name);
+    SSL_CTX_set_tlsext_status_cb(context->ctx, tls_on_status);
     SSL_CTX_set_app_data(context->ctx, (char *)context);
     set_cache(context->ctx, context->settings);
     why = set_verify(store, context->ctx, context->settings);
@@ -446,6 +453,7 @@ static struct tls_context *make_context(struct tls_store *store, const struct tl
     set_options(ctx, s);
     context = pool_zalloc(store->pool, sizeof(*context));
     context->ctx = ctx;
+    context->gen = store->gen;
     context->settings = s;
     context->identity = identity;
     if ((*why = set_ciphers(store, ctx, s)) != NULL ||

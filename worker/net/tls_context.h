@@ -83,13 +83,16 @@ struct tls_certificate {
 struct tls_identity {
     struct tls_certificate *certs;
     uint32_t count;
+    uint32_t version;             /* counts replacements of the certificates */
     uint8_t digest[32];           /* of the certificates */
 };
 
+struct tls_staples;
 struct tls_tickets;
 
 struct tls_context {
     SSL_CTX *ctx;
+    const struct generation *gen;
     struct tls_tickets *tickets;  /* NULL: none are given */
     const struct tls_settings *settings;
     const struct tls_identity *identity; /* the one that ctx itself has; NULL: none */
@@ -99,12 +102,17 @@ struct tls_context {
 struct tls_host {
     const struct tls_context *context;   /* NULL: it has no certificate */
     const struct tls_identity *identity;
+    struct tls_staples *staples;         /* responses of OCSP for its certificates; NULL: none */
     uint8_t session_id[32];              /* sessions are good for hosts with the same */
     bool reject;
 };
 
 /* All of a generation; made on first use. */
 struct tls_store *tls_store_of(struct generation *gen);
+
+/* Where tls_staple.c keeps what is its own. */
+struct tls_stapler;
+struct tls_stapler **tls_store_stapler(struct tls_store *store);
 
 /* Certificates with their keys, as many of each: cert i goes with key i. `passwords` is the path of
    a file with one in each line, or empty. NULL with *why, and *culprit the file at fault. */
@@ -124,6 +132,7 @@ enum rc tls_host_apply(SSL *ssl, const struct tls_host *host, const struct tls_h
    context in which it began: its sessions belong there. */
 int tls_on_hello(SSL *ssl, int *alert, void *arg);
 int tls_on_session(SSL *ssl, SSL_SESSION *session);
+int tls_on_status(SSL *ssl, void *arg);
 int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *len,
                 const unsigned char *offered, unsigned offered_len, void *arg);
 const struct tls_context *tls_first_context(SSL *ssl);

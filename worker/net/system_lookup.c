@@ -1,9 +1,9 @@
 /*
- * worker/keeper/system_lookup.c - getaddrinfo in a thread.
+ * worker/net/system_lookup.c - getaddrinfo in a thread.
  *
  * One that nobody waits for any more cannot be stopped; it is freed when it comes back.
  */
-#include "worker/keeper/system_lookup.h"
+#include "worker/net/system_lookup.h"
 
 #include <netdb.h>
 #include <stdlib.h>

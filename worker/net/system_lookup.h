@@ -1,5 +1,5 @@
 /*
- * worker/keeper/system_lookup.h - names asked for as the rest of the machine does: hosts file,
+ * worker/net/system_lookup.h - names asked for as the rest of the machine does: hosts file,
  * nsswitch, resolv.conf. In a thread, for that may take its time.
  */
 #pragma once
