@@ -13,7 +13,8 @@
 # Compared: status, header fields (any order; Date, Server, ETag, boundaries, ports and directories
 # made alike), body, whether the connection lives on, and what the origin received. The HTTP version
 # and the Connection header towards the origin are left out unless hop => 1: defaults differ between
-# versions of nginx. One test per request. Requests may be strings, [what, fields...],
+# versions of nginx. order => 1: fields that the origin received are compared in their order and case.
+# One test per request. Requests may be strings, [what, fields...],
 # { what, options of Client::request_bytes, fields => [...] } or { raw => bytes, name => '...' };
 # { raw => ..., later => bytes } sends the rest when an answer has begun;
 # { raw => ..., all => 1 } compares every response on the connection up to its end (pipelines);
@@ -297,7 +298,8 @@ sub origin_view ($site, $request, $option) {
     my @fields = grep { $option->{hop} || lc $_->[0] ne 'connection' } $request->fields;
     my $version = $option->{hop} ? $request->version : '';
     return join "\n", $request->method . ' ' . normal_text($site, $request->uri) . " $version",
-        (sort map { lc($_->[0]) . ': ' . normal_text($site, $_->[1]) } @fields),
+        ($option->{order} ? map { "$_->[0]: " . normal_text($site, $_->[1]) } @fields
+         : sort map { lc($_->[0]) . ': ' . normal_text($site, $_->[1]) } @fields),
         ($request->complete ? 'body' : 'incomplete body') . ' (' . length($request->body) . '): '
         . normal_text($site, substr $request->body, 0, 2000);
 }
