@@ -114,12 +114,20 @@ static enum rc count(struct request_body *body, size_t bytes)
     return fail(body, 413);
 }
 
+/* For the sake of one that is but a little longer no file is made. */
+static int64_t memory_for(const struct http_core_conf *conf, int64_t length)
+{
+    int64_t most = conf->client_body_buffer_bytes;
+
+    return length > most && length - most <= most / 4 ? length : most;
+}
+
 static struct spool *new_spool(struct request *r)
 {
     const struct http_core_conf *conf = HTTP_CORE(r);
     bool in_file = conf->client_body_in_file_only != 0 || r->body->in_file;
     struct spool_limits limits = {
-        .memory_bytes = (size_t)conf->client_body_buffer_bytes,
+        .memory_bytes = (size_t)memory_for(conf, r->content_length),
         .file_bytes = INT64_MAX,
         .temp = conf->client_body_temp,
         .length = r->content_length,

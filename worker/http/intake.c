@@ -28,7 +28,7 @@ enum uri_fault intake_target(struct request *r, struct str target)
     r->uri = uri.path;
     r->args = uri.args;
     r->ext = uri.ext;
-    r->uri_raw_ok = true;
+    r->uri_raw_ok = !str_starts(target, STR("?")); /* as after an authority: no path to pass on */
     r->uri_quoted = uri.quoted;
     return URI_OK;
 }

@@ -25,7 +25,7 @@ int64_t proxy_send_length(const struct proxy_run *run)
     if (run->conf->set_body != NULL)
         return (int64_t)scope_eval(&r->scope, run->conf->set_body).len;
     if (!run->conf->pass_body || (r != r->main && (r->body == NULL || !r->body->complete)))
-        return -1;
+        return r->content_length == 0 ? 0 : -1;
     if (run->streaming)
         return run->early_whole ? (int64_t)run->early.bytes : r->content_length;
     return r->body != NULL ? body_length(r) : r->content_length;
