@@ -9,6 +9,7 @@
 #include "worker/codec/http_date.h"
 #include "worker/http/http_core.h"
 #include "worker/http/output.h"
+#include "worker/http/representation.h"
 
 enum { MODIFIED_OFF, MODIFIED_EXACT, MODIFIED_BEFORE }; /* if_modified_since */
 
@@ -81,6 +82,7 @@ static void answer_not_modified(struct request *r)
     r->out.charset = STR_NONE;
     r->out.encoding = STR_NONE;
     r->out.accept_ranges = false;
+    representation_drop(r, FIELD_ACCEPT_RANGES);
 }
 
 static void filter(struct request *r)

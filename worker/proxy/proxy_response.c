@@ -137,6 +137,19 @@ static int64_t body_length_of(const struct proxy_run *run)
     }
 }
 
+/* What is passed on of Server and Date is the origin's, also that it has none. */
+static void leave_to_origin(struct proxy_run *run)
+{
+    const struct http_fields *fields = &run->answer.fields;
+    const struct name_set *hidden = run->conf->hidden;
+    struct response *out = &run->r->out;
+
+    out->no_server = !fields_has(fields, FIELD_SERVER) &&
+                     !name_set_has(hidden, STR("Server"), FIELD_SERVER);
+    out->no_date =
+        !fields_has(fields, FIELD_DATE) && !name_set_has(hidden, STR("Date"), FIELD_DATE);
+}
+
 void proxy_response_fill(struct proxy_run *run)
 {
     struct response *out = &run->r->out;
@@ -155,6 +168,8 @@ void proxy_response_fill(struct proxy_run *run)
             out->keep_head = true;
         take_field(run, f);
     }
+    if (run->http != NULL && run->conf->pass_names != NULL)
+        leave_to_origin(run);
     if (run->http != NULL && run->http->pass_trailers)
         out->trailers = run->trailers;
     out->length = body_length_of(run);

@@ -207,24 +207,28 @@ bool proxy_redirect_rewrite(struct proxy_run *run, struct str value, struct str 
 
 /* Cookies -------------------------------------------------------------------------------------- */
 
+static struct str without_dot(struct str domain)
+{
+    return str_starts(domain, STR(".")) ? str_from(domain, 1) : domain;
+}
+
+/* A dot before a domain stays as it was; patterns see it. */
 static bool rewrite_domain(struct proxy_run *run, struct str value, struct str *out)
 {
     struct request *r = run->r;
-    struct str bare = str_starts(value, STR(".")) ? str_from(value, 1) : value, from;
+    struct str bare = without_dot(value), dot = {value.data, value.len - bare.len};
 
     EACH (struct rewrite_rule, rule, run->http->cookie_domains) {
         if (rule->regex != NULL) {
-            if (!scope_regex_match(&r->scope, rule->regex, bare))
+            if (!scope_regex_match(&r->scope, rule->regex, value))
                 continue;
-        } else {
-            from = scope_eval(&r->scope, rule->from);
-            if (str_starts(from, STR(".")))
-                from = str_from(from, 1);
-            if (!str_eq_nocase(bare, from))
-                continue;
+            *out = scope_eval(&r->scope, rule->to);
+            return true;
         }
-        *out = scope_eval(&r->scope, rule->to);
-        return true;
+        if (str_eq_nocase(bare, without_dot(scope_eval(&r->scope, rule->from)))) {
+            *out = join(r, dot, without_dot(scope_eval(&r->scope, rule->to)));
+            return true;
+        }
     }
     return false;
 }
@@ -235,15 +239,6 @@ static bool rewrite_path(struct proxy_run *run, struct str value, struct str *ou
         if (apply_redirect(run, rule, value, out))
             return true;
     return false;
-}
-
-static struct str attribute(struct request *r, struct str cookie, struct str name, struct str value)
-{
-    if (value.data == NULL)
-        return pool_printf(request_pool(r), "%" STR_FMT "; %" STR_FMT, STR_ARG(cookie),
-                           STR_ARG(name));
-    return pool_printf(request_pool(r), "%" STR_FMT "; %" STR_FMT "=%" STR_FMT, STR_ARG(cookie),
-                       STR_ARG(name), STR_ARG(value));
 }
 
 static const struct cookie_rule *find_flags(struct proxy_run *run, struct str name)
@@ -260,66 +255,96 @@ static const struct cookie_rule *find_flags(struct proxy_run *run, struct str na
     return NULL;
 }
 
-/* True when the rules drop this attribute (those they set are added at the end). */
-static bool flag_is_dropped(const struct cookie_rule *rule, struct str name)
+/* A cookie as it is made anew. */
+struct cookie_edit {
+    struct proxy_run *run;
+    const struct cookie_rule *flags;
+    struct str text;
+    bool changed, has_secure, has_httponly, has_samesite;
+};
+
+static void add_attribute(struct cookie_edit *e, struct str name, struct str value)
 {
-    if (rule == NULL)
+    e->text = pool_printf(request_pool(e->run->r), "%" STR_FMT "; %" STR_FMT "%s%" STR_FMT,
+                          STR_ARG(e->text), STR_ARG(name), value.data != NULL ? "=" : "",
+                          STR_ARG(value));
+}
+
+/* Is the attribute a flag that is to go? Its value may be another. */
+static bool flag_goes(struct cookie_edit *e, struct str *name, struct str *value)
+{
+    const struct cookie_rule *flags = e->flags;
+
+    if (flags == NULL)
         return false;
-    if (str_eq_nocase(name, STR("secure")))
-        return rule->secure != 0;
-    if (str_eq_nocase(name, STR("httponly")))
-        return rule->httponly != 0;
-    return str_eq_nocase(name, STR("samesite")) && rule->samesite.len > 0;
+    if (str_eq_nocase(*name, STR("secure"))) {
+        e->has_secure = true;
+        return flags->secure < 0;
+    }
+    if (str_eq_nocase(*name, STR("httponly"))) {
+        e->has_httponly = true;
+        return flags->httponly < 0;
+    }
+    if (!str_eq_nocase(*name, STR("samesite")) || flags->samesite.len == 0)
+        return false;
+    e->has_samesite = true;
+    *name = STR("SameSite");
+    *value = flags->samesite;
+    return str_eq(flags->samesite, STR("-"));
 }
 
-static struct str rewritten(struct proxy_run *run, struct str name, struct str value)
+static void edit_attribute(struct cookie_edit *e, struct str part)
 {
-    const struct proxy_conf *conf = run->http;
-    struct str out;
+    const struct proxy_conf *conf = e->run->http;
+    ssize_t equals = str_find(part, '=');
+    struct str name = {part.data, equals < 0 ? part.len : (size_t)equals}, value = STR_NONE;
 
-    if (conf->cookie_domains != NULL && str_eq_nocase(name, STR("domain")) &&
-        rewrite_domain(run, value, &out))
-        return out;
-    if (conf->cookie_paths != NULL && str_eq_nocase(name, STR("path")) &&
-        rewrite_path(run, value, &out))
-        return out;
-    return value;
+    if (equals >= 0)
+        value = str_from(part, (size_t)equals + 1);
+    if (part.len == 0)
+        return;
+    if (flag_goes(e, &name, &value))
+        return;
+    if (equals >= 0 && conf->cookie_domains != NULL && str_eq_nocase(name, STR("domain")))
+        e->changed |= rewrite_domain(e->run, value, &value);
+    if (equals >= 0 && conf->cookie_paths != NULL && str_eq_nocase(name, STR("path")))
+        e->changed |= rewrite_path(e->run, value, &value);
+    add_attribute(e, name, value);
 }
 
-static struct str add_flags(struct request *r, const struct cookie_rule *rule, struct str cookie)
+static void add_flag(struct cookie_edit *e, bool wanted, struct str name, struct str value)
 {
-    if (rule->secure > 0)
-        cookie = attribute(r, cookie, STR("Secure"), STR_NONE);
-    if (rule->httponly > 0)
-        cookie = attribute(r, cookie, STR("HttpOnly"), STR_NONE);
-    if (rule->samesite.len > 0 && !str_eq(rule->samesite, STR("-")))
-        cookie = attribute(r, cookie, STR("SameSite"), rule->samesite);
-    return cookie;
+    if (wanted)
+        add_attribute(e, name, value);
+}
+
+static void add_flags(struct cookie_edit *e)
+{
+    const struct cookie_rule *flags = e->flags;
+
+    add_flag(e, flags->secure > 0 && !e->has_secure, STR("Secure"), STR_NONE);
+    add_flag(e, flags->httponly > 0 && !e->has_httponly, STR("HttpOnly"), STR_NONE);
+    add_flag(e, flags->samesite.len > 0 && !str_eq(flags->samesite, STR("-")) && !e->has_samesite,
+             STR("SameSite"), flags->samesite);
 }
 
 struct str proxy_cookie_rewrite(struct proxy_run *run, struct str value)
 {
     const struct proxy_conf *conf = run->http;
-    struct str rest = value, cookie, part;
-    const struct cookie_rule *flags;
+    struct cookie_edit e = {.run = run};
+    struct str rest = value;
     ssize_t equals;
 
     if (conf->cookie_domains == NULL && conf->cookie_paths == NULL && conf->cookie_flags == NULL)
         return value;
-    cookie = str_trim(str_cut(&rest, ';'));
-    equals = str_find(cookie, '=');
-    flags = find_flags(run, (struct str){cookie.data, equals < 0 ? cookie.len : (size_t)equals});
-    while (rest.data != NULL) {
-        struct str name;
-
-        part = str_trim(str_cut(&rest, ';'));
-        equals = str_find(part, '=');
-        name = (struct str){part.data, equals < 0 ? part.len : (size_t)equals};
-        if (part.len == 0 || flag_is_dropped(flags, name))
-            continue;
-        cookie = attribute(run->r, cookie, name,
-                           equals < 0 ? STR_NONE
-                                      : rewritten(run, name, str_from(part, (size_t)equals + 1)));
-    }
-    return flags != NULL ? add_flags(run->r, flags, cookie) : cookie;
+    e.text = str_trim(str_cut(&rest, ';'));
+    equals = str_find(e.text, '=');
+    if (equals < 0)
+        return value;
+    e.flags = find_flags(run, (struct str){e.text.data, (size_t)equals});
+    while (rest.data != NULL)
+        edit_attribute(&e, str_trim(str_cut(&rest, ';')));
+    if (e.flags != NULL)
+        add_flags(&e);
+    return e.changed || e.flags != NULL ? e.text : value;
 }

@@ -387,19 +387,19 @@ static void take_orders(struct proxy_run *run)
         run->r->limit_rate = bytes;
 }
 
-/* X-Accel-Redirect, unless ignored. */
-static bool is_sent_elsewhere(struct proxy_run *run)
-{
-    run->redirect = proxy_response_control(run, FIELD_X_ACCEL_REDIRECT, IGNORE_ACCEL_REDIRECT);
-    return run->redirect.len > 0;
-}
-
 static bool is_intercepted(const struct proxy_run *run)
 {
     if (run->codec->own_404 && run->answer.status == 404)
         return true;
     return run->answer.status >= 300 && run->conf->intercept_errors &&
            error_page_exists(run->r, run->answer.status);
+}
+
+/* X-Accel-Redirect, unless ignored. One that is empty leads nowhere. */
+static bool is_sent_elsewhere(struct proxy_run *run)
+{
+    run->redirect = proxy_response_control(run, FIELD_X_ACCEL_REDIRECT, IGNORE_ACCEL_REDIRECT);
+    return run->redirect.data != NULL && !is_intercepted(run);
 }
 
 static enum run_state head_done(struct proxy_run *run)
@@ -617,12 +617,12 @@ static enum verdict go_elsewhere(struct proxy_run *run)
     run->ended = true;
     r->client_gone = NULL;
     keep_fields(run);
+    if (str_starts(uri, STR("@")))
+        return request_go_named(r, uri);
     if (r->method != METHOD_HEAD) {
         r->method = METHOD_GET;
         r->method_text = STR("GET");
     }
-    if (uri.data[0] == '@')
-        return request_go_named(r, uri);
     mark = str_find(uri, '?');
     if (mark >= 0) {
         args = str_from(uri, (size_t)mark + 1);
@@ -638,14 +638,15 @@ static enum verdict go_elsewhere(struct proxy_run *run)
 
 static enum verdict conclude_intercept(struct proxy_run *run)
 {
-    const struct http_field *challenge = fields_find(&run->answer.fields, FIELD_WWW_AUTHENTICATE);
-
     let_go(run);
     run->ended = true;
     run->r->client_gone = NULL;
     request_fail(run->r, run->answer.status, "upstream.status");
-    if (run->answer.status == 401 && challenge != NULL)
-        request_add_field(run->r, challenge->name, challenge->value, FIELD_WWW_AUTHENTICATE);
+    if (run->answer.status != 401)
+        return ANSWERED;
+    EACH_FIELD (f, &run->answer.fields)
+        if (f->id == FIELD_WWW_AUTHENTICATE)
+            request_add_field(run->r, f->name, f->value, FIELD_WWW_AUTHENTICATE);
     return ANSWERED;
 }
 
