@@ -94,11 +94,41 @@ static int64_t cost_of(const nghttp2_frame_hd *head)
     }
 }
 
+/* A stream that was passed over is closed for good (RFC 9113, 5.1.1): the library remembers only the
+   last one, here the last 64 are known. */
+static bool is_passed_over(struct h2_conn *c, int32_t id)
+{
+    int32_t behind = (c->newest_id - id) / 2;
+
+    if (id % 2 == 0)
+        return false;
+    if (id <= c->newest_id)
+        return behind < 64 && (c->recent_ids >> behind & 1) == 0;
+    behind = (id - c->newest_id) / 2;
+    c->recent_ids = behind < 64 ? c->recent_ids << behind | 1 : 1;
+    c->newest_id = id;
+    return false;
+}
+
+/* What the library lets pass. */
+static bool is_forbidden(struct h2_conn *c, const nghttp2_frame_hd *head)
+{
+    return (head->type == NGHTTP2_HEADERS && is_passed_over(c, head->stream_id)) ||
+           (head->type == NGHTTP2_PRIORITY && head->stream_id == 0);
+}
+
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user)
 {
     struct h2_conn *c = user;
     int64_t cost = cost_of(head);
 
+    if (is_forbidden(c, head)) {
+        log_error(&c->conn.log, LOG_INFO, 0, "client sent a frame of type %d for stream %d",
+                  head->type, head->stream_id);
+        nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+        return 0;
+    }
+    c->queued = nghttp2_session_get_outbound_queue_size(session);
     if (cost == 0 || is_patient(c, cost))
         return 0;
     log_error(&c->conn.log, LOG_INFO, 0, "client sent too many frames that ask for nothing "
@@ -107,11 +137,23 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
     return 0;
 }
 
+/* The library answers settings that take a window beyond its bounds with a reset of the stream. They
+   end the connection (RFC 9113, 6.9.2). */
+static void settings_came(struct h2_conn *c, const nghttp2_frame *frame)
+{
+    bool is_ack = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
+
+    if (!is_ack && nghttp2_session_get_outbound_queue_size(c->session) > c->queued + 1)
+        nghttp2_session_terminate_session(c->session, NGHTTP2_FLOW_CONTROL_ERROR);
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct h2_stream *s = stream_of(session, frame->hd.stream_id);
     bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
+    if (frame->hd.type == NGHTTP2_SETTINGS)
+        settings_came(user, frame);
     if (s == NULL)
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)

@@ -88,6 +88,9 @@ struct h2_conn {
     int64_t opened_ms, linger_until_ms;
     int64_t patience;          /* frames that ask for nothing and may still come */
     int64_t patience_ms;       /* when that was last counted */
+    size_t queued;             /* frames of the library's, before the one that comes now */
+    uint64_t recent_ids;       /* of streams: bit n is that of newest_id - 2n */
+    int32_t newest_id;
     uint32_t requests, open;   /* begun in all; streams */
     uint8_t state;             /* enum h2_state */
     bool running, draining, full, last_goaway, timed_out;
