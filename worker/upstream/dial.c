@@ -48,6 +48,27 @@ static void begin_try(struct dial *d, struct str addr)
     try->connected_ms = try->head_ms = try->ended_ms = -1;
 }
 
+/* For whoever asks how its origins are. */
+static void count_try(const struct dial *d)
+{
+    struct peer_state *state = d->peer == NULL ? NULL : peer_state(d->peer);
+    const struct dial_try *try = d->try;
+    struct peer_counts *counts;
+
+    if (state == NULL)
+        return;
+    counts = &state->counts;
+    atomic_fetch_add_explicit(&counts->requests, 1, memory_order_relaxed);
+    if (try->status >= 100 && try->status < 600)
+        atomic_fetch_add_explicit(&counts->answers[try->status / 100 - 1], 1,
+                                  memory_order_relaxed);
+    else if (try->fault != DIAL_NO_FAULT)
+        atomic_fetch_add_explicit(&counts->faults, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counts->sent, (uint64_t)try->bytes_sent, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counts->received, (uint64_t)try->bytes_received,
+                              memory_order_relaxed);
+}
+
 static void end_try(struct dial *d, enum dial_fault fault)
 {
     if (d->try == NULL || d->try->ended_ms >= 0)
@@ -56,6 +77,7 @@ static void end_try(struct dial *d, enum dial_fault fault)
     d->try->fault = (uint8_t)fault;
     if (d->exchange != NULL)
         d->try->bytes_sent += (int64_t)d->exchange->conn.sent;
+    count_try(d);
 }
 
 static void book(struct dial *d, enum peer_result result)

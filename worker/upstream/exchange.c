@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/sock.h"
 #include "worker/upstream/keepalive.h"
+#include "worker/upstream/peer_use.h"
 
 /* Events --------------------------------------------------------------------------------------- */
 
@@ -163,11 +164,16 @@ void exchange_use(struct exchange *x, struct post *user, const struct log *log)
     x->user = user;
     x->timed_out = false;
     x->conn.log = *log;
+    if (user == NULL)
+        peer_use_end(&x->use);
+    else if (x->use == NULL && x->peer != NULL)
+        peer_use_begin(&x->use, x->peer);
 }
 
 void exchange_close(struct exchange *x)
 {
     list_remove(&x->idle_link);
+    peer_use_end(&x->use);
     conn_close(&x->conn);
     conn_collect(x, sizeof(*x));
 }

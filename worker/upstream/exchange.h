@@ -18,6 +18,7 @@ struct exchange {
     const struct peer *peer;    /* NULL when the group was made for one request */
     const void *place;          /* who opened it, for keepalive ... local */
     struct post *user;          /* NULL while idle */
+    _Atomic uint32_t *use;      /* where it is counted while it is not; NULL: nowhere */
     int64_t opened_ms;
     const struct secure_options *secure; /* NULL: plain */
     uint64_t name_hash, session_key;     /* of the origin's name; of sessions with it */

@@ -9,6 +9,7 @@
 #include "worker/upstream/balancer.h"
 #include "worker/upstream/keepalive.h"
 #include "worker/upstream/peer.h"
+#include "worker/upstream/server_line.h"
 
 uint32_t upstream_index;
 
@@ -165,96 +166,18 @@ static bool open_upstream(struct conf_call *call)
     return true;
 }
 
-static bool bad_parameter(struct conf_call *call, uint32_t i)
-{
-    return conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"", STR_ARG(conf_arg(call, i)));
-}
-
-/* weight=, max_fails=, fail_timeout=, slow_start=, max_conns=: true when argument i is one. */
-static bool read_number(struct conf_call *call, uint32_t i, struct upstream_server *s, bool *good)
-{
-    struct str value;
-
-    if (conf_arg_is(call, i, "weight=", &value))
-        *good = conf_int(value, &s->weight) && s->weight > 0 && s->weight <= INT32_MAX;
-    else if (conf_arg_is(call, i, "max_fails=", &value))
-        *good = conf_int(value, &s->max_fails) && s->max_fails >= 0 && s->max_fails <= INT32_MAX;
-    else if (conf_arg_is(call, i, "fail_timeout=", &value))
-        *good = conf_sec(value, &s->fail_timeout_s);
-    else if (conf_arg_is(call, i, "slow_start=", &value))
-        *good = conf_ms(value, &s->slow_start_ms);
-    else if (conf_arg_is(call, i, "max_conns=", &value))
-        *good = conf_int(value, &s->max_conns) && s->max_conns >= 0 && s->max_conns <= INT32_MAX;
-    else
-        return false;
-    return true;
-}
-
-static bool balancer_knows(struct conf_call *call, uint32_t i, const struct upstream_server *s)
-{
-    const struct upstream_group *group = call->scope->owner;
-
-    if (s->slow_start_ms == 0 || !group->balancer->no_slow_start)
-        return true;
-    return conf_fail_arg(call, i, "balancing method does not support parameter \"slow_start\"");
-}
-
 static bool read_parameter(struct conf_call *call, uint32_t i, struct upstream_server *s)
 {
     const struct upstream_group *group = call->scope->owner;
-    bool good = true;
+    const char *why = server_line_take(s, conf_arg(call, i));
 
-    if (read_number(call, i, s, &good))
-        return (good || bad_parameter(call, i)) && balancer_knows(call, i, s);
-    if (conf_arg_is(call, i, "service=", &s->service))
-        return s->service.len > 0 || conf_fail_arg(call, i, "service is empty");
-    if (conf_arg_is(call, i, "route=", &s->route))
-        return s->route.len > 0 || bad_parameter(call, i);
-    if (str_eq(conf_arg(call, i), STR("backup")) && group->balancer->no_backup)
+    if (why != NULL)
+        return conf_fail_arg(call, i, "%s \"%" STR_FMT "\"", why, STR_ARG(conf_arg(call, i)));
+    if (s->backup && group->balancer->no_backup)
         return conf_fail_arg(call, i, "balancing method does not support parameter \"backup\"");
-    if (str_eq(conf_arg(call, i), STR("backup")))
-        s->backup = true;
-    else if (str_eq(conf_arg(call, i), STR("down")))
-        s->down = true;
-    else if (str_eq(conf_arg(call, i), STR("drain")))
-        s->drain = true;
-    else if (str_eq(conf_arg(call, i), STR("resolve")))
-        s->resolve = true;
-    else
-        return bad_parameter(call, i);
-    return true;
-}
-
-/* A service without a dot is "_http._tcp." to be; other forms go before the name as they are. */
-static struct str service_name(struct pool *pool, struct str service, struct str host)
-{
-    if (str_find(service, '.') < 0)
-        return pool_printf(pool, "_%" STR_FMT "._tcp.%" STR_FMT, STR_ARG(service), STR_ARG(host));
-    return pool_printf(pool, "%" STR_FMT ".%" STR_FMT, STR_ARG(service), STR_ARG(host));
-}
-
-/* What is to be asked for, again and again. An address stays what it is. */
-static bool read_name(struct conf_call *call, struct upstream_server *s)
-{
-    struct addr addr;
-    const char *why;
-
-    if (s->service.len > 0 && !s->resolve)
-        return conf_fail(call, "service upstream \"%" STR_FMT "\" requires \"resolve\" parameter",
-                         STR_ARG(s->text));
-    if (!addr_split(s->text, &s->lookup, &s->port, &why))
-        return conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why, STR_ARG(s->text));
-    if (s->service.len > 0 && s->port >= 0)
-        return conf_fail_arg(call, 0, "service upstream \"%" STR_FMT "\" may not have port",
-                             STR_ARG(s->text));
-    s->resolve = s->resolve && !addr_parse(&addr, s->text, 80, &why);
-    if (!s->resolve)
-        return true;
-    if (s->lookup.len == 0)
-        return conf_fail_arg(call, 0, "no host in upstream \"%" STR_FMT "\"", STR_ARG(s->text));
-    if (s->service.len > 0)
-        s->lookup = service_name(call->pool, s->service, s->lookup);
-    s->port = s->service.len > 0 ? 0 : s->port < 0 ? 80 : s->port;
+    if (s->slow_start_ms > 0 && group->balancer->no_slow_start)
+        return conf_fail_arg(call, i,
+                             "balancing method does not support parameter \"slow_start\"");
     return true;
 }
 
@@ -264,13 +187,13 @@ static bool add_server(struct conf_call *call)
     struct upstream_server *server = array_push(&group->servers);
     const char *why;
 
-    *server = (struct upstream_server){.text = conf_arg(call, 0), .weight = 1, .max_fails = 1,
-                                       .fail_timeout_s = 10, .node = call->node};
+    server_line_init(server, conf_arg(call, 0));
+    server->node = call->node;
     for (uint32_t i = 1; i < call->count; i++)
         if (!read_parameter(call, i, server))
             return false;
-    if (!read_name(call, server))
-        return false;
+    if ((why = server_line_name(call->pool, server)) != NULL)
+        return conf_fail_arg(call, 0, "%s", why);
     group->scope = call->scope;
     group->counted |= server->max_conns > 0;
     group->moves |= server->resolve;
@@ -290,7 +213,8 @@ static bool set_keepalive(struct conf_call *call)
 
     conf->keepalive_local = call->count > 1;
     if (call->count > 1 && !str_eq(conf_arg(call, 1), STR("local")))
-        return bad_parameter(call, 1);
+        return conf_fail_arg(call, 1, "invalid parameter \"%" STR_FMT "\"",
+                             STR_ARG(conf_arg(call, 1)));
     return true;
 }
 
@@ -431,14 +355,15 @@ static uint32_t expected_peers(const struct upstream_group *group)
     return count;
 }
 
-/* Peers without a zone of their own, in a size that a few more will not change. */
+/* Peers without a zone of their own, in steps that a reload seldom crosses: another size is another
+   zone, and an empty one. Memory is taken when it is touched. */
 static bool declare_zone(struct generation *gen, struct upstream_set *set, uint32_t peers)
 {
-    int64_t bytes = 128 * 1024;
+    int64_t bytes = 256 * 1024;
     const char *why;
 
-    while (bytes < peer_zone_bytes(peers) * 2)
-        bytes *= 2;
+    while (bytes < peer_zone_bytes(peers) * 4)
+        bytes *= 4;
     set->zone = generation_zone(gen, STR("weir:upstreams"), bytes, &peer_zone_kind,
                                 set->first->node, &why);
     return set->zone != NULL || conf_fail_at(gen, set->first->node, "%s", why);

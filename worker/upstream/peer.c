@@ -23,6 +23,7 @@
 #include "worker/upstream/check.h"
 #include "worker/upstream/keepalive.h"
 #include "worker/upstream/moving.h"
+#include "worker/upstream/peer_use.h"
 #include "worker/upstream/secure.h"
 
 #define OLD_GENERATIONS 16 /* a record that no younger one uses may go to another peer */
@@ -82,6 +83,14 @@ static struct peer_table *table_of(struct zone *z)
     const struct peer_zone *root = zone_root(z);
 
     return root == NULL ? NULL : zone_ptr(z, root->table);
+}
+
+struct peer_state *peer_zone_table(struct zone *z, uint32_t *count)
+{
+    struct peer_table *table = table_of(z);
+
+    *count = table == NULL ? 0 : table->cap;
+    return table == NULL ? NULL : table->peers;
 }
 
 /* The count of connections that a booking is part of; NULL if it is none of ours. */
@@ -255,6 +264,7 @@ void peer_attach(struct upstream_set *set, uint32_t generation)
     for (const struct upstream_group *g = set->first; g != NULL; g = g->next) {
         list_init(&groups[g->id].idle);
         peer_lock(g);
+        peer_use_attach(g, &groups[g->id]);
         for (uint32_t i = 0; i < g->primaries + g->backups; i++)
             states[g->peers[i].id] = attach_peer(&g->peers[i], generation,
                                                  &own_states[g->peers[i].id]);

@@ -43,7 +43,16 @@ struct peer_health {
     } of[CHECKS_MOST];
 };
 
-/* In the zone. All but the key and the bars change under its lock. */
+/* What went to an origin and came back, in all. Relaxed: a look sees each number, not all of one
+   moment. */
+struct peer_counts {
+    _Atomic uint64_t requests;   /* tries that are over */
+    _Atomic uint64_t faults;     /* of them: ended without an answer */
+    _Atomic uint64_t answers[5]; /* by class: 1xx to 5xx */
+    _Atomic uint64_t sent, received; /* bytes */
+};
+
+/* In the zone. All but the key, the bars and the counts change under its lock. */
 struct peer_state {
     uint64_t key;             /* hash of upstream and address; 0: free */
     uint32_t generation;      /* the newest that uses it */
@@ -58,12 +67,14 @@ struct peer_state {
     int64_t well_ms;          /* when it was well again: the last bar fell, or failures were
                                  forgiven that had kept requests away; 0: it never was ill */
     struct peer_health health;
+    struct peer_counts counts;
 };
 
 /* The root of a zone of peers. */
 struct peer_zone {
     uint64_t table;           /* of struct peer_state */
     uint64_t names;           /* struct found_name, see moving.c: a list */
+    uint64_t uses;            /* struct peer_uses, see peer_use.c: a list */
     _Atomic uint64_t version; /* changes with any of the names */
 };
 
@@ -74,6 +85,9 @@ struct group_live {
     uint32_t response_bytes;  /* what recent responses came to, for the first read */
     struct upstream_group *version; /* of one that moves: the current one, or NULL */
     uint64_t seen, change;    /* peer_zone.version when last looked at; that of its own names */
+    _Atomic uint32_t *uses;   /* connections in use by this process, by place in the zone's table */
+    const struct peer_state *table; /* whose first record that is */
+    uint32_t table_size;
 };
 
 extern const struct zone_kind peer_zone_kind;
@@ -102,6 +116,9 @@ struct zone *peer_zone_of(const struct upstream_group *group);
 /* NULL for a group made for one request, unless it has its own. */
 struct group_live *peer_group_live(const struct upstream_group *group);
 struct peer_state *peer_state(const struct peer *peer);
+
+/* The records of a zone. */
+struct peer_state *peer_zone_table(struct zone *z, uint32_t *count);
 
 /* Raises or lowers a bar. Without the lock. */
 void peer_bar(struct peer_state *state, enum peer_bar bar, bool up);
