@@ -367,7 +367,7 @@ static void go(struct dial *d)
 void dial_start(struct dial *d)
 {
     d->started_ms = clock_mono_ms;
-    if (unlikely(d->group->moves))
+    if (unlikely(moving_may_differ(d->group)))
         d->group = moving_hold(d->group, d->pool);
     begin_choice(d);
     go(d);

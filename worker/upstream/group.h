@@ -43,6 +43,8 @@ struct upstream_server {
     int port;                     /* and its port; 0: that of the SRV records */
     bool unresolved;              /* it resolves because its name was not found at load */
     const struct conf_node *node;
+    const struct upstream_server *configured; /* of a version: whose place it has; NULL: of none */
+    bool changed;                 /* of a version: at run time, see changes.h */
 };
 
 /* One address of a server. */

@@ -64,7 +64,7 @@ void keepalive_put(struct exchange *x)
     struct group_live *live;
 
     x->requests++;
-    if (x->peer != NULL && x->peer->group->moves)
+    if (x->peer != NULL)
         x->peer = moving_same(x->peer);
     if (!may_stay(x)) {
         exchange_close(x);

@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "worker/upstream/balancer.h"
+#include "worker/upstream/changes.h"
 #include "worker/upstream/keepalive.h"
 
 #define POOL_BYTES 4096
@@ -245,13 +246,14 @@ static struct found *read_names(const struct upstream_group *group, struct pool 
     return all;
 }
 
-/* When the last of its names changed. */
+/* When the last of its names changed, or its servers did. 0: never, all is as configured. */
 static uint64_t last_change(const struct upstream_group *group)
 {
     struct zone *z = peer_zone_of(group);
-    uint64_t last = 0;
+    uint64_t last;
 
     zone_lock(z);
+    last = changes_number(group);
     EACH (struct upstream_server, s, &group->servers) {
         const struct found_name *n = s->resolve ? find_name(z, name_key(group, s)) : NULL;
 
@@ -307,27 +309,43 @@ static struct peer *add_found(struct upstream_group *v, struct peer *peer, const
 }
 
 static struct peer *add_fixed(struct upstream_group *v, struct peer *peer,
-                              const struct upstream_group *base,
                               const struct upstream_server *server)
 {
+    const struct upstream_group *base = v->base;
+
     for (uint32_t i = 0; i < base->primaries + base->backups; i++) {
-        if (base->peers[i].server != server)
+        if (base->peers[i].server != server->configured)
             continue;
         *peer = base->peers[i];
+        peer->server = server;
         peer->group = v;
         peer++;
     }
     return peer;
 }
 
-static struct peer *add_peers(struct upstream_group *v, struct peer *peer,
-                              const struct upstream_group *base, const struct found *f, bool backup)
+/* Of a server that was added at run time. */
+static struct peer *add_new(struct upstream_group *v, struct peer *peer,
+                            const struct upstream_server *server)
 {
-    EACH (struct upstream_server, s, &base->servers) {
+    for (uint32_t i = 0; i < server->addrs->count; i++, peer++) {
+        char *text = pool_bytes(v->pool, ADDR_TEXT);
+
+        *peer = (struct peer){.server = server, .group = v, .id = PEER_FOUND,
+                              .addr = server->addrs->addrs[i]};
+        peer->name = (struct str){text, addr_print(&peer->addr, text, ADDR_TEXT)};
+    }
+    return peer;
+}
+
+static struct peer *add_peers(struct upstream_group *v, struct peer *peer, const struct found *f,
+                              bool backup)
+{
+    EACH (struct upstream_server, s, &v->servers) {
         if (s->resolve)
             peer = add_found(v, peer, f++, backup);
         else if (s->backup == backup)
-            peer = add_fixed(v, peer, base, s);
+            peer = s->configured != NULL ? add_fixed(v, peer, s) : add_new(v, peer, s);
     }
     return peer;
 }
@@ -339,29 +357,45 @@ static void count_tries(struct upstream_group *v)
         v->tries += !v->peers[i].server->down;
 }
 
+/* The servers as they are by now. */
+static void take_changes(struct upstream_group *v)
+{
+    struct array changes = changes_read(v->base, v->pool);
+
+    v->servers = changes_apply(v->base, &changes, v->pool);
+    EACH (struct upstream_server, s, &v->servers)
+        v->counted |= s->max_conns > 0;
+}
+
 static struct upstream_group *make_version(const struct upstream_group *base)
 {
     struct pool *pool = pool_create(POOL_BYTES), *scratch = pool_create(POOL_BYTES);
     struct upstream_group *v = pool_alloc(pool, sizeof(*v));
-    struct found *found = read_names(base, scratch);
-    uint32_t count = base->primaries + base->backups, names = count_moving(base);
+    uint32_t count = base->primaries + base->backups, names;
+    struct found *found;
     struct peer *end;
 
     *v = *base;
     v->base = base;
     v->pool = pool;
     v->refs = 1;
+    v->moves = true;
+    take_changes(v);
+    found = read_names(v, scratch);
+    names = count_moving(v);
     for (uint32_t i = 0; i < names; i++) {
         find_priority(&found[i]);
         count += found[i].count;
         v->unasked |= !found[i].asked;
     }
+    count += (uint32_t)v->servers.count; /* some may be new: with one address each */
     v->peers = pool_zalloc(pool, MAX(count, 1) * sizeof(*v->peers));
-    end = add_peers(v, v->peers, base, found, false);
+    end = add_peers(v, v->peers, found, false);
     v->primaries = (uint32_t)(end - v->peers);
-    end = add_peers(v, end, base, found, true);
+    end = add_peers(v, end, found, true);
     v->backups = (uint32_t)(end - v->peers) - v->primaries;
     v->single = v->primaries == 1 && v->backups == 0;
+    v->counted |= v->balancer->counted && !v->single;
     count_tries(v);
     peer_attach_found(v);
     if (v->balancer->build != NULL && v->primaries > 0)
@@ -391,26 +425,42 @@ static void replace_version(struct group_live *live, struct upstream_group *vers
     moving_drop(old);
 }
 
+/* NULL: the group is as configured. */
 static struct upstream_group *current(const struct upstream_group *group)
 {
+    const struct upstream_group *base = group->base != NULL ? group->base : group;
     struct group_live *live = peer_group_live(group);
     struct peer_zone *root = zone_root(peer_zone_of(group));
     uint64_t seen = atomic_load_explicit(&root->version, memory_order_acquire), change;
 
-    if (likely(live->version != NULL && live->seen == seen))
+    if (likely(live->seen == seen && (live->version != NULL || !base->moves)))
         return live->version;
     live->seen = seen;
-    change = last_change(group);
-    if (live->version == NULL || live->change != change)
-        replace_version(live, make_version(group->base != NULL ? group->base : group));
+    change = last_change(live->version != NULL ? live->version : base);
+    if (live->version == NULL ? base->moves || change != 0 : live->change != change)
+        replace_version(live, make_version(base));
     live->change = change;
     return live->version;
+}
+
+bool moving_may_differ(const struct upstream_group *group)
+{
+    const struct group_live *live;
+
+    if (group->moves)
+        return true;
+    live = peer_group_live(group);
+    return live != NULL && live->watched != NULL &&
+           (live->version != NULL ||
+            atomic_load_explicit(live->watched, memory_order_relaxed) != live->seen);
 }
 
 const struct upstream_group *moving_hold(const struct upstream_group *group, struct pool *pool)
 {
     struct upstream_group *version = current(group);
 
+    if (version == NULL)
+        return group;
     version->refs++;
     pool_on_destroy(pool, drop, version);
     return version;
@@ -425,7 +475,7 @@ const struct peer *moving_same(const struct peer *peer)
 {
     const struct upstream_group *version = peer_group_live(peer->group)->version;
 
-    if (peer->group == version)
+    if (version == NULL || peer->group == version)
         return peer;
     for (uint32_t i = 0; i < version->primaries + version->backups; i++) {
         const struct peer *other = &version->peers[i];

@@ -1,10 +1,12 @@
 /*
- * worker/upstream/moving.h - groups whose servers are names that are resolved at run time.
+ * worker/upstream/moving.h - groups whose servers are names that are resolved at run time, or are
+ * changed at run time.
  *
- * The keeper asks for the names and writes what they have to the group's zone (moving_store). A
- * worker that dials makes a version of the group of that: a struct upstream_group with the peers
- * that there are now, which lives until another one has taken its place and nobody dials it any
- * more. Peers that stay keep their state and their idle connections.
+ * The keeper asks for the names and writes what they have to the group's zone (moving_store), as it
+ * does with changes (changes.h). A worker that dials makes a version of the group of that: a struct
+ * upstream_group with the servers and peers that there are now, which lives until another one has
+ * taken its place and nobody dials it any more. Peers that stay keep their state and their idle
+ * connections.
  */
 #pragma once
 
@@ -23,7 +25,11 @@ enum rc moving_store(const struct upstream_group *group, const struct upstream_s
 void moving_store_failure(const struct upstream_group *group,
                           const struct upstream_server *server);
 
-/* A worker: the version of a group that moves as it is now, held until the pool is destroyed. */
+/* A worker: whether moving_hold may give anything but the group itself. */
+bool moving_may_differ(const struct upstream_group *group);
+
+/* A worker: the version of a group as it is now, held until the pool is destroyed; the group itself
+   while all is as configured. */
 const struct upstream_group *moving_hold(const struct upstream_group *group, struct pool *pool);
 
 /* Nothing has changed since that version was made. */

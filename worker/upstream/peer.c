@@ -124,7 +124,7 @@ static bool repair_zone(struct zone *z)
 }
 
 const struct zone_kind peer_zone_kind = {
-    .name = "upstream", .layout_version = 4, .init = init_zone, .repair = repair_zone,
+    .name = "upstream", .layout_version = 5, .init = init_zone, .repair = repair_zone,
     .booked = booked,
 };
 
@@ -216,6 +216,8 @@ void peer_attach_found(struct upstream_group *version)
     for (uint32_t i = 0; i < count; i++)
         if (version->peers[i].id == PEER_FOUND)
             version->peers[i].state = attach_peer(&version->peers[i], own_generation, &own[i]);
+        else
+            refresh(states[version->peers[i].id], &version->peers[i], own_generation);
     peer_unlock(version);
 }
 
@@ -250,6 +252,15 @@ void peer_unlock(const struct upstream_group *group)
         zone_unlock(z);
 }
 
+static void watch(const struct upstream_group *group, struct group_live *live)
+{
+    struct zone *z = peer_zone_of(group);
+    const struct peer_zone *root = z == NULL ? NULL : zone_root(z);
+
+    if (root != NULL && !group->implicit)
+        live->watched = &root->version;
+}
+
 void peer_attach(struct upstream_set *set, uint32_t generation)
 {
     attached = set;
@@ -265,6 +276,7 @@ void peer_attach(struct upstream_set *set, uint32_t generation)
         list_init(&groups[g->id].idle);
         peer_lock(g);
         peer_use_attach(g, &groups[g->id]);
+        watch(g, &groups[g->id]);
         for (uint32_t i = 0; i < g->primaries + g->backups; i++)
             states[g->peers[i].id] = attach_peer(&g->peers[i], generation,
                                                  &own_states[g->peers[i].id]);

@@ -74,8 +74,9 @@ struct peer_state {
 struct peer_zone {
     uint64_t table;           /* of struct peer_state */
     uint64_t names;           /* struct found_name, see moving.c: a list */
+    uint64_t changes;         /* struct group_changes, see changes.c: a list */
     uint64_t uses;            /* struct peer_uses, see peer_use.c: a list */
-    _Atomic uint64_t version; /* changes with any of the names */
+    _Atomic uint64_t version; /* changes with any of the names and changes */
 };
 
 /* What a worker knows of a group. */
@@ -83,7 +84,8 @@ struct group_live {
     struct list idle;         /* struct exchange, the last used first */
     uint32_t idle_count;
     uint32_t response_bytes;  /* what recent responses came to, for the first read */
-    struct upstream_group *version; /* of one that moves: the current one, or NULL */
+    struct upstream_group *version; /* of one that moves or was changed: the current one, or NULL */
+    const _Atomic uint64_t *watched; /* peer_zone.version; NULL for a group that cannot change */
     uint64_t seen, change;    /* peer_zone.version when last looked at; that of its own names */
     _Atomic uint32_t *uses;   /* connections in use by this process, by place in the zone's table */
     const struct peer_state *table; /* whose first record that is */
