@@ -43,7 +43,8 @@ struct upstream_server {
     int port;                     /* and its port; 0: that of the SRV records */
     bool unresolved;              /* it resolves because its name was not found at load */
     const struct conf_node *node;
-    const struct upstream_server *configured; /* of a version: whose place it has; NULL: of none */
+    const struct upstream_server *configured; /* of a version: in whose place it is; NULL: as
+                                     configured, or new */
     bool changed;                 /* of a version: at run time, see changes.h */
 };
 
@@ -106,6 +107,12 @@ extern uint32_t upstream_index;
 static inline bool group_is_empty(const struct upstream_group *group)
 {
     return group->primaries + group->backups == 0;
+}
+
+/* Of a version: it was added at run time. */
+static inline bool server_is_new(const struct upstream_server *server)
+{
+    return server->changed && server->configured == NULL;
 }
 
 /* Config time. */

@@ -311,10 +311,12 @@ static struct peer *add_found(struct upstream_group *v, struct peer *peer, const
 static struct peer *add_fixed(struct upstream_group *v, struct peer *peer,
                               const struct upstream_server *server)
 {
+    const struct upstream_server *configured = server->configured != NULL ? server->configured
+                                                                         : server;
     const struct upstream_group *base = v->base;
 
     for (uint32_t i = 0; i < base->primaries + base->backups; i++) {
-        if (base->peers[i].server != server->configured)
+        if (base->peers[i].server != configured)
             continue;
         *peer = base->peers[i];
         peer->server = server;
@@ -324,7 +326,6 @@ static struct peer *add_fixed(struct upstream_group *v, struct peer *peer,
     return peer;
 }
 
-/* Of a server that was added at run time. */
 static struct peer *add_new(struct upstream_group *v, struct peer *peer,
                             const struct upstream_server *server)
 {
@@ -345,7 +346,7 @@ static struct peer *add_peers(struct upstream_group *v, struct peer *peer, const
         if (s->resolve)
             peer = add_found(v, peer, f++, backup);
         else if (s->backup == backup)
-            peer = s->configured != NULL ? add_fixed(v, peer, s) : add_new(v, peer, s);
+            peer = server_is_new(s) ? add_new(v, peer, s) : add_fixed(v, peer, s);
     }
     return peer;
 }
@@ -362,6 +363,8 @@ static void take_changes(struct upstream_group *v)
 {
     struct array changes = changes_read(v->base, v->pool);
 
+    if (changes.count == 0)
+        return;
     v->servers = changes_apply(v->base, &changes, v->pool);
     EACH (struct upstream_server, s, &v->servers)
         v->counted |= s->max_conns > 0;
