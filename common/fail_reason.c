@@ -60,6 +60,7 @@ const struct fail_reason fail_reasons[] = {
     {"tls.no_certificate", "400", "The client showed no certificate (496)."},
     {"tls.plain", "400", "Plain HTTP where TLS is spoken."},
     {"try.none", "as written", "`try_files` found nothing and names a status."},
+    {"upstream.breaker", "502", "All origins that are left answered badly or slowly (`breaker`)."},
     {"upstream.closed", "502", "The origin closed the connection, or it broke."},
     {"upstream.connect", "502", "No connection to an origin could be made."},
     {"upstream.connect_timeout", "504", "No connection to an origin could be made in time."},
@@ -73,6 +74,8 @@ const struct fail_reason fail_reasons[] = {
     {"upstream.switched", "502", "The origin switched protocols (101) without being asked, to "
                                  "another one, or too soon."},
     {"upstream.timeout", "504", "The origin did not read or answer in time."},
+    {"upstream.total_timeout", "504", "The time for all tries and the answer is over "
+                                      "(`proxy_total_timeout`)."},
     {"upstream.unresolved", "500, 502", "The origin's name has no address, or is none."},
 };
 const size_t fail_reason_count = COUNT(fail_reasons);

@@ -65,6 +65,7 @@
 #include "worker/proxy/scgi_pass.h"
 #include "worker/proxy/upstream_vars.h"
 #include "worker/proxy/uwsgi_pass.h"
+#include "worker/upstream/breaker.h"
 #include "worker/upstream/group.h"
 #include "worker/upstream/lb_hash.h"
 #include "worker/upstream/lb_ip_hash.h"
@@ -117,6 +118,7 @@ const struct module *const modules[] = {
     &brotli_static_module,
     &zstd_static_module,
     &static_file_module,
+    &breaker_module, /* known to upstreams */
     &upstream_module,
     &least_conn_module,
     &ip_hash_module,

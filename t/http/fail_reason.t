@@ -13,6 +13,7 @@ my $conf = <<'CONF';
     limit_conn_zone $arg_k zone=places:64k;
     limit_conn_zone $arg_k zone=few:32k;
     upstream down { server 127.0.0.1:1 down; }
+    upstream broken { server 127.0.0.1:%PORT9%; breaker consecutive=1; breaker_open 1h; }
     upstream mixed { server 127.0.0.1:%PORT9%; }
     server {
         listen %PORT%;
@@ -40,6 +41,8 @@ my $conf = <<'CONF';
         location @theirs { proxy_pass http://%ORIGIN%; }
         location = /page { return 200 "page"; }
         location /down/ { proxy_pass http://down; }
+        location /broken/ { proxy_pass http://broken; }
+        location /total/ { proxy_pass http://%ORIGIN%; proxy_total_timeout 100ms; }
         location /refused/ { proxy_pass http://127.0.0.1:%PORT9%; }
         location /unresolved/ { proxy_pass http://$arg_host; }
         location /nothing { empty_gif; }
@@ -176,6 +179,10 @@ $origin->answer('/intercept/named/x', status => 404);
 reason_is('GET /intercept/named/x', '404 -');
 reason_is('GET /down/', '502 upstream.none_live');
 reason_is('GET /refused/', '502 upstream.connect');
+reason_is('GET /broken/', '502 upstream.connect');
+reason_is('GET /broken/', '502 upstream.breaker');
+$origin->script('/total/', 'body', 'stall');
+reason_is('GET /total/', '504 upstream.total_timeout');
 my $port = $site->port(8); # whose queue is full: nobody takes what comes
 my $queue = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1) or die $!;
 my @fill = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Blocking => 0) } 1 .. 6;

@@ -3,6 +3,7 @@
  */
 #include "worker/proxy/origin.h"
 
+#include "common/conf_value.h"
 #include "common/generation.h"
 #include "common/temp_path.h"
 #include "worker/http/request.h"
@@ -56,6 +57,39 @@ bool origin_set_bind(struct conf_call *call)
         return set_fixed_bind(call, text);
     conf->bind = template_compile(call->pool, &call->gen->http_vars, text, &why);
     return conf->bind != NULL || conf_fail_arg(call, 0, "%s", why);
+}
+
+/* Ten times the first unless said. */
+bool origin_set_backoff(struct conf_call *call)
+{
+    struct dial_options *dial = &((struct origin_conf *)call->conf)->dial;
+
+    if (!conf_ms(conf_arg(call, 0), &dial->backoff_ms))
+        return conf_fail_arg(call, 0, "invalid value \"%" STR_FMT "\"", STR_ARG(conf_arg(call, 0)));
+    dial->backoff_most_ms = 10 * dial->backoff_ms;
+    if (call->count > 1 && !conf_ms(conf_arg(call, 1), &dial->backoff_most_ms))
+        return conf_fail_arg(call, 1, "invalid value \"%" STR_FMT "\"", STR_ARG(conf_arg(call, 1)));
+    return dial->backoff_most_ms >= dial->backoff_ms ||
+           conf_fail_arg(call, 1, "the longest pause is shorter than the first one");
+}
+
+bool origin_set_budget(struct conf_call *call)
+{
+    struct retry_budget *budget = &((struct origin_conf *)call->conf)->dial.budget;
+    struct str text = conf_arg(call, 0), least;
+
+    *budget = (struct retry_budget){.least = 10};
+    if (str_eq(text, STR("off")) && call->count == 1)
+        return true;
+    if (!str_ends(text, STR("%")) ||
+        !conf_int((struct str){text.data, text.len - 1}, &budget->percent) ||
+        budget->percent < 1 || budget->percent > 1000)
+        return conf_fail_arg(call, 0, "invalid share \"%" STR_FMT "\"", STR_ARG(text)) ||
+               conf_hint(call, "1%% to 1000%%, or \"off\"");
+    return call->count == 1 ||
+           (conf_arg_is(call, 1, "min=", &least) && conf_int(least, &budget->least) &&
+            budget->least >= 0) ||
+           conf_fail_arg(call, 1, "invalid parameter \"%" STR_FMT "\"", STR_ARG(conf_arg(call, 1)));
 }
 
 /* A connection that was bound for one client serves no other. */
@@ -169,6 +203,24 @@ static struct name_set *make_hidden(struct conf_call *call, const char *const *h
     return set;
 }
 
+/* What is said of retries where there can be none. */
+static void check_retries(struct conf_call *call)
+{
+    const struct origin_conf *conf = call->conf;
+    const char *prefix = call->module->name;
+    const char *what = conf->dial.backoff_ms > 0 ? "next_upstream_backoff"
+                       : conf->dial.budget.percent > 0 ? "retry_budget" : NULL;
+
+    if (conf->pass == NULL)
+        return;
+    if ((conf->next & NEXT_OFF) == 0 && (conf->next & DIAL_CAUSES) == 0)
+        conf_warn(call, "\"%s_next_upstream\" names no reason to try another server", prefix);
+    if (what != NULL && conf->dial.retry == 0)
+        conf_warn(call, "\"%s_%s\" has no effect: nothing is tried again", prefix, what);
+    if (conf->total_timeout_ms > 0 && conf->dial.try_timeout_ms > conf->total_timeout_ms)
+        conf_warn(call, "\"%s_try_timeout\" is longer than \"%s_total_timeout\"", prefix, prefix);
+}
+
 bool origin_finish(struct conf_call *call, const char *const *hidden)
 {
     struct origin_conf *conf = call->conf;
@@ -176,7 +228,9 @@ bool origin_finish(struct conf_call *call, const char *const *hidden)
     conf->dial.exchange.place = conf;
     conf->dial.retry = 0;
     if ((conf->next & NEXT_OFF) == 0)
-        conf->dial.retry = (uint32_t)conf->next & (NEXT_ERROR | NEXT_TIMEOUT);
+        conf->dial.retry = (uint32_t)conf->next & DIAL_CAUSES;
+    conf->dial.same = (conf->next & NEXT_SAME) != 0;
+    check_retries(call);
     if (conf->hidden == NULL || conf->hidden_of[0] != conf->hide ||
         conf->hidden_of[1] != conf->pass_names) {
         conf->hidden = make_hidden(call, hidden);

@@ -22,16 +22,17 @@ struct temp_path;
 enum {
     NEXT_ERROR = DIAL_ERROR,
     NEXT_TIMEOUT = DIAL_TIMEOUT,
-    NEXT_INVALID_HEADER = 1 << 4,
-    NEXT_500 = 1 << 5,
-    NEXT_502 = 1 << 6,
-    NEXT_503 = 1 << 7,
-    NEXT_504 = 1 << 8,
-    NEXT_403 = 1 << 9,
-    NEXT_404 = 1 << 10,
-    NEXT_429 = 1 << 11,
+    NEXT_INVALID_HEADER = DIAL_INVALID,
+    NEXT_500 = DIAL_500,
+    NEXT_502 = DIAL_502,
+    NEXT_503 = DIAL_503,
+    NEXT_504 = DIAL_504,
+    NEXT_403 = DIAL_403,
+    NEXT_404 = DIAL_404,
+    NEXT_429 = DIAL_429,
     NEXT_NON_IDEMPOTENT = 1 << 12,
     NEXT_OFF = 1 << 13,
+    NEXT_SAME = 1 << 14,
 };
 
 /* ..._ignore_headers. */
@@ -85,6 +86,7 @@ struct origin_conf {
     struct origin_tls tls;
     struct dial_options dial;
     int64_t send_timeout_ms, read_timeout_ms, send_lowat;
+    int64_t total_timeout_ms;     /* for all tries and the whole answer; 0: any time */
     int64_t next;                 /* NEXT_... */
     bool ignore_client_abort;
     struct template *store;       /* the path of a file for the answer; NULL: none */
@@ -97,6 +99,8 @@ extern const struct word origin_ignore_words[];
 
 /* Apply functions of the shared rows. */
 bool origin_set_bind(struct conf_call *call);
+bool origin_set_backoff(struct conf_call *call);
+bool origin_set_budget(struct conf_call *call);
 bool origin_set_temp_path(struct conf_call *call);
 bool origin_set_hide(struct conf_call *call);
 bool origin_set_pass_header(struct conf_call *call);

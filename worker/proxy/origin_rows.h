@@ -24,12 +24,37 @@
      .doc = "How long an origin may be silent while it owes an answer."},                          \
     {.name = prefix "_next_upstream", .where = IN_WEB, .args = next_args, .value = VALUE_BITS,     \
      .repeat = true, .field = ORIGIN(next), .words = causes, .initial = "error timeout",           \
-     .doc = "What makes a request go to the next server of the group."},                           \
+     .doc = "What makes a request go to the next server of the group: never one that may have "    \
+            "been processed, unless its method is idempotent or `non_idempotent` is given. With "  \
+            "`same`, servers that were tried may be tried once more when there is no other: also " \
+            "the only one of a group."},                                                           \
     {.name = prefix "_next_upstream_tries", .where = IN_WEB, .args = "number", .value = VALUE_INT, \
-     .field = ORIGIN(dial.tries), .initial = "0", .doc = "Servers tried at most; 0: all."},        \
+     .field = ORIGIN(dial.tries), .initial = "0", .doc = "Tries at most; 0: one for each server, " \
+            "two with `same`."},                                                                   \
     {.name = prefix "_next_upstream_timeout", .where = IN_WEB, .args = "time", .value = VALUE_MS,  \
      .field = ORIGIN(dial.next_timeout_ms), .initial = "0",                                        \
      .doc = "No further server is tried after that time; 0: any time."},                           \
+    {.name = prefix "_next_upstream_backoff", .where = IN_WEB, .args = "time [max]",               \
+     .initial = "0", .apply = origin_set_backoff,                                                  \
+     .doc = "A pause before each retry: at random up to this time, twice as long with each "       \
+            "further retry, up to the maximum (ten times the first unless given). It counts in "   \
+            "`" prefix "_next_upstream_timeout` and ends with the client's connection. For "       \
+            "example: `" prefix "_next_upstream_backoff 20ms 1s;`"},                               \
+    {.name = prefix "_retry_budget", .where = IN_WEB, .args = "off|percent% [min=number]",         \
+     .initial = "off", .apply = origin_set_budget,                                                 \
+     .doc = "How many requests to a group may be retries: a share of those of the last ten "       \
+            "seconds, over all workers; so many as `min` says (10) may always be. Beyond that "    \
+            "the first failure is final. For example: `" prefix "_retry_budget 20% min=5;`"},      \
+    {.name = prefix "_try_timeout", .where = IN_WEB, .args = "time", .value = VALUE_MS,            \
+     .field = ORIGIN(dial.try_timeout_ms), .initial = "0",                                         \
+     .doc = "How long one try may take until the head of the answer is in, connecting and "        \
+            "sending included; then it has timed out. Of a body that is passed on as it arrives " \
+            "the time counts from its end. 0: any time."},                                         \
+    {.name = prefix "_total_timeout", .where = IN_WEB, .args = "time", .value = VALUE_MS,          \
+     .field = ORIGIN(total_timeout_ms), .initial = "0",                                            \
+     .doc = "How long all tries of a request and the answer up to its last byte may take: 504 "    \
+            "then, or a broken answer if it has begun. 0: any time. Connections that were "        \
+            "upgraded are not bound by it."},                                                      \
     {.name = prefix "_bind", .where = IN_WEB, .args = "address|off [transparent]",                 \
      .apply = origin_set_bind,                                                                     \
      .doc = "The local address of connections to origins. With `transparent` it may be one that "  \

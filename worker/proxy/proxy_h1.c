@@ -153,6 +153,8 @@ static struct str method_of(struct proxy_run *run)
     if (run->http->method != NULL)
         method = scope_eval(&run->r->scope, run->http->method);
     run->head_only = str_eq(method, STR("HEAD"));
+    if (unlikely(run->http->method != NULL))
+        run->method = (uint8_t)method_find(method);
     return method;
 }
 

@@ -189,6 +189,7 @@ static enum fill whole(struct proxy_run *run, const struct buf *b)
 
 static enum fill lost(struct proxy_run *run, int err, const char *what)
 {
+    dial_broke(&run->dial, err == ETIMEDOUT ? DIAL_TIMEOUT : DIAL_ERROR);
     log_error(&run->r->log, LOG_ERROR, err, "upstream %s", what);
     return release(run, RELAY_BROKEN, PEER_UNJUDGED, false);
 }
@@ -429,6 +430,19 @@ static void on_timer(struct proxy_run *run)
     if (!y->waiting && !y->buffering)
         return; /* the client's turn */
     lost(run, ETIMEDOUT, "timed out");
+    settle_spool(y);
+    if (y->waiting)
+        source_wake(&y->source);
+}
+
+void relay_cut(struct proxy_run *run)
+{
+    struct relay *y = &run->relay;
+
+    if (run->x == NULL || !y->open)
+        return;
+    end_stall(y);
+    lost(run, ETIMEDOUT, "timed out: the time for all of a request is over");
     settle_spool(y);
     if (y->waiting)
         source_wake(&y->source);

@@ -52,6 +52,9 @@ void relay_begin(struct proxy_run *run);
 /* The exchange has news, or memory became free. */
 void relay_news(struct proxy_run *run);
 
+/* The time for it is over: the rest is lost, if anything was still to come. */
+void relay_cut(struct proxy_run *run);
+
 /* Gives all memory back. */
 void relay_fini(struct proxy_run *run);
 

@@ -62,6 +62,7 @@ static void let_go(struct proxy_run *run)
     run->lookup = NULL;
     if (run->dial.state != DIAL_IDLE)
         dial_cancel(&run->dial);
+    timer_cancel(&run->total);
     run->x = NULL;
 }
 
@@ -119,8 +120,9 @@ static enum run_state dial_failed(struct proxy_run *run)
     case DIAL_TIMEOUT:
         return fail(run, 504, "upstream.connect_timeout");
     case DIAL_NO_PEER:
-        return fail(run, 502, group_is_empty(run->dial.group) ? "upstream.unresolved"
-                                                              : "upstream.none_live");
+        return fail(run, 502, run->dial.refused                ? "upstream.breaker"
+                              : group_is_empty(run->dial.group) ? "upstream.unresolved"
+                                                                : "upstream.none_live");
     default:
         return fail(run, 502, "upstream.connect");
     }
@@ -138,9 +140,10 @@ static enum run_state dialled(struct proxy_run *run)
     }
 }
 
-static bool is_idempotent(const struct request *r)
+/* As far as both the client and the origin know it. */
+static bool is_idempotent(const struct proxy_run *run)
 {
-    return r->method != METHOD_POST && r->method != METHOD_LOCK && r->method != METHOD_PATCH;
+    return method_is_idempotent(run->method) && method_is_idempotent(run->r->method);
 }
 
 /* May the request be sent once more, as far as it and its body are concerned? */
@@ -148,16 +151,13 @@ static bool may_repeat(const struct proxy_run *run)
 {
     if (run->streaming)
         return false;
-    return !run->sent_any || is_idempotent(run->r) ||
+    return !run->sent_any || is_idempotent(run) ||
            (run->conf->next & NEXT_NON_IDEMPOTENT) != 0;
 }
 
-static bool may_go_on(const struct proxy_run *run, int64_t cause)
+static bool may_go_on(struct proxy_run *run, enum dial_fault cause)
 {
-    enum dial_fault fault = (enum dial_fault)(cause & (NEXT_ERROR | NEXT_TIMEOUT));
-
-    return (run->conf->next & NEXT_OFF) == 0 && (run->conf->next & cause) != 0 &&
-           may_repeat(run) && dial_may_retry(&run->dial, fault);
+    return may_repeat(run) && dial_may_retry(&run->dial, cause);
 }
 
 static enum run_state try_next(struct proxy_run *run, enum dial_fault fault, bool counts)
@@ -173,17 +173,17 @@ static enum run_state try_next(struct proxy_run *run, enum dial_fault fault, boo
 static bool was_stale(const struct proxy_run *run)
 {
     return run->dial.reused && !run->again && run->dial.try->bytes_received == 0 &&
-           !run->streaming && (!run->sent_any || is_idempotent(run->r));
+           !run->streaming && (!run->sent_any || is_idempotent(run));
 }
 
 /* The try failed before an answer. */
-static enum run_state try_failed(struct proxy_run *run, int64_t cause, int status, const char *why)
+static enum run_state try_failed(struct proxy_run *run, enum dial_fault cause, int status,
+                                 const char *why)
 {
-    enum dial_fault fault = (enum dial_fault)(cause & (NEXT_ERROR | NEXT_TIMEOUT));
     struct dial *d = &run->dial;
 
     d->try->status = (uint16_t)status;
-    if (cause == NEXT_ERROR && was_stale(run)) {
+    if (cause == DIAL_ERROR && was_stale(run)) {
         run->again = true;
         proxy_send_end(run);
         run->x = NULL;
@@ -191,9 +191,10 @@ static enum run_state try_failed(struct proxy_run *run, int64_t cause, int statu
         return RUN_DIAL;
     }
     if (may_go_on(run, cause))
-        return try_next(run, fault, true);
+        return try_next(run, cause, true);
     proxy_send_end(run);
     run->x = NULL;
+    d->try->fault = (uint16_t)cause;
     dial_end(d, PEER_FAILED, false);
     return fail(run, status, why);
 }
@@ -286,6 +287,14 @@ static void secure(struct proxy_run *run)
     run->dial.name = tls->name != NULL ? scope_eval(&run->r->scope, tls->name) : run->target->host;
 }
 
+static void on_total(struct timer *timer)
+{
+    struct proxy_run *run = CONTAINER(timer, struct proxy_run, total);
+
+    run->late = true;
+    post_now(&run->post);
+}
+
 static enum run_state go_there(struct proxy_run *run)
 {
     struct dial *d = &run->dial;
@@ -293,6 +302,7 @@ static enum run_state go_there(struct proxy_run *run)
     if (d->state != DIAL_IDLE || run->begun)
         return dialled(run);
     run->begun = true;
+    run->method = run->r->method;
     if (!run->codec->write_head(run))
         return fail(run, 500, "upstream.request");
     d->group = run->target->group;
@@ -305,6 +315,10 @@ static enum run_state go_there(struct proxy_run *run)
     d->done = &run->post;
     d->on_try = on_try;
     dial_init(d);
+    if (run->conf->total_timeout_ms > 0) {
+        run->total.on_timer = on_total;
+        timer_set(&run->total, run->conf->total_timeout_ms);
+    }
     append_tries(run);
     dial_start(d);
     return dialled(run);
@@ -319,7 +333,7 @@ static void begin_talk(struct proxy_run *run)
     run->codec->reset(run);
     proxy_send_begin(run);
     proxy_run_doing(run, "sending request to upstream");
-    if (run->dial.reused && !run->again && is_idempotent(run->r) && !run->streaming)
+    if (run->dial.reused && !run->again && is_idempotent(run) && !run->streaming)
         run->x->conn.log.level = LOG_CRIT; /* that it is dead is no news: another will do */
 }
 
@@ -336,28 +350,14 @@ static enum run_state timed_out(struct proxy_run *run)
 {
     run->x->timed_out = false;
     log_error(&run->r->log, LOG_ERROR, ETIMEDOUT, "upstream timed out");
-    return try_failed(run, NEXT_TIMEOUT, 504, "upstream.timeout");
+    return try_failed(run, DIAL_TIMEOUT, 504, "upstream.timeout");
 }
 
 static enum run_state no_answer(struct proxy_run *run, ssize_t n)
 {
     if (n == CONN_EOF && !was_stale(run))
         log_error(&run->r->log, LOG_ERROR, 0, "upstream prematurely closed connection");
-    return try_failed(run, NEXT_ERROR, 502, "upstream.closed");
-}
-
-static int64_t cause_of_status(int status)
-{
-    switch (status) {
-    case 403: return NEXT_403;
-    case 404: return NEXT_404;
-    case 429: return NEXT_429;
-    case 500: return NEXT_500;
-    case 502: return NEXT_502;
-    case 503: return NEXT_503;
-    case 504: return NEXT_504;
-    default: return 0;
-    }
+    return try_failed(run, DIAL_ERROR, 502, "upstream.closed");
 }
 
 static void note_head(struct proxy_run *run)
@@ -404,12 +404,13 @@ static bool is_sent_elsewhere(struct proxy_run *run)
 
 static enum run_state head_done(struct proxy_run *run)
 {
-    int64_t cause = cause_of_status(run->answer.status);
-    bool counts = cause != NEXT_403 && cause != NEXT_404, elsewhere;
+    enum dial_fault cause = dial_fault_of(run->answer.status);
+    bool counts = cause != DIAL_403 && cause != DIAL_404, elsewhere;
 
     note_head(run);
-    if (cause != 0 && may_go_on(run, cause))
-        return try_next(run, DIAL_NO_FAULT, counts);
+    dial_answered(&run->dial);
+    if (cause != DIAL_NO_FAULT && may_go_on(run, cause))
+        return try_next(run, cause, counts);
     proxy_run_doing(run, "reading upstream");
     take_orders(run);
     if (run->answer.status == 101)
@@ -437,17 +438,32 @@ static enum run_state read_answer(struct proxy_run *run)
         case HEAD_MORE:
             break;
         case HEAD_TOO_BIG:
-            return try_failed(run, NEXT_INVALID_HEADER, 502, "upstream.head_too_big");
+            return try_failed(run, DIAL_INVALID, 502, "upstream.head_too_big");
         case HEAD_BAD:
-            return try_failed(run, NEXT_INVALID_HEADER, 502, "upstream.head_invalid");
+            return try_failed(run, DIAL_INVALID, 502, "upstream.head_invalid");
         case HEAD_UNASKED:
-            return try_failed(run, NEXT_INVALID_HEADER, 502, "upstream.switched");
+            return try_failed(run, DIAL_INVALID, 502, "upstream.switched");
         }
         if (!run->x->conn.ev.readable)
             return RUN_TALK;
     }
     post_turn_end(&run->post);
     return RUN_TALK;
+}
+
+/* ..._try_timeout: what is left of a try's time, and no more than `ms`. A body that comes from the
+   client at its own pace is not held against the origin: then the time counts from its end. */
+static int64_t bounded(struct proxy_run *run, int64_t ms)
+{
+    int64_t limit_ms = run->conf->dial.try_timeout_ms, from_ms = run->dial.try->started_ms;
+
+    if (likely(limit_ms == 0) || (run->streaming && !run->sent_all))
+        return ms;
+    if (run->streaming && run->whole_ms == 0)
+        run->whole_ms = clock_mono_ms;
+    if (run->streaming)
+        from_ms = run->whole_ms;
+    return MIN(ms, MAX(from_ms + limit_ms - clock_mono_ms, 0));
 }
 
 /* What bounds the wait: the origin's taking, the origin's answer, or nothing of ours while the
@@ -457,9 +473,9 @@ static void arm(struct proxy_run *run)
     struct timer *timer = &run->x->conn.timer;
 
     if (run->sent_all || run->send_broken)
-        timer_set(timer, run->conf->read_timeout_ms);
+        timer_set(timer, bounded(run, run->conf->read_timeout_ms));
     else if (!chain_empty(&run->out))
-        timer_set(timer, run->conf->send_timeout_ms);
+        timer_set(timer, bounded(run, run->conf->send_timeout_ms));
     else
         timer_cancel(timer);
 }
@@ -514,6 +530,29 @@ static enum run_state answer(struct proxy_run *run)
     return RUN_ANSWER;
 }
 
+/* ..._total_timeout. It is the fault of the one origin that was asked; of several, nobody's. */
+static enum run_state total_over(struct proxy_run *run)
+{
+    struct dial *d = &run->dial;
+    bool alone = d->retries == 0;
+
+    run->late = false;
+    if (run->state == RUN_ANSWER) {
+        relay_cut(run);
+        return RUN_ANSWER;
+    }
+    log_error(&run->r->log, LOG_ERROR, ETIMEDOUT, "the time for all of a request is over");
+    if (d->try != NULL && d->try->ended_ms < 0) {
+        d->try->status = 504;
+        d->try->fault = DIAL_TIMEOUT;
+    }
+    proxy_send_end(run);
+    run->x = NULL;
+    if (d->state == DIAL_READY)
+        dial_end(d, alone ? PEER_FAILED : PEER_UNJUDGED, false);
+    return fail(run, 504, "upstream.total_timeout");
+}
+
 static enum run_state rest(struct proxy_run *run)
 {
     return run->state;
@@ -541,13 +580,20 @@ static bool has_verdict(const struct proxy_run *run)
     return run->state == RUN_ANSWER || run->state == RUN_FAIL || run->state == RUN_LEAVE;
 }
 
+static enum run_state step(struct proxy_run *run)
+{
+    if (unlikely(run->late) && run->state != RUN_FAIL && run->state != RUN_LEAVE)
+        return total_over(run);
+    return steps[run->state].step(run);
+}
+
 static void go(struct proxy_run *run)
 {
     enum run_state next;
 
     must(!run->running);
     run->running = true;
-    while ((next = steps[run->state].step(run)) != run->state) {
+    while ((next = step(run)) != run->state) {
         must(steps[run->state].leads_to & BIT(next));
         log_debug(&run->r->log, "proxy: %s -> %s", steps[run->state].name, steps[next].name);
         run->state = next;
@@ -658,6 +704,7 @@ static enum verdict conclude_answer(struct proxy_run *run)
         return conclude_intercept(run);
     proxy_response_fill(run);
     if (run->answer.status == 101) {
+        timer_cancel(&run->total);
         r->out.upgraded = true;
         r->wire->upgrade(r, tunnel_take);
         return ANSWERED;

@@ -79,6 +79,9 @@ struct proxy_run {
     const struct proxy_pass *target;
     enum run_state state;
     bool running, begun, ended;
+    bool late;                    /* the time for all of it is over */
+    struct timer total;
+    int64_t whole_ms;             /* when a body that was sent as it arrived was out; 0: not yet */
     struct post post;
 
     /* The way there. */
@@ -91,7 +94,8 @@ struct proxy_run {
     struct buf head;              /* as sent; kept for the next try */
     struct str uri;               /* as sent */
     int64_t send_length;          /* of the body; -1: unknown, in chunks */
-    bool head_only;               /* the method sent is HEAD */
+    uint8_t method;               /* that is sent, enum method */
+    bool head_only;               /* it is HEAD */
     struct str upgrade;           /* the protocols that it may switch to; empty: none */
     bool upgrade_by_config;       /* for proxy_set_header says so */
     bool close_asked;

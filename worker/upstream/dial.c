@@ -10,9 +10,11 @@
 
 #include "common/booking.h"
 #include "common/clock.h"
+#include "common/random.h"
 #include "common/sock.h"
 #include "worker/net/tls.h"
 #include "worker/upstream/balancer.h"
+#include "worker/upstream/breaker.h"
 #include "worker/upstream/keepalive.h"
 #include "worker/upstream/moving.h"
 #include "worker/upstream/secure.h"
@@ -74,14 +76,36 @@ static void end_try(struct dial *d, enum dial_fault fault)
     if (d->try == NULL || d->try->ended_ms >= 0)
         return;
     d->try->ended_ms = clock_mono_ms;
-    d->try->fault = (uint8_t)fault;
+    if (d->try->fault == DIAL_NO_FAULT)
+        d->try->fault = (uint16_t)fault;
     if (d->exchange != NULL)
         d->try->bytes_sent += (int64_t)d->exchange->conn.sent;
     count_try(d);
 }
 
+static void judge(struct dial *d, uint32_t cause)
+{
+    int64_t end_ms = d->try->head_ms >= 0 ? d->try->head_ms : clock_mono_ms;
+
+    d->judged = true;
+    breaker_judge(d->peer, cause, end_ms - d->try->started_ms, d->probing, d->log);
+}
+
+/* The try is over: if it was not judged by its answer it is by its end. */
+static void end_judging(struct dial *d, enum peer_result result)
+{
+    if (!d->judged && result != PEER_UNJUDGED)
+        judge(d, d->try->fault);
+    if (d->probing)
+        breaker_probe_ends(d->peer, d->probe);
+    d->probing = false;
+    d->probe = NULL;
+}
+
 static void book(struct dial *d, enum peer_result result)
 {
+    if (unlikely(d->group->breaker != NULL) && d->peer != NULL)
+        end_judging(d, result);
     if (!d->chosen)
         return;
     d->chosen = false;
@@ -96,12 +120,55 @@ static void drop_exchange(struct dial *d)
     d->exchange = NULL;
 }
 
-bool dial_may_retry(const struct dial *d, enum dial_fault fault)
+enum dial_fault dial_fault_of(int status)
+{
+    switch (status) {
+    case 403: return DIAL_403;
+    case 404: return DIAL_404;
+    case 429: return DIAL_429;
+    case 500: return DIAL_500;
+    case 502: return DIAL_502;
+    case 503: return DIAL_503;
+    case 504: return DIAL_504;
+    default: return DIAL_NO_FAULT;
+    }
+}
+
+bool dial_may_retry(struct dial *d, enum dial_fault fault)
 {
     int64_t limit_ms = d->options->next_timeout_ms;
 
-    return d->tries_left > 0 && (fault & ~d->options->retry) == 0 &&
-           (limit_ms == 0 || clock_mono_ms - d->started_ms < limit_ms);
+    if (d->tries_left == 0 || (fault & ~d->options->retry) != 0 ||
+        (limit_ms != 0 && clock_mono_ms - d->started_ms >= limit_ms))
+        return false;
+    if (retry_budget_take(&d->options->budget, d->group))
+        return true;
+    log_error(d->log, LOG_WARN, 0, "no other server is tried: the budget of retries is spent");
+    return false;
+}
+
+/* The pause before the next retry: evenly distributed, so that those who failed together do not
+   come back together; and no longer than there may be a retry. */
+static int64_t draw_pause(const struct dial *d)
+{
+    const struct dial_options *o = d->options;
+    int64_t most_ms = o->backoff_ms;
+
+    for (uint32_t i = 1; i < d->retries && most_ms < o->backoff_most_ms; i++)
+        most_ms *= 2;
+    most_ms = MIN(most_ms, o->backoff_most_ms);
+    if (o->next_timeout_ms > 0)
+        most_ms = MIN(most_ms, d->started_ms + o->next_timeout_ms - clock_mono_ms - 1);
+    return most_ms <= 0 ? 0 : random_below((uint32_t)MIN(most_ms, INT32_MAX) + 1);
+}
+
+static enum dial_state retry(struct dial *d)
+{
+    d->retries++;
+    if (likely(d->options->backoff_ms == 0))
+        return DIAL_PICK;
+    d->pause_ms = draw_pause(d);
+    return d->pause_ms > 0 ? DIAL_PAUSE : DIAL_PICK;
 }
 
 /* The try is over before there was a connection. */
@@ -111,7 +178,7 @@ static enum dial_state failed(struct dial *d, enum dial_fault fault)
     drop_exchange(d);
     book(d, PEER_FAILED);
     d->fault = fault;
-    return dial_may_retry(d, fault) ? DIAL_PICK : DIAL_FAIL;
+    return dial_may_retry(d, fault) ? retry(d) : DIAL_FAIL;
 }
 
 /* Steps ---------------------------------------------------------------------------------------- */
@@ -131,7 +198,7 @@ static const struct peer *choose(struct dial *d)
     int64_t now_s = clock_mono_ms / 1000;
     const struct peer *peer;
 
-    if (g->single && !g->counted)
+    if (g->single && !g->counted && (may_try_single(d) || g->breaker == NULL))
         return may_try_single(d) ? &g->peers[0] : NULL;
     if (group_is_empty(g))
         return NULL;
@@ -141,18 +208,41 @@ static const struct peer *choose(struct dial *d)
     peer = d->fresh ? d->peer : g->balancer->pick(d);
     if (peer != NULL)
         peer_chosen(peer, now_s, &d->booking);
+    if (peer != NULL && unlikely(g->breaker != NULL))
+        d->probing = breaker_chosen(peer, &d->probe);
     peer_unlock(g);
     d->chosen = peer != NULL;
     return peer;
 }
 
+/* All were tried, and may be tried once more: those that are left alone for their failures too,
+   for there is nobody else; the last one then. */
+static const struct peer *choose_again(struct dial *d)
+{
+    const struct peer *last = d->peer, *peer;
+    uint32_t count = d->group->primaries + d->group->backups;
+
+    if (!d->options->same || last == NULL || d->tries_left == 0)
+        return NULL;
+    d->tried[0] = 0;
+    if (d->tried_more != NULL)
+        memset(d->tried_more, 0, (count / 64 + 1) * sizeof(uint64_t));
+    peer = choose(d);
+    if (peer != NULL || last->server->down || peer_is_barred(last, peer_state(last)))
+        return peer;
+    d->fresh = true;
+    return choose(d);
+}
+
 static enum dial_state no_peer(struct dial *d)
 {
     begin_try(d, d->group->name);
+    d->refused = breaker_refuses(d->group);
     d->peer = NULL;
     if (d->on_try != NULL)
         d->on_try(d);
-    log_error(d->log, LOG_ERROR, 0, "no live upstreams");
+    log_error(d->log, LOG_ERROR, 0, d->refused ? "no live upstreams: breakers are open"
+                                               : "no live upstreams");
     d->fault = DIAL_NO_PEER;
     end_try(d, DIAL_NO_PEER);
     return DIAL_FAIL;
@@ -173,7 +263,11 @@ static void begin_choice(struct dial *d)
 
     if (d->group->balancer->begin != NULL && d->group->primaries > 0)
         d->group->balancer->begin(d);
-    d->tries_left = (uint32_t)(d->options->tries > 0 ? MIN(d->options->tries, tries) : tries);
+    if (d->options->same)
+        tries = d->options->tries > 0 ? d->options->tries : 2 * tries;
+    else if (d->options->tries > 0)
+        tries = MIN(d->options->tries, tries);
+    d->tries_left = (uint32_t)tries;
 }
 
 /* The keeper cannot wake us: we look. */
@@ -190,6 +284,24 @@ static enum dial_state look_at_names(struct dial *d)
     return DIAL_PICK;
 }
 
+static enum dial_state pause(struct dial *d)
+{
+    if (d->pause_ms > 0)
+        timer_set(&d->timer, d->pause_ms);
+    d->pause_ms = 0;
+    return timer_is_set(&d->timer) ? DIAL_PAUSE : DIAL_PICK;
+}
+
+/* A bound for a part of the try, which has one itself. */
+static int64_t bounded(const struct dial *d, int64_t ms)
+{
+    int64_t limit_ms = d->options->try_timeout_ms;
+
+    if (likely(limit_ms == 0))
+        return ms;
+    return MIN(ms, MAX(d->try->started_ms + limit_ms - clock_mono_ms, 1));
+}
+
 static void connected(struct dial *d)
 {
     d->try->connected_ms = clock_mono_ms;
@@ -199,11 +311,16 @@ static void connected(struct dial *d)
 static enum dial_state pick_peer(struct dial *d)
 {
     const struct peer *peer = choose(d);
-    bool fresh = d->fresh;
+    bool fresh;
 
+    if (peer == NULL && waits_for_names(d))
+        return DIAL_NAMES;
     if (peer == NULL)
-        return waits_for_names(d) ? DIAL_NAMES : no_peer(d);
-    d->fresh = false;
+        peer = choose_again(d);
+    if (peer == NULL)
+        return no_peer(d);
+    fresh = d->fresh;
+    d->fresh = d->judged = false;
     d->peer = peer;
     if (d->tries_left > 0)
         d->tries_left--;
@@ -237,7 +354,8 @@ static enum dial_state start_connect(struct dial *d)
     case RC_OK:
         return plainly_connected(d);
     case RC_AGAIN:
-        timer_set(&d->exchange->conn.timer, d->options->exchange.connect_timeout_ms);
+        timer_set(&d->exchange->conn.timer,
+                  bounded(d, d->options->exchange.connect_timeout_ms));
         return DIAL_CONNECT;
     case RC_ERROR:
         break;
@@ -274,7 +392,7 @@ static enum dial_state secure_peer(struct dial *d)
     if (d->exchange->secure == NULL) {
         if (secure_begin(d->exchange, d->secure, d->name) != RC_OK)
             return failed(d, DIAL_ERROR);
-        timer_set(&c->timer, d->options->exchange.connect_timeout_ms);
+        timer_set(&c->timer, bounded(d, d->options->exchange.connect_timeout_ms));
     }
     if (d->exchange->timed_out) {
         log_error(&c->log, LOG_ERROR, ETIMEDOUT, "upstream timed out");
@@ -309,9 +427,12 @@ static const struct {
     [DIAL_PICK]    = {"pick", pick_peer,
                       BIT(DIAL_NAMES) | BIT(DIAL_CONNECT) | BIT(DIAL_READY) | BIT(DIAL_FAIL)},
     [DIAL_CONNECT] = {"connect", connect_peer,
-                      BIT(DIAL_SECURE) | BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_FAIL)},
-    [DIAL_SECURE]  = {"secure", secure_peer, BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_FAIL)},
-    [DIAL_READY]   = {"ready", rest, BIT(DIAL_PICK) | BIT(DIAL_IDLE)},
+                      BIT(DIAL_SECURE) | BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_PAUSE) |
+                          BIT(DIAL_FAIL)},
+    [DIAL_SECURE]  = {"secure", secure_peer,
+                      BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_PAUSE) | BIT(DIAL_FAIL)},
+    [DIAL_PAUSE]   = {"pause", pause, BIT(DIAL_PICK)},
+    [DIAL_READY]   = {"ready", rest, BIT(DIAL_PICK) | BIT(DIAL_PAUSE) | BIT(DIAL_IDLE)},
     [DIAL_FAIL]    = {"fail", rest, BIT(DIAL_IDLE) | BIT(DIAL_PICK)},
 };
 
@@ -358,9 +479,9 @@ void dial_init(struct dial *d)
     d->state = DIAL_IDLE;
 }
 
-static void go(struct dial *d)
+static void go(struct dial *d, enum dial_state from)
 {
-    enter(d, DIAL_PICK);
+    enter(d, from);
     run(d);
 }
 
@@ -370,7 +491,20 @@ void dial_start(struct dial *d)
     if (unlikely(moving_may_differ(d->group)))
         d->group = moving_hold(d->group, d->pool);
     begin_choice(d);
-    go(d);
+    retry_budget_note(&d->options->budget, d->group);
+    go(d, DIAL_PICK);
+}
+
+void dial_answered(struct dial *d)
+{
+    if (unlikely(d->group->breaker != NULL))
+        judge(d, dial_fault_of(d->try->status));
+}
+
+void dial_broke(struct dial *d, enum dial_fault fault)
+{
+    if (unlikely(d->group->breaker != NULL))
+        judge(d, fault);
 }
 
 void dial_next(struct dial *d, enum dial_fault fault, bool counts)
@@ -379,7 +513,7 @@ void dial_next(struct dial *d, enum dial_fault fault, bool counts)
     end_try(d, fault);
     drop_exchange(d);
     book(d, counts ? PEER_FAILED : PEER_UNJUDGED);
-    go(d);
+    go(d, retry(d));
 }
 
 void dial_again(struct dial *d)
@@ -394,7 +528,7 @@ void dial_again(struct dial *d)
         d->tried[0] &= ~(UINT64_C(1) << place);
     d->fresh = true;
     d->tries_left++;
-    go(d);
+    go(d, DIAL_PICK);
 }
 
 struct exchange *dial_take_exchange(struct dial *d, enum peer_result result)

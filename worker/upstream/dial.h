@@ -15,6 +15,7 @@
 
 #include "worker/upstream/exchange.h"
 #include "worker/upstream/peer.h"
+#include "worker/upstream/retry_budget.h"
 
 enum dial_state {
     DIAL_IDLE,
@@ -22,6 +23,7 @@ enum dial_state {
     DIAL_PICK,    /* choose a peer, take an idle connection or begin a new one */
     DIAL_CONNECT, /* a connection is on its way */
     DIAL_SECURE,  /* a TLS handshake is under way */
+    DIAL_PAUSE,   /* a try failed, the next waits for its time */
     DIAL_READY,   /* d->exchange is the owner's */
     DIAL_FAIL,    /* d->fault says why; there is no exchange */
     DIAL_STATES
@@ -33,7 +35,20 @@ enum dial_fault {
     DIAL_ERROR    = 1, /* refused, reset, closed early */
     DIAL_TIMEOUT  = 2,
     DIAL_NO_PEER  = 4, /* no peer may be tried */
+    /* What the owner may find wrong with an answer. */
+    DIAL_INVALID  = 1 << 4,
+    DIAL_500      = 1 << 5,
+    DIAL_502      = 1 << 6,
+    DIAL_503      = 1 << 7,
+    DIAL_504      = 1 << 8,
+    DIAL_403      = 1 << 9,
+    DIAL_404      = 1 << 10,
+    DIAL_429      = 1 << 11,
 };
+#define DIAL_CAUSES (DIAL_ERROR | DIAL_TIMEOUT | (2 * DIAL_429 - DIAL_INVALID))
+
+/* DIAL_500 for 500 ...; DIAL_NO_FAULT for all others. */
+enum dial_fault dial_fault_of(int status);
 
 /* One try, for logs and variables. Times in ms since the epoch of clock_mono_ms; -1: never. */
 struct dial_try {
@@ -42,15 +57,20 @@ struct dial_try {
     int64_t started_ms, connected_ms, head_ms, ended_ms;
     int64_t bytes_sent, bytes_received, body_bytes;
     uint16_t status;              /* of the answer; 0: none */
-    uint8_t fault;                /* enum dial_fault */
+    uint16_t fault;               /* enum dial_fault; its owner may set it before the end */
 };
 
 struct dial_options {
     struct exchange_options exchange;
     int64_t tries;                /* at most; 0: one for each peer */
     int64_t next_timeout_ms;      /* no further try after that; 0: any time */
+    int64_t try_timeout_ms;       /* for one try to get a connection; 0: only connect_timeout_ms */
+    int64_t backoff_ms, backoff_most_ms; /* the pause before a retry: at random up to the first,
+                                     which doubles each time up to the second; 0: none */
+    struct retry_budget budget;
     uint32_t retry;               /* enum dial_fault bits after which the next peer is tried */
     bool keepalive;               /* may use idle connections */
+    bool same;                    /* when all peers were tried they may be tried once more */
 };
 
 /* What a balancer remembers from one choice for a request to the next. */
@@ -82,6 +102,10 @@ struct dial {
     /* Its own. */
     bool running, fresh;          /* fresh: no idle connections this time, and the same peer */
     bool chosen;                  /* peer_chosen is owed a peer_result */
+    bool judged, probing;         /* by the breaker: this try; it is a probe */
+    bool refused;                 /* there are peers, but their breakers are open */
+    uint32_t retries;             /* tries after the first */
+    struct booking *probe;
     uint32_t tries_left;
     int64_t started_ms;
     struct booking *booking;
@@ -89,7 +113,8 @@ struct dial {
     uint64_t *tried_more;
     struct dial_choice choice;
     struct post post;
-    struct timer timer;           /* until the names are looked at again */
+    struct timer timer;           /* until the names are looked at again; of a pause */
+    int64_t pause_ms;             /* that is about to begin */
 };
 
 /* Prepares all that is not the owner's; a dial is zeroed memory before. */
@@ -97,8 +122,15 @@ void dial_init(struct dial *d);
 
 void dial_start(struct dial *d);
 
-/* Whether another peer may be tried after such a fault: by number of tries and time. */
-bool dial_may_retry(const struct dial *d, enum dial_fault fault);
+/* Whether another peer may be tried after such a fault: by number of tries, time, and the budget of
+   retries, from which one is taken. */
+bool dial_may_retry(struct dial *d, enum dial_fault fault);
+
+/* In DIAL_READY: the head of an answer is in; d->try has its status and time. For breakers. */
+void dial_answered(struct dial *d);
+
+/* In DIAL_READY, after that: the answer broke off. */
+void dial_broke(struct dial *d, enum dial_fault fault);
 
 /* In DIAL_READY: this try failed, the exchange is closed and the failure booked; then the next
    peer. `counts`: it is the peer's failure. */

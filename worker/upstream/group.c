@@ -7,6 +7,7 @@
 #include "common/generation.h"
 #include "worker/net/resolver_conf.h"
 #include "worker/upstream/balancer.h"
+#include "worker/upstream/breaker.h"
 #include "worker/upstream/keepalive.h"
 #include "worker/upstream/peer.h"
 #include "worker/upstream/server_line.h"
@@ -114,6 +115,7 @@ struct upstream_group *upstream_group_for(struct conf_call *call, struct str tex
     addrs->whose = "upstream ";
     group = add_group(call->gen, name, true, call->node);
     group->conf = CONF(top, upstream_index, struct upstream_conf);
+    group->breaker = breaker_of(top);
     group->names = CONF(top, resolver_index, struct resolver_conf);
     addrs->may_fail = group->conf->unresolved == UNRESOLVED_START;
     server = array_push(&group->servers);
@@ -325,6 +327,7 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
     if (group->scope != NULL) {
         group->conf = CONF(group->scope, upstream_index, struct upstream_conf);
         group->names = CONF(group->scope, resolver_index, struct resolver_conf);
+        group->breaker = breaker_of(group->scope);
     }
     take_unresolved(gen, group);
     group->primaries = count_peers(group, false);
@@ -340,11 +343,13 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
     group->counted |= group->balancer->counted && !group->single;
     if (group->balancer->build != NULL && !group->moves)
         group->balancer->build(gen->pool, group);
-    return true;
+    return group->breaker == NULL || breaker_check(gen, group);
 }
 
 /* Of servers that are resolved at run time. */
 #define PEERS_PER_NAME 32
+#define HISTORY_ROOM   512 /* that a struct peer_history takes, as a piece of a slab */
+_Static_assert(sizeof(struct peer_history) <= HISTORY_ROOM, "room of a history");
 
 static uint32_t expected_peers(const struct upstream_group *group)
 {
@@ -357,12 +362,13 @@ static uint32_t expected_peers(const struct upstream_group *group)
 
 /* Peers without a zone of their own, in steps that a reload seldom crosses: another size is another
    zone, and an empty one. Memory is taken when it is touched. */
-static bool declare_zone(struct generation *gen, struct upstream_set *set, uint32_t peers)
+static bool declare_zone(struct generation *gen, struct upstream_set *set, uint32_t peers,
+                         uint32_t histories)
 {
     int64_t bytes = 256 * 1024;
     const char *why;
 
-    while (bytes < peer_zone_bytes(peers) * 4)
+    while (bytes < peer_zone_bytes(peers) * 4 || bytes < 3 * (int64_t)histories * HISTORY_ROOM)
         bytes *= 4;
     set->zone = generation_zone(gen, STR("weir:upstreams"), bytes, &peer_zone_kind,
                                 set->first->node, &why);
@@ -372,19 +378,21 @@ static bool declare_zone(struct generation *gen, struct upstream_set *set, uint3
 static bool load_done(struct generation *gen)
 {
     struct upstream_set *set = gen->upstreams;
-    uint32_t homeless = 0;
+    uint32_t homeless = 0, histories = 0;
     bool good = true;
 
     if (set == NULL)
         return true;
     for (struct upstream_group *group = set->first; group != NULL; group = group->next) {
         good &= finish_group(gen, set, group);
-        if (group->zone == NULL)
-            homeless += expected_peers(group);
+        if (group->zone != NULL)
+            continue;
+        homeless += expected_peers(group) + 1;
+        histories += (group->breaker != NULL ? expected_peers(group) : 0) + 1;
     }
     if (!good || homeless == 0)
         return good;
-    if (!declare_zone(gen, set, homeless))
+    if (!declare_zone(gen, set, homeless, histories))
         return false;
     for (struct upstream_group *group = set->first; group != NULL; group = group->next)
         if (group->zone == NULL)

@@ -11,6 +11,7 @@
 #include "common/growing_map.h"
 
 struct balancer;
+struct breaker_conf;
 struct group_live;
 struct health_check;
 struct resolver_conf;
@@ -56,6 +57,7 @@ struct peer {
     const struct upstream_group *group;
     uint32_t id;                  /* its place among all peers of the generation, or: */
     struct peer_state *state;     /* of a PEER_FOUND */
+    struct peer_history *history; /* the same */
 };
 
 #define PEER_FOUND   (UINT32_MAX - 1) /* found at run time, for all */
@@ -74,6 +76,7 @@ struct upstream_group {
     const struct template *balancer_key; /* of `hash` */
     void *balancer_data;          /* what the balancer made at load */
     const struct upstream_conf *conf;
+    const struct breaker_conf *breaker; /* NULL: neither `breaker` nor `outlier` */
     const struct resolver_conf *names; /* who is asked for its servers, if they are resolved */
     struct conf_scope *scope;     /* of the block */
     struct zone_spec *zone;

@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "common/random.h"
 #include "common/role.h"
+#include "worker/upstream/breaker.h"
 #include "worker/upstream/check.h"
 #include "worker/upstream/keepalive.h"
 #include "worker/upstream/moving.h"
@@ -36,10 +37,12 @@ struct peer_table {
 
 /* This worker's view, by peer and group id. */
 static struct peer_state **states;
+static struct peer_history **histories; /* NULL members: of groups without a breaker */
 static struct group_live *groups;
 static uint32_t group_count;
 static const struct upstream_set *attached;
 static struct peer_state *own_states; /* of peers for which there was no room in a zone */
+static struct pool *own_pool;           /* of histories that are not shared */
 static uint32_t own_generation;
 
 /* The zone ------------------------------------------------------------------------------------- */
@@ -118,13 +121,13 @@ static bool repair_zone(struct zone *z)
     if (table == NULL)
         return false;
     for (uint32_t i = 0; i < table->cap; i++)
-        table->peers[i].conns = 0;
+        table->peers[i].conns = table->peers[i].probes = 0;
     booking_recount(z, recount);
     return true;
 }
 
 const struct zone_kind peer_zone_kind = {
-    .name = "upstream", .layout_version = 5, .init = init_zone, .repair = repair_zone,
+    .name = "upstream", .layout_version = 6, .init = init_zone, .repair = repair_zone,
     .booked = booked,
 };
 
@@ -144,15 +147,27 @@ static uint64_t peer_key(const struct peer *peer)
 
 static bool is_abandoned(const struct peer_state *s, uint32_t generation)
 {
-    if (s->conns > 0)
+    if (s->conns > 0 || s->probes > 0)
         return false;
     return s->generation + OLD_GENERATIONS < generation ||
            (s->gone_s > 0 && clock_mono_ms / 1000 - s->gone_s > GONE_S);
 }
 
-/* The peer's record; made if there is room. NULL: the table is full. */
-static struct peer_state *find_state(struct peer_table *table, uint64_t key, uint32_t generation)
+/* The record's next peer has none of the last one's past, but its memory: some worker may not know
+   yet that the last one is gone. */
+static void give_to(struct zone *z, struct peer_state *s, uint64_t key)
 {
+    struct peer_history *history = zone_ptr(z, s->history);
+
+    *s = (struct peer_state){.key = key, .history = s->history};
+    if (history != NULL)
+        memset(history, 0, sizeof(*history));
+}
+
+/* The peer's record; made if there is room. NULL: the table is full. */
+static struct peer_state *find_state(struct zone *z, uint64_t key, uint32_t generation)
+{
+    struct peer_table *table = table_of(z);
     struct peer_state *spare = NULL;
 
     for (uint32_t i = 0; i < table->cap; i++) {
@@ -166,7 +181,7 @@ static struct peer_state *find_state(struct peer_table *table, uint64_t key, uin
             break;
     }
     if (spare != NULL)
-        *spare = (struct peer_state){.key = key};
+        give_to(z, spare, key);
     return spare;
 }
 
@@ -194,7 +209,7 @@ static struct peer_state *attach_peer(const struct peer *peer, uint32_t generati
     struct peer_state *s = NULL;
 
     if (z != NULL)
-        s = find_state(table_of(z), peer_key(peer), generation);
+        s = find_state(z, peer_key(peer), generation);
     if (s == NULL && z != NULL)
         log_error(&process_log, LOG_WARN, 0,
                   "zone \"%s\" has no room for upstream server %" STR_FMT
@@ -207,6 +222,68 @@ static struct peer_state *attach_peer(const struct peer *peer, uint32_t generati
     return s;
 }
 
+/* Memory for a history: the record's in the zone, or the pool's. Under the lock. */
+static struct peer_history *attach_history(struct zone *z, struct peer_state *s,
+                                           struct pool *pool, struct str name)
+{
+    struct peer_history *history;
+
+    if (z == NULL || s == NULL)
+        return pool_zalloc(pool, sizeof(*history));
+    if (s->history == 0 && (history = zone_alloc(z, sizeof(*history))) != NULL) {
+        memset(history, 0, sizeof(*history));
+        s->history = zone_offset(z, history);
+    }
+    if (s->history != 0)
+        return zone_ptr(z, s->history);
+    log_error(&process_log, LOG_WARN, 0,
+              "zone \"%s\" has no room for the history of upstream %" STR_FMT
+              ": it is not shared", z->name, STR_ARG(name));
+    return pool_zalloc(pool, sizeof(*history));
+}
+
+static bool is_shared(const struct zone *z, const struct peer_state *s)
+{
+    return z != NULL && (const char *)s >= (const char *)z->header &&
+           (const char *)s < (const char *)z->header + z->bytes;
+}
+
+/* Of a peer with its state. A bar of a breaker that is no longer there falls. */
+static struct peer_history *history_for(const struct peer *peer, struct peer_state *s,
+                                        struct pool *pool)
+{
+    struct zone *z = peer_zone_of(peer->group);
+
+    if (peer->group->breaker != NULL)
+        return attach_history(z, is_shared(z, s) ? s : NULL, pool, peer->name);
+    atomic_fetch_and(&s->bars, ~(uint32_t)BAR_BREAKER);
+    return NULL;
+}
+
+struct peer_history *peer_group_history(const struct upstream_group *group)
+{
+    struct group_live *live = peer_group_live(group);
+    struct zone *z = peer_zone_of(group);
+    struct peer_state *s = NULL;
+
+    if (live == NULL || live->history != NULL)
+        return live == NULL ? NULL : live->history;
+    peer_lock(group);
+    if (z != NULL)
+        s = find_state(z, key_of(group, STR_NONE, false), own_generation);
+    if (s != NULL)
+        s->generation = MAX(s->generation, own_generation);
+    live->history = attach_history(z, s, own_pool, group->name);
+    peer_unlock(group);
+    return live->history;
+}
+
+static void attach_found(struct peer *peer, struct peer_state *own, struct pool *pool)
+{
+    peer->state = attach_peer(peer, own_generation, own);
+    peer->history = history_for(peer, peer->state, pool);
+}
+
 void peer_attach_found(struct upstream_group *version)
 {
     uint32_t count = version->primaries + version->backups;
@@ -215,7 +292,7 @@ void peer_attach_found(struct upstream_group *version)
     peer_lock(version);
     for (uint32_t i = 0; i < count; i++)
         if (version->peers[i].id == PEER_FOUND)
-            version->peers[i].state = attach_peer(&version->peers[i], own_generation, &own[i]);
+            attach_found(&version->peers[i], &own[i], version->pool);
         else
             refresh(states[version->peers[i].id], &version->peers[i], own_generation);
     peer_unlock(version);
@@ -261,6 +338,12 @@ static void watch(const struct upstream_group *group, struct group_live *live)
         live->watched = &root->version;
 }
 
+static void attach_static(const struct peer *peer, uint32_t generation)
+{
+    states[peer->id] = attach_peer(peer, generation, &own_states[peer->id]);
+    histories[peer->id] = history_for(peer, states[peer->id], own_pool);
+}
+
 void peer_attach(struct upstream_set *set, uint32_t generation)
 {
     attached = set;
@@ -271,15 +354,16 @@ void peer_attach(struct upstream_set *set, uint32_t generation)
     groups = calloc(set->groups, sizeof(*groups));
     states = calloc(set->peers, sizeof(struct peer_state *));
     own_states = calloc(set->peers, sizeof(*own_states));
-    must(groups != NULL && states != NULL && own_states != NULL);
+    histories = calloc(set->peers, sizeof(struct peer_history *));
+    must(groups != NULL && states != NULL && own_states != NULL && histories != NULL);
+    own_pool = pool_create(1024);
     for (const struct upstream_group *g = set->first; g != NULL; g = g->next) {
         list_init(&groups[g->id].idle);
         peer_lock(g);
         peer_use_attach(g, &groups[g->id]);
         watch(g, &groups[g->id]);
         for (uint32_t i = 0; i < g->primaries + g->backups; i++)
-            states[g->peers[i].id] = attach_peer(&g->peers[i], generation,
-                                                 &own_states[g->peers[i].id]);
+            attach_static(&g->peers[i], generation);
         peer_unlock(g);
     }
 }
@@ -293,6 +377,11 @@ void peer_detach(void)
     free(groups);
     free(states);
     free(own_states);
+    free(histories);
+    if (own_pool != NULL)
+        pool_destroy(own_pool);
+    own_pool = NULL;
+    histories = NULL;
     groups = NULL;
     states = NULL;
     own_states = NULL;
@@ -329,6 +418,13 @@ struct peer_state *peer_state(const struct peer *peer)
     return states[peer->id];
 }
 
+struct peer_history *peer_history(const struct peer *peer)
+{
+    if (unlikely(peer->id >= PEER_FOUND))
+        return peer->history;
+    return histories[peer->id];
+}
+
 /* Choosing and judging ------------------------------------------------------------------------- */
 
 void peer_bar(struct peer_state *state, enum peer_bar bar, bool up)
@@ -353,7 +449,7 @@ bool peer_usable(const struct peer *peer, const struct peer_state *state, int64_
 {
     const struct upstream_server *server = peer->server;
 
-    if (server->down || peer_is_barred(peer, state))
+    if (server->down || (peer_is_barred(peer, state) && !breaker_lets_in(peer, state)))
         return false;
     if (server->max_conns > 0 && state->conns >= server->max_conns)
         return false;
@@ -366,20 +462,35 @@ static struct slots *slots_of(const struct zone *z)
     return z != NULL && z->slots != NULL && z->slots->mine != SLOTS_NONE ? z->slots : NULL;
 }
 
+struct booking *peer_book(const struct peer *peer, uint32_t *count)
+{
+    struct zone *z = peer_zone_of(peer->group);
+
+    if (slots_of(z) != NULL)
+        return booking_take(z, BOOKING_PEER, zone_offset(z, count), 1, count);
+    ++*count;
+    return NULL;
+}
+
+void peer_unbook(const struct peer *peer, struct booking *booking, uint32_t *count)
+{
+    struct zone *z = peer_zone_of(peer->group);
+
+    if (booking != NULL)
+        booking_release(z, booking, count);
+    else if (slots_of(z) == NULL && *count > 0)
+        --*count;
+}
+
 void peer_chosen(const struct peer *peer, int64_t now_s, struct booking **booking)
 {
     struct peer_state *state = peer_state(peer);
-    struct zone *z = peer_zone_of(peer->group);
 
     *booking = NULL;
     if (now_s - state->checked_s > peer->server->fail_timeout_s)
         state->checked_s = now_s;
-    if (!peer->group->counted)
-        return;
-    if (slots_of(z) == NULL)
-        state->conns++;
-    else
-        *booking = booking_take(z, BOOKING_PEER, zone_offset(z, &state->conns), 1, &state->conns);
+    if (peer->group->counted)
+        *booking = peer_book(peer, &state->conns);
 }
 
 /* True when the peer is left alone from now on. */
@@ -392,18 +503,6 @@ static bool note_failure(const struct upstream_server *server, struct peer_state
     state->effective_weight -= server->weight / server->max_fails;
     state->effective_weight = MAX(state->effective_weight, 0);
     return state->fails >= server->max_fails;
-}
-
-static void give_back(const struct peer *peer, struct peer_state *state, struct booking *booking)
-{
-    struct zone *z = peer_zone_of(peer->group);
-
-    if (!peer->group->counted)
-        return;
-    if (booking != NULL)
-        booking_release(z, booking, &state->conns);
-    else if (slots_of(z) == NULL && state->conns > 0)
-        state->conns--;
 }
 
 /* A success after the last failure's period makes all good again. */
@@ -435,7 +534,8 @@ void peer_result(const struct peer *peer, enum peer_result result, struct bookin
         disabled = note_failure(peer->server, state);
     else if (result == PEER_GOOD && is_forgiven(state))
         forgive(peer->server, state);
-    give_back(peer, state, booking);
+    if (group->counted)
+        peer_unbook(peer, booking, &state->conns);
     peer_unlock(group);
     if (disabled)
         log_error(log, LOG_WARN, 0, "upstream server temporarily disabled");

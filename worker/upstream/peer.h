@@ -11,6 +11,7 @@
 #include "common/list.h"
 #include "common/zone.h"
 #include "worker/upstream/group.h"
+#include "worker/upstream/trend.h"
 
 struct booking;
 struct child;
@@ -52,6 +53,17 @@ struct peer_counts {
     _Atomic uint64_t sent, received; /* bytes */
 };
 
+/* What is remembered of a peer for the breaker, or of a group for its budget of retries; in the
+   zone, where some configuration asks for it. */
+struct peer_history {
+    struct trend trend;       /* of a group: requests, and retries as the bad ones */
+    _Atomic uint32_t row;     /* errors since the last good answer */
+    _Atomic int64_t open_until_ms; /* BAR_BREAKER: no probe before that */
+    /* Under the lock. */
+    int64_t closed_ms;        /* when the breaker last closed */
+    uint32_t trips, passes;   /* of late; good probes since the last trip */
+};
+
 /* In the zone. All but the key, the bars and the counts change under its lock. */
 struct peer_state {
     uint64_t key;             /* hash of upstream and address; 0: free */
@@ -68,6 +80,8 @@ struct peer_state {
                                  forgiven that had kept requests away; 0: it never was ill */
     struct peer_health health;
     struct peer_counts counts;
+    uint32_t probes;          /* requests in flight that the breaker lets through, booked */
+    uint64_t history;         /* struct peer_history; 0: none was asked for so far */
 };
 
 /* The root of a zone of peers. */
@@ -86,6 +100,9 @@ struct group_live {
     uint32_t response_bytes;  /* what recent responses came to, for the first read */
     struct upstream_group *version; /* of one that moves or was changed: the current one, or NULL */
     const _Atomic uint64_t *watched; /* peer_zone.version; NULL for a group that cannot change */
+    struct peer_history *history; /* its own; NULL: not asked for so far */
+    int64_t panic_ms;         /* when `panic` was last worked out */
+    bool panic;               /* so many of its peers are barred that it does not count */
     uint64_t seen, change;    /* peer_zone.version when last looked at; that of its own names */
     _Atomic uint32_t *uses;   /* connections in use by this process, by place in the zone's table */
     const struct peer_state *table; /* whose first record that is */
@@ -121,6 +138,11 @@ struct peer_state *peer_state(const struct peer *peer);
 
 /* The records of a zone. */
 struct peer_state *peer_zone_table(struct zone *z, uint32_t *count);
+/* NULL where its group has no breaker. */
+struct peer_history *peer_history(const struct peer *peer);
+
+/* Made when first asked for; NULL for a group made for one request. Without the lock. */
+struct peer_history *peer_group_history(const struct upstream_group *group);
 
 /* Raises or lowers a bar. Without the lock. */
 void peer_bar(struct peer_state *state, enum peer_bar bar, bool up);
@@ -165,4 +187,8 @@ enum peer_result { PEER_GOOD, PEER_FAILED, PEER_UNJUDGED };
 void peer_result(const struct peer *peer, enum peer_result result, struct booking *booking,
                  struct log *log);
 
-#define BOOKING_PEER 1 /* a connection in flight; the key is the offset of peer_state.conns */
+/* Adds one to a count of the peer's state, and takes it off again. Under the lock. */
+struct booking *peer_book(const struct peer *peer, uint32_t *count);
+void peer_unbook(const struct peer *peer, struct booking *booking, uint32_t *count);
+
+#define BOOKING_PEER 1 /* in flight; the key is the offset of a count in a peer_state */

@@ -11,15 +11,17 @@
 #include "common/generation.h"
 #include "t/unit/tap.h"
 #include "worker/upstream/balancer.h"
+#include "worker/upstream/breaker.h"
 #include "worker/upstream/dial.h"
 
 static struct upstream_server server = {.weight = 2, .max_fails = 3, .fail_timeout_s = 10};
 static struct upstream_conf conf;
+static struct breaker_conf rules;
 static struct peer peers[2];
 static struct zone_spec spec;
 static struct upstream_group group = {
     .name = STR_INIT("g"), .peers = peers, .conf = &conf, .primaries = 2, .tries = 2,
-    .balancer = &round_robin, .zone = &spec, .counted = true,
+    .balancer = &round_robin, .zone = &spec, .counted = true, .breaker = &rules,
 };
 static struct upstream_set set = {.first = &group, .groups = 1, .peers = 2};
 static struct log quiet;
@@ -57,6 +59,7 @@ static void is_barred(void)
 
     attach(3);
     state = peer_state(&peers[1]);
+    atomic_store(&peer_history(&peers[1])->open_until_ms, INT64_MAX);
     ok(peer_usable(&peers[1], state, now_s), "no bar at first");
     peer_bar(state, BAR_UNHEALTHY, true);
     peer_bar(state, BAR_BREAKER, true);
