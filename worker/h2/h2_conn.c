@@ -297,12 +297,8 @@ static void all_written(struct h2_conn *c)
     {
         list_remove(&s->turn);
         s->in_flight = false;
-        if (s->closed) {
+        if (s->closed)
             end_request(s);
-        } else if (s->deferred && !s->starved) {
-            s->deferred = false;
-            nghttp2_session_resume_data(c->session, s->id);
-        }
     }
 }
 

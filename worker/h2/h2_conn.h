@@ -65,7 +65,6 @@ struct h2_stream {
     bool submitted;            /* the library has the head */
     bool body_ended;           /* the source has no more */
     bool in_flight;            /* pieces of it wait for the socket */
-    bool deferred;             /* the library asked for more and there was none */
     bool starved;              /* the source has nothing yet: it has its own timer */
     bool stopped;              /* the rest of the request's body is not wanted */
     bool closed;               /* the library has forgotten it */

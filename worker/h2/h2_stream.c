@@ -60,7 +60,7 @@ struct h2_stream *h2_stream_open(struct h2_conn *c, int32_t id)
     s->begun = s->body_used = s->body_done = s->body_bad = s->continue_sent = false;
     s->reading = s->filling = (struct buf){NULL, NULL, NULL, NULL};
     s->left_out = -1;
-    s->answered = s->submitted = s->body_ended = s->in_flight = s->deferred = s->starved = false;
+    s->answered = s->submitted = s->body_ended = s->in_flight = s->starved = false;
     s->closed = s->reset = s->stopped = false;
     chain_init(&s->pending);
     link_init(&s->turn);
@@ -430,9 +430,9 @@ static void on_source(struct post *post)
 {
     struct h2_stream *s = CONTAINER(post, struct h2_stream, post);
 
-    if (!s->deferred || s->closed)
+    if (!s->starved || s->closed)
         return;
-    s->deferred = s->starved = false;
+    s->starved = false;
     nghttp2_session_resume_data(s->owner->session, s->id);
     post_now(&s->owner->conn.post);
 }

@@ -213,16 +213,8 @@ static uint32_t end_flags(struct h2_stream *s)
     return NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
 }
 
-static ssize_t wait(struct h2_stream *s, bool starved)
-{
-    s->deferred = true;
-    s->starved = starved;
-    if (starved)
-        timer_cancel(&s->timer);
-    return NGHTTP2_ERR_DEFERRED;
-}
-
-/* Pieces that a source gave last are good until it is asked again: not before they are written. */
+/* Pieces that a source gave last are good until it is asked again: not before they are written.
+   Until then nobody else has a turn: streams keep their order (RFC 9218). */
 ssize_t h2_read_body(nghttp2_session *session, int32_t id, uint8_t *unused, size_t room,
                      uint32_t *flags, nghttp2_data_source *source, void *user)
 {
@@ -233,13 +225,16 @@ ssize_t h2_read_body(nghttp2_session *session, int32_t id, uint8_t *unused, size
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (s->pending.bytes == 0 && !s->body_ended) {
         if (s->in_flight)
-            return wait(s, false);
+            return NGHTTP2_ERR_PAUSE;
         if (pull_body(s) == PULL_ERROR) {
             s->r.send_failed = true;
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         }
-        if (s->pending.bytes == 0 && !s->body_ended)
-            return wait(s, true);
+        if (s->pending.bytes == 0 && !s->body_ended) {
+            s->starved = true;
+            timer_cancel(&s->timer);
+            return NGHTTP2_ERR_DEFERRED;
+        }
     }
     n = MIN(MIN(s->pending.bytes, room), (size_t)s->owner->h2->chunk_bytes);
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;

@@ -2,7 +2,8 @@
  * t/unit/h1/h1_kit.h - clients on socketpairs, talking to HTTP/1 connections in the test's loop.
  *
  * The clock stands still until kit_pass moves it. A module of the test's own has content handlers
- * (`toy NAME`), and keeps what each request was logged with.
+ * (`toy NAME`), and keeps what each request was logged with. KIT_MODULES may name further modules,
+ * each with a comma behind it.
  */
 #pragma once
 
@@ -126,7 +127,11 @@ static const struct module toy_log_module = {
 
 const struct module *const modules[] = {
     &core_module, &http_core_module, &http_variables_module, &server_rewrite_module,
-    &rewrite_module, &toy_module, &toy_log_module, &http_block_module, NULL,
+    &rewrite_module, &toy_module, &toy_log_module,
+#ifdef KIT_MODULES
+    KIT_MODULES
+#endif
+    &http_block_module, NULL,
 };
 const struct role *const roles[] = {NULL};
 
