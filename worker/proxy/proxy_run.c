@@ -631,6 +631,15 @@ static enum verdict conclude_failure(struct proxy_run *run)
     return request_fail(run->r, run->status, run->why);
 }
 
+/* Another answer takes the place of this one, of whose body nothing is passed on. */
+static void pass_over(struct proxy_run *run)
+{
+    let_go(run);
+    run->dial.try->body_bytes = 0;
+    run->ended = true;
+    run->r->client_gone = NULL;
+}
+
 /* Fields that the place behind X-Accel-Redirect does not say itself. */
 static void keep_fields(struct proxy_run *run)
 {
@@ -659,9 +668,7 @@ static enum verdict go_elsewhere(struct proxy_run *run)
     struct str uri = run->redirect, args = STR_NONE;
     ssize_t mark;
 
-    let_go(run);
-    run->ended = true;
-    r->client_gone = NULL;
+    pass_over(run);
     keep_fields(run);
     if (str_starts(uri, STR("@")))
         return request_go_named(r, uri);
@@ -684,9 +691,7 @@ static enum verdict go_elsewhere(struct proxy_run *run)
 
 static enum verdict conclude_intercept(struct proxy_run *run)
 {
-    let_go(run);
-    run->ended = true;
-    run->r->client_gone = NULL;
+    pass_over(run);
     request_fail(run->r, run->answer.status, "upstream.status");
     if (run->answer.status != 401)
         return ANSWERED;
