@@ -30,6 +30,7 @@ odd_origin_ok("location / { $pass; proxy_cookie_domain other \$host; proxy_cooki
 odd_origin_ok("proxy_cookie_path / /x/; location / { proxy_cookie_domain off; proxy_cookie_path off; $pass; } location /a/ { $pass; }", 'GET /a/cookie', 'GET /b/cookie');
 odd_origin_ok("location / { $pass; proxy_cookie_domain .origin.example .client.example; proxy_cookie_domain ~^origin never; proxy_cookie_path '' x; }", 'GET /a/cookie');
 odd_origin_ok("location / { $pass; proxy_cookie_flags ~ httponly samesite=lax; }", 'GET /a/cookie');
+odd_origin_ok("location / { $pass; proxy_cookie_flags a \$arg_one secure \$arg_two; }", map { "GET /a/cookie?$_" } 'one=httponly', 'one=nosecure&two=nosamesite', 'one=secure&two=', 'one=unknown');
 odd_origin_ok("location / { $pass; proxy_cookie_flags a secure samesite=strict nohttponly; proxy_cookie_flags ~^t nosecure httponly samesite=none; proxy_cookie_flags e nosamesite; }", 'GET /a/cookie');
 odd_origin_ok("location / { $pass; proxy_cookie_flags \$arg_n httponly; proxy_cookie_flags ~ secure; }", 'GET /a/cookie?n=plain', 'GET /a/cookie');
 
@@ -42,7 +43,7 @@ odd_origin_ok("location / { $pass; }", (map { s/GET/HEAD/r } @fields), { option 
 odd_origin_ok("location / { $pass; }", (map { { what => $_, version => '1.0' } } @fields), $listed);
 odd_origin_ok("location / { $pass; }", (map { { what => $_, version => '1.0', fields => [Connection => 'keep-alive'] } } @fields), $listed);
 odd_origin_ok("location / { $pass; proxy_hide_header X-A; proxy_hide_header x-t; proxy_hide_header Set-Cookie; proxy_hide_header ETag; proxy_hide_header Content-Language; }", @fields[0, 2]);
-odd_origin_ok("location / { $pass; proxy_pass_header Server; proxy_pass_header Date; proxy_pass_header X-Pad; proxy_pass_header X-Accel-Expires; }", @fields[0], 'GET /a/file', 'GET /a/expires');
+odd_origin_ok("location / { $pass; proxy_pass_header Server; proxy_pass_header Date; proxy_pass_header X-Pad; proxy_pass_header X-Accel-Expires; }", $fields[0], 'GET /a/file', 'GET /a/expires');
 odd_origin_ok("location / { $pass; proxy_hide_header Last-Modified; proxy_hide_header Location; proxy_hide_header Content-Type; proxy_hide_header WWW-Authenticate; }", gets('/a', qw(plain redirect type auth)));
 odd_origin_ok("location / { $pass; add_header X-Seen \$upstream_http_x_a,\$upstream_cookie_a,\$upstream_status,\$upstream_http_server always; add_header X-Got \$sent_http_content_type; }",
    gets('/a', qw(plain e404 twice none s204)), 'HEAD /a/plain');

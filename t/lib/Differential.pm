@@ -350,7 +350,7 @@ sub compare ($nginx, $weir) {
     }
     @found = grep { $_->[0] ne 'header Content-Length' } @found
         if ($nginx->{length} // '') eq ($weir->{length} // '');
-    my ($a, $b) = map { join "\n\n", @{ $_->{origin} } } $nginx, $weir;
+    my ($a, $b) = map { join "\n\n", @{ $_->{origin} // [] } } $nginx, $weir;
     push @found, ['origin', show($a, $b)] if $a ne $b;
     return @found;
 }

@@ -20,7 +20,7 @@ my %fault = (
         => '"proxy_pass" directive is duplicate',
     'proxy_next_upstream http_999;'                        => 'invalid value "http_999"',
     'proxy_buffers 1 4k;'                                  => 'there must be at least 2 "proxy_buffers"',
-    'proxy_buffer_size 64k; proxy_max_temp_file_size 1k;'  => '"proxy_max_temp_file_size" must be equal to zero',
+    'proxy_buffer_size 64k; proxy_buffers 4 64k; proxy_max_temp_file_size 1k;' => '"proxy_max_temp_file_size" must be equal to zero',
     'proxy_redirect x;'                                    => 'invalid parameter "x"',
     'proxy_set_header X $nosuch;'                          => 'unknown "nosuch" variable',
 );

@@ -154,7 +154,8 @@ static bool check_temp_size(struct conf_call *call)
     const struct origin_conf *conf = call->conf;
     const char *prefix = call->module->name;
 
-    if (conf->max_temp_bytes == 0 || conf->max_temp_bytes >= conf->buffer_bytes)
+    if (conf->max_temp_bytes == 0 ||
+        conf->max_temp_bytes >= MAX(conf->buffer_bytes, conf->buffers.bytes))
         return true;
     return conf_fail_at(call->gen, call->node,
                         "\"%s_max_temp_file_size\" must be equal to zero to disable temporary "
@@ -163,23 +164,24 @@ static bool check_temp_size(struct conf_call *call)
                         prefix, prefix, prefix);
 }
 
+/* Of no consequence here, but what nginx refuses is a mistake in any case. */
 static bool check_buffers(struct conf_call *call)
 {
     const struct origin_conf *conf = call->conf;
     const char *prefix = call->module->name;
     int64_t all = conf->buffers.number * conf->buffers.bytes;
+    int64_t largest = MAX(conf->buffer_bytes, conf->buffers.bytes);
+    int64_t busy = conf->busy_bytes == 0 ? 2 * largest : conf->busy_bytes;
 
     if (conf->buffers.number < 2)
         return conf_fail_at(call->gen, call->node, "there must be at least 2 \"%s_buffers\"",
                             prefix);
-    if (conf->busy_bytes == 0)
-        return true;
-    if (conf->busy_bytes < MAX(conf->buffer_bytes, conf->buffers.bytes))
+    if (busy < largest)
         return conf_fail_at(call->gen, call->node,
                             "\"%s_busy_buffers_size\" must be equal to or greater than the "
                             "maximum of the value of \"%s_buffer_size\" and one of the "
                             "\"%s_buffers\"", prefix, prefix, prefix);
-    return conf->busy_bytes <= all - conf->buffers.bytes ||
+    return busy <= all - conf->buffers.bytes ||
            conf_fail_at(call->gen, call->node,
                         "\"%s_busy_buffers_size\" must be less than the size of all "
                         "\"%s_buffers\" minus one buffer", prefix, prefix);

@@ -112,7 +112,7 @@
      .field = ORIGIN(buffers), .initial = "8 4k",                                                  \
      .doc = "Memory for one answer that is on its way: number times size."},                       \
     {.name = prefix "_busy_buffers_size", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,    \
-     .field = ORIGIN(busy_bytes),                                                                  \
+     .field = ORIGIN(busy_bytes), .min = 1,                                                        \
      .notice = "what is being sent never delays reading; " prefix "_buffers is the bound",         \
      .doc = "Accepted; buffers being sent to the client count as part of " prefix "_buffers."},    \
     {.name = prefix "_force_ranges", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,       \

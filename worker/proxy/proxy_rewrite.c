@@ -6,12 +6,19 @@
 #include "common/generation.h"
 #include "worker/net/scope_regex.h"
 
-/* proxy_cookie_flags: what is added to (+1) or taken from (-1) a cookie. */
-struct cookie_rule {
-    struct template *name;     /* NULL: every cookie, or `regex` */
-    struct scope_regex *regex;
+#define FLAGS 3 /* kinds of flags: as many may be named */
+
+/* What is added to (+1) or taken from (-1) a cookie. */
+struct cookie_flags {
     int8_t secure, httponly;
     struct str samesite;       /* "Strict"; "-": taken away; empty: as it is */
+};
+
+/* proxy_cookie_flags */
+struct cookie_rule {
+    struct template *name;     /* NULL: `regex` */
+    struct scope_regex *regex;
+    const struct template *flags[FLAGS]; /* words, or variables; the last that counts is obeyed */
 };
 
 /* Loading -------------------------------------------------------------------------------------- */
@@ -98,35 +105,48 @@ bool proxy_cookie_path_load(struct conf_call *call)
     return call->count == 2 ? add_rule(call, &conf->cookie_paths, false) : bad_value(call, 0);
 }
 
-static bool read_flag(struct conf_call *call, uint32_t arg, struct cookie_rule *rule)
+/* False: no such flag. */
+static bool take_flag(struct cookie_flags *to, struct str word)
 {
     static const struct {
         struct str word;
-        int8_t secure, httponly;
-        struct str samesite;
-    } flags[] = {
-        {STR_INIT("secure"), 1, 0, {NULL, 0}},
-        {STR_INIT("nosecure"), -1, 0, {NULL, 0}},
-        {STR_INIT("httponly"), 0, 1, {NULL, 0}},
-        {STR_INIT("nohttponly"), 0, -1, {NULL, 0}},
-        {STR_INIT("samesite=strict"), 0, 0, STR_INIT("Strict")},
-        {STR_INIT("samesite=lax"), 0, 0, STR_INIT("Lax")},
-        {STR_INIT("samesite=none"), 0, 0, STR_INIT("None")},
-        {STR_INIT("nosamesite"), 0, 0, STR_INIT("-")},
+        struct cookie_flags flags;
+    } known[] = {
+        {STR_INIT("secure"), {.secure = 1}},
+        {STR_INIT("nosecure"), {.secure = -1}},
+        {STR_INIT("httponly"), {.httponly = 1}},
+        {STR_INIT("nohttponly"), {.httponly = -1}},
+        {STR_INIT("samesite=strict"), {.samesite = STR_INIT("Strict")}},
+        {STR_INIT("samesite=lax"), {.samesite = STR_INIT("Lax")}},
+        {STR_INIT("samesite=none"), {.samesite = STR_INIT("None")}},
+        {STR_INIT("nosamesite"), {.samesite = STR_INIT("-")}},
     };
 
-    for (size_t i = 0; i < COUNT(flags); i++) {
-        if (!str_eq_nocase(conf_arg(call, arg), flags[i].word))
+    for (size_t i = 0; i < COUNT(known); i++) {
+        const struct cookie_flags *flags = &known[i].flags;
+
+        if (!str_eq_nocase(word, known[i].word))
             continue;
-        if (flags[i].secure != 0)
-            rule->secure = flags[i].secure;
-        if (flags[i].httponly != 0)
-            rule->httponly = flags[i].httponly;
-        if (flags[i].samesite.len > 0)
-            rule->samesite = flags[i].samesite;
+        if (flags->secure != 0)
+            to->secure = flags->secure;
+        if (flags->httponly != 0)
+            to->httponly = flags->httponly;
+        if (flags->samesite.len > 0)
+            to->samesite = flags->samesite;
         return true;
     }
-    return bad_value(call, arg);
+    return false;
+}
+
+static bool read_flag(struct conf_call *call, uint32_t arg, struct cookie_rule *rule)
+{
+    struct template *word = compile(call, arg, conf_arg(call, arg));
+    struct cookie_flags flags;
+
+    if (word == NULL)
+        return false;
+    rule->flags[arg - 1] = word;
+    return !word->constant || take_flag(&flags, word->source) || bad_value(call, arg);
 }
 
 bool proxy_cookie_flags_load(struct conf_call *call)
@@ -241,27 +261,37 @@ static bool rewrite_path(struct proxy_run *run, struct str value, struct str *ou
     return false;
 }
 
-static const struct cookie_rule *find_flags(struct proxy_run *run, struct str name)
-{
-    struct request *r = run->r;
-
-    if (run->http->cookie_flags == NULL)
-        return NULL;
-    EACH (struct cookie_rule, rule, run->http->cookie_flags) {
-        if (rule->regex != NULL ? scope_regex_match(&r->scope, rule->regex, name)
-                                : str_eq_nocase(scope_eval(&r->scope, rule->name), name))
-            return rule;
-    }
-    return NULL;
-}
-
 /* A cookie as it is made anew. */
 struct cookie_edit {
     struct proxy_run *run;
-    const struct cookie_rule *flags;
+    bool by_rule;              /* one of proxy_cookie_flags is for it */
+    struct cookie_flags flags;
     struct str text;
     bool changed, has_secure, has_httponly, has_samesite;
 };
+
+/* The rule for a cookie of that name; what it says of flags now. */
+static void find_flags(struct cookie_edit *e, struct str name)
+{
+    struct scope *scope = &e->run->r->scope;
+
+    if (e->run->http->cookie_flags == NULL)
+        return;
+    EACH (struct cookie_rule, rule, e->run->http->cookie_flags) {
+        if (rule->regex != NULL ? !scope_regex_match(scope, rule->regex, name)
+                                : !str_eq_nocase(scope_eval(scope, rule->name), name))
+            continue;
+        e->by_rule = true;
+        for (size_t i = 0; i < FLAGS && rule->flags[i] != NULL; i++) {
+            struct str word = scope_eval(scope, rule->flags[i]);
+
+            if (word.len > 0 && !take_flag(&e->flags, word))
+                log_error(&e->run->r->log, LOG_INFO, 0,
+                          "invalid proxy_cookie_flags flag \"%" STR_FMT "\"", STR_ARG(word));
+        }
+        return;
+    }
+}
 
 static void add_attribute(struct cookie_edit *e, struct str name, struct str value)
 {
@@ -273,10 +303,8 @@ static void add_attribute(struct cookie_edit *e, struct str name, struct str val
 /* Is the attribute a flag that is to go? Its value may be another. */
 static bool flag_goes(struct cookie_edit *e, struct str *name, struct str *value)
 {
-    const struct cookie_rule *flags = e->flags;
+    const struct cookie_flags *flags = &e->flags;
 
-    if (flags == NULL)
-        return false;
     if (str_eq_nocase(*name, STR("secure"))) {
         e->has_secure = true;
         return flags->secure < 0;
@@ -320,7 +348,7 @@ static void add_flag(struct cookie_edit *e, bool wanted, struct str name, struct
 
 static void add_flags(struct cookie_edit *e)
 {
-    const struct cookie_rule *flags = e->flags;
+    const struct cookie_flags *flags = &e->flags;
 
     add_flag(e, flags->secure > 0 && !e->has_secure, STR("Secure"), STR_NONE);
     add_flag(e, flags->httponly > 0 && !e->has_httponly, STR("HttpOnly"), STR_NONE);
@@ -341,10 +369,9 @@ struct str proxy_cookie_rewrite(struct proxy_run *run, struct str value)
     equals = str_find(e.text, '=');
     if (equals < 0)
         return value;
-    e.flags = find_flags(run, (struct str){e.text.data, (size_t)equals});
+    find_flags(&e, (struct str){e.text.data, (size_t)equals});
     while (rest.data != NULL)
         edit_attribute(&e, str_trim(str_cut(&rest, ';')));
-    if (e.flags != NULL)
-        add_flags(&e);
-    return e.changed || e.flags != NULL ? e.text : value;
+    add_flags(&e);
+    return e.changed || e.by_rule ? e.text : value;
 }
