@@ -94,8 +94,8 @@ static int64_t cost_of(const nghttp2_frame_hd *head)
     }
 }
 
-/* A stream that was passed over is closed for good (RFC 9113, 5.1.1): the library remembers only the
-   last one, here the last 64 are known. */
+/* A stream that was passed over is closed for good (RFC 9113, 5.1.1): the library remembers only
+   the last one, here the last 64 are known. */
 static bool is_passed_over(struct h2_conn *c, int32_t id)
 {
     int32_t behind = (c->newest_id - id) / 2;
@@ -137,8 +137,8 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
     return 0;
 }
 
-/* The library answers settings that take a window beyond its bounds with a reset of the stream. They
-   end the connection (RFC 9113, 6.9.2). */
+/* The library answers settings that take a window beyond its bounds with a reset of the stream.
+   They end the connection (RFC 9113, 6.9.2). */
 static void settings_came(struct h2_conn *c, const nghttp2_frame *frame)
 {
     bool is_ack = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
