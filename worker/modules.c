@@ -60,6 +60,7 @@
 #include "worker/keeper_role.h"
 #include "worker/net/resolver_conf.h"
 #include "worker/proxy/fastcgi.h"
+#include "worker/proxy/health_check.h"
 #include "worker/proxy/memcached.h"
 #include "worker/proxy/proxy.h"
 #include "worker/proxy/scgi_pass.h"
@@ -130,6 +131,7 @@ const struct module *const modules[] = {
     &uwsgi_module,
     &scgi_module,
     &memcached_module,
+    &health_check_module, /* behind all who pass requests on */
 
     &not_modified_module,
     &limit_headers_module,

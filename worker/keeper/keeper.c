@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "worker/event/timer.h"
+#include "worker/keeper/health.h"
 #include "worker/keeper/lease.h"
 #include "worker/keeper/ocsp_refresh.h"
 #include "worker/keeper/resolve_refresh.h"
@@ -13,6 +14,7 @@
 
 static const struct keeper_job *const jobs[] = {
     &resolve_refresh_job,
+    &health_job,
     &ocsp_refresh_job,
 };
 

@@ -22,7 +22,7 @@ struct memcached_conf {
     int64_t gzip_flag;
 };
 
-static uint32_t memcached_index;
+uint32_t memcached_index;
 
 static const struct memcached_conf *conf_of(const struct proxy_run *run)
 {

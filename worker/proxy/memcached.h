@@ -6,3 +6,4 @@
 #include "common/module.h"
 
 extern const struct module memcached_module;
+extern uint32_t memcached_index;

@@ -10,7 +10,7 @@
 #include "worker/proxy/origin_pass.h"
 #include "worker/proxy/store.h"
 
-static uint32_t scgi_index;
+uint32_t scgi_index;
 
 /* Talking -------------------------------------------------------------------------------------- */
 

@@ -6,3 +6,4 @@
 #include "common/module.h"
 
 extern const struct module scgi_module;
+extern uint32_t scgi_index;

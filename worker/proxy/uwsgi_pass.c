@@ -16,7 +16,7 @@ struct uwsgi_conf {
     struct str string;            /* behind the parameters, as it is */
 };
 
-static uint32_t uwsgi_index;
+uint32_t uwsgi_index;
 
 /* Talking -------------------------------------------------------------------------------------- */
 

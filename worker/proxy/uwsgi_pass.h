@@ -6,3 +6,4 @@
 #include "common/module.h"
 
 extern const struct module uwsgi_module;
+extern uint32_t uwsgi_index;

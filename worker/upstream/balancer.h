@@ -33,7 +33,7 @@ bool balancer_may_pick(const struct dial *d, const struct peer *peer, int64_t no
 
 /* Of the peers at places [from, to) that may be picked and fit (`fits` may be NULL) the one whose
    turn it is: smooth weighted round robin. Each gains its weight, the richest pays the sum of all
-   gains. A peer's gain shrinks when it fails and recovers by one at each choice; it is in proportion
+   gains. A peer's gain shrinks when it fails, recovers by one at each choice, and is in proportion
    to its share (peer_share). NULL: none. */
 typedef bool balancer_fits_fn(const struct peer *peer, const void *arg);
 const struct peer *balancer_in_turn(struct dial *d, uint32_t from, uint32_t to,

@@ -168,6 +168,8 @@ enum check_news check_note(const struct health_check *check, const struct peer *
     health->last_status = status;
     health->checked_ms = clock_mono_ms;
     set_bars(peer->group, state);
+    if (news == CHECK_TURNED_GOOD)
+        state->fails = 0; /* of requests, before that */
     peer_unlock(peer->group);
     return news;
 }

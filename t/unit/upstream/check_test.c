@@ -63,7 +63,9 @@ static void one_failure_will_do(void)
     is_int((int)health->unhealthy, 1, "it became ill once");
     ok(health->unhealthy_ms > 0 && !health->last_passed && health->last_status == 500,
        "and what was seen is on record");
+    peer_state(&peers[0])->fails = 1;
     is_int(note(&a, true), CHECK_TURNED_GOOD, "well again");
+    is_int(peer_state(&peers[0])->fails, 0, "failed requests are forgiven");
     ok(usable() && health->unhealthy_ms == 0, "it gets requests");
     is_int((int)health->checks, 4, "four checks");
     is_int((int)health->fails, 2, "two failures");
