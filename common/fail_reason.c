@@ -60,6 +60,12 @@ const struct fail_reason fail_reasons[] = {
     {"tls.no_certificate", "400", "The client showed no certificate (496)."},
     {"tls.plain", "400", "Plain HTTP where TLS is spoken."},
     {"try.none", "as written", "`try_files` found nothing and names a status."},
+    {"tunnel.client", "101", "A tunnel ended because the client's connection broke, or it took "
+                             "nothing for `send_timeout`."},
+    {"tunnel.shutdown", "101", "A tunnel ended with its worker (`worker_shutdown_timeout`)."},
+    {"tunnel.timeout", "101", "A tunnel ended because nothing had moved for `proxy_read_timeout`, "
+                              "or the origin took nothing for `proxy_send_timeout`."},
+    {"tunnel.upstream", "101", "A tunnel ended because the origin's connection broke."},
     {"upstream.breaker", "502", "All origins that are left answered badly or slowly (`breaker`)."},
     {"upstream.closed", "502", "The origin closed the connection, or it broke."},
     {"upstream.connect", "502", "No connection to an origin could be made."},

@@ -38,15 +38,21 @@ struct pool {
     struct block *blocks; /* newest first */
     struct large *large;
     struct cleanup *cleanups;
-    size_t block_bytes;
+    size_t block_bytes;   /* of the next one */
+    size_t most;          /* above: an allocation of its own */
     size_t footprint;
 };
 
 static_assert(sizeof(struct block) % ALIGN == 0, "what follows a block's header is aligned");
 static_assert(sizeof(struct large) % ALIGN == 0, "what follows its header is aligned");
 
-static struct block *free_blocks;
-static size_t free_count;
+/* Recycled, by size: POOL_SMALL, twice that, and so on up to POOL_BLOCK. */
+static struct idle {
+    struct block *first;
+    size_t count;
+} idle[3];
+
+static_assert(POOL_SMALL << (COUNT(idle) - 1) == POOL_BLOCK, "the last size is the largest");
 
 static void *reserve[RESERVE_COUNT];
 static int reserve_count;
@@ -92,13 +98,31 @@ void *pool_malloc(size_t bytes)
 
 /* Blocks --------------------------------------------------------------------------------------- */
 
+/* NULL: blocks of that size are not recycled. */
+static struct idle *idle_of(size_t bytes)
+{
+    for (size_t i = 0; i < COUNT(idle); i++)
+        if (bytes == (size_t)POOL_SMALL << i)
+            return &idle[i];
+    return NULL;
+}
+
+static struct block *pop(struct idle *list)
+{
+    struct block *block = list->first;
+
+    list->first = block->next;
+    list->count--;
+    return block;
+}
+
 static struct block *take_block(size_t bytes, bool may_fail)
 {
-    struct block *block = free_blocks;
+    struct idle *list = idle_of(bytes);
+    struct block *block;
 
-    if (bytes == POOL_BLOCK && block != NULL) {
-        free_blocks = block->next;
-        free_count--;
+    if (likely(list != NULL && list->first != NULL)) {
+        block = pop(list);
     } else {
         block = may_fail ? malloc(bytes) : pool_malloc(bytes);
         if (block == NULL)
@@ -118,28 +142,31 @@ static void release_block(struct block *block)
 
 static void give_block(struct block *block)
 {
-    if (block->bytes != POOL_BLOCK) {
+    struct idle *list = idle_of(block->bytes);
+
+    if (list == NULL) {
         release_block(block);
         return;
     }
-    poison(block + 1, POOL_BLOCK - sizeof(*block));
-    block->next = free_blocks;
-    free_blocks = block;
-    free_count++;
+    poison(block + 1, block->bytes - sizeof(*block));
+    block->next = list->first;
+    list->first = block;
+    list->count++;
 }
 
 void pool_trim(size_t keep)
 {
-    while (free_count > keep) {
-        struct block *block = free_blocks;
-
-        free_blocks = block->next;
-        free_count--;
-        release_block(block);
-    }
+    for (size_t i = 0; i < COUNT(idle); i++)
+        while (idle[i].count > keep)
+            release_block(pop(&idle[i]));
 }
 
 /* Pools ---------------------------------------------------------------------------------------- */
+
+static size_t block_after(size_t bytes)
+{
+    return bytes >= POOL_BLOCK ? bytes : MIN(bytes * 2, POOL_BLOCK);
+}
 
 struct pool *pool_create(size_t block_bytes)
 {
@@ -156,7 +183,8 @@ struct pool *pool_create(size_t block_bytes)
         .pos = (char *)(pool + 1) + POISON_GAP,
         .end = (char *)block + block_bytes,
         .blocks = block,
-        .block_bytes = block_bytes,
+        .block_bytes = block_after(block_bytes),
+        .most = MAX(block_bytes, POOL_BLOCK) / 2,
         .footprint = block_bytes,
     };
     return pool;
@@ -208,20 +236,24 @@ static void *alloc_large(struct pool *pool, size_t bytes, bool may_fail)
 
 static void *alloc_elsewhere(struct pool *pool, size_t bytes, bool may_fail)
 {
+    size_t size = pool->block_bytes;
     struct block *block;
     char *data;
 
-    if (bytes > pool->block_bytes / 2)
+    if (bytes > pool->most)
         return alloc_large(pool, bytes, may_fail);
-    block = take_block(pool->block_bytes, may_fail);
+    while (size < sizeof(*block) + bytes + POISON_GAP)
+        size = block_after(size);
+    block = take_block(size, may_fail);
     if (block == NULL)
         return NULL;
     block->next = pool->blocks;
     pool->blocks = block;
-    pool->footprint += pool->block_bytes;
+    pool->footprint += size;
+    pool->block_bytes = block_after(size);
     data = (char *)(block + 1);
     pool->pos = data + bytes + POISON_GAP;
-    pool->end = (char *)block + pool->block_bytes;
+    pool->end = (char *)block + size;
     return data;
 }
 
@@ -230,7 +262,7 @@ static inline void *alloc_at(struct pool *pool, size_t bytes, size_t align, bool
     char *data = pool->pos + (-(uintptr_t)pool->pos & (align - 1));
 
     if (likely(data <= pool->end && bytes + POISON_GAP <= (size_t)(pool->end - data) &&
-               bytes <= pool->block_bytes / 2)) {
+               bytes <= pool->most)) {
         pool->pos = data + bytes + POISON_GAP;
     } else {
         data = alloc_elsewhere(pool, bytes, may_fail);

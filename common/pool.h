@@ -16,20 +16,22 @@
 #include "common/str.h"
 
 #define POOL_BLOCK 4096 /* bytes of a recycled block, its header included */
+#define POOL_SMALL 1024 /* of the smallest that is recycled */
 
 struct pool;
 
 typedef void cleanup_fn(void *arg);
 
-/* An empty pool. `block_bytes` is the size of each block it grows by: POOL_BLOCK for requests and
-   connections, more (65536) for a generation. */
+/* An empty pool. `block_bytes` is the size of its first block: POOL_SMALL for a request, which may
+   last for long with little in it, and then each block is twice the one before, up to POOL_BLOCK.
+   One that begins with that, or more (65536 for a generation), keeps to it. */
 struct pool *pool_create(size_t block_bytes);
 
 /* Runs the cleanups, newest first, then gives everything back. */
 void pool_destroy(struct pool *pool);
 
-/* Aligned to 16. Contents undefined; the z form is zeroed. A request above half a block gets an
-   allocation of its own. */
+/* Aligned to 16. Contents undefined; the z form is zeroed. What takes more than half a block (of
+   POOL_BLOCK, in a pool of smaller ones) gets an allocation of its own. */
 void *pool_alloc(struct pool *pool, size_t bytes);
 void *pool_zalloc(struct pool *pool, size_t bytes);
 
@@ -61,5 +63,5 @@ bool pool_low(void);
    free() gives it back. */
 void *pool_malloc(size_t bytes);
 
-/* Gives recycled blocks above `keep` back to malloc; called when a worker goes idle. */
+/* Gives recycled blocks above `keep` of each size back to malloc; called when a worker goes idle. */
 void pool_trim(size_t keep);

@@ -107,6 +107,20 @@ sub reason_is ($what, $expected, @fields) {
 
 # Files and places
 reason_is('GET /f', '200 -');
+my $ws = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
+my @ws = (Upgrade => 'websocket', Connection => 'upgrade', 'Sec-WebSocket-Version' => 13, 'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==');
+sub tunnel_is ($uri, $expected, @steps) {
+    my $leave = ref $steps[-1] eq 'CODE' ? pop @steps : sub ($client) { $client->closed };
+    $origin->script($uri, [write => $ws], @steps);
+    my $client = $site->send("GET $uri", @ws);
+    $client->read_until(qr/\r\n\r\n/);
+    $leave->($client);
+    is logged($uri), $expected, "a tunnel: $expected";
+}
+tunnel_is('/p/tunnel/end', '101 -', 'close');
+tunnel_is('/p/tunnel/silent', '101 tunnel.timeout', 'stall');
+tunnel_is('/p/tunnel/reset', '101 tunnel.upstream', [read => 1], 'reset', sub ($client) { $client->write('x'); $client->closed });
+tunnel_is('/p/tunnel/left', '101 tunnel.client', [read => 1], 'stall', sub ($client) { $client->write('x'); $client->reset });
 $origin->script('/p/switch', [write => "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"], 'close');
 reason_is('GET /p/switch', '502 upstream.switched');
 reason_is('GET /missing', '404 file.missing');
@@ -300,7 +314,7 @@ is_deeply [map { "$_ in $used{$_}" } grep { !$known{$_} } sort keys %used], [], 
 is_deeply [grep { !$used{$_} } sort keys %known], [], 'and no others';
 
 # Those that cannot be produced at will.
-my %rare = map { $_ => 1 } qw(auth.busy auth.subrequest threads.busy memory.low file.error upstream.request);
+my %rare = map { $_ => 1 } qw(tunnel.shutdown auth.busy auth.subrequest threads.busy memory.low file.error upstream.request);
 is_deeply [grep { !$seen{$_} && !$rare{$_} } sort keys %known], [], 'all others were produced';
 
 done_testing;

@@ -277,6 +277,25 @@ void fields_rebase(struct http_fields *f, const char *from, const char *to, size
     }
 }
 
+size_t fields_packed_bytes(const struct http_fields *f)
+{
+    return offsetof(struct http_fields, inplace) + f->count * sizeof(*f->items);
+}
+
+struct http_fields *fields_pack(const struct http_fields *f, void *memory)
+{
+    size_t own = offsetof(struct http_fields, inplace);
+    struct http_fields *packed = memory;
+
+    memcpy(packed, f, own);
+    packed->items = (struct http_field *)(void *)((char *)memory + own);
+    packed->cap = f->count;
+    packed->pool = NULL;
+    if (f->count > 0)
+        memcpy(packed->items, f->items, f->count * sizeof(*f->items));
+    return packed;
+}
+
 /* Where the element that starts at s ends: the next comma outside a quoted string (RFC 9110,
    5.6.1 and 5.6.4). */
 static size_t element_len(struct str s)

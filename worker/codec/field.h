@@ -128,6 +128,11 @@ void fields_rebase(struct http_fields *f, const char *from, const char *to, size
 /* The same for one slice. */
 void field_rebase(struct str *s, const char *from, const char *to, size_t len);
 
+/* A copy without room for more, for a list that is kept for long: in `memory`, aligned to 16, of so
+   many bytes. The text of names and values is that of the original. */
+size_t fields_packed_bytes(const struct http_fields *f);
+struct http_fields *fields_pack(const struct http_fields *f, void *memory);
+
 #define EACH_FIELD(name, fields)                                                                   \
     for (struct http_field *name = (fields)->items, *name##_end = name + (fields)->count;          \
          name != name##_end; name++)

@@ -88,11 +88,11 @@ static enum pull read_more(struct h1_conn *c)
     if (b->start == NULL)
         buf_take(b, BODY_READ);
     b->pos = b->last = b->start;
-    room = s->in.chunked ? buf_room(b) : MIN(buf_room(b), s->body_left + READ_PAST);
+    room = s->heads->in.chunked ? buf_room(b) : MIN(buf_room(b), s->body_left + READ_PAST);
     n = conn_recv(&c->conn, b->last, room);
     if (n > 0) {
         b->last += n;
-        s->r.head_bytes += s->in.chunked ? n : (ssize_t)MIN((uint64_t)n, s->body_left);
+        s->r.head_bytes += s->heads->in.chunked ? n : (ssize_t)MIN((uint64_t)n, s->body_left);
         return PULL_MORE;
     }
     if (n == CONN_AGAIN)
@@ -106,7 +106,7 @@ static void send_continue(struct h1_conn *c)
     struct h1_stream *s = c->stream;
 
     s->continue_sent = true;
-    if (s->in.expect_continue && buf_used(input(c)) == 0 && !s->begun)
+    if (s->heads->in.expect_continue && buf_used(input(c)) == 0 && !s->begun)
         h1_send_early(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
@@ -125,7 +125,7 @@ static enum pull pull(struct source *source, struct chain *out, size_t max)
     for (;;) {
         if (buf_used(input(c)) == 0 && (result = read_more(c)) != PULL_MORE)
             break;
-        result = s->in.chunked ? take_chunked(c, input(c), out, max)
+        result = s->heads->in.chunked ? take_chunked(c, input(c), out, max)
                                : take_length(c, input(c), out, max);
         if (result != PULL_WAIT)
             break;
@@ -162,15 +162,16 @@ static void on_body_timeout(struct timer *timer)
 void h1_body_init(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
+    const struct h1_head *in = &s->heads->in;
 
-    s->body = (struct source){.ops = &body_ops, .length = s->in.content_length, .file_ok = true};
-    s->body_left = s->in.content_length > 0 ? (uint64_t)s->in.content_length : 0;
-    s->body_done = !s->in.chunked && s->body_left == 0;
+    s->body = (struct source){.ops = &body_ops, .length = in->content_length, .file_ok = true};
+    s->body_left = in->content_length > 0 ? (uint64_t)in->content_length : 0;
+    s->body_done = !in->chunked && s->body_left == 0;
     s->body_bad = s->continue_sent = s->body_used = false;
-    s->r.head_bytes += (int64_t)(s->in.chunked ? buf_used(&c->in)
-                                               : MIN(buf_used(&c->in), s->body_left));
+    s->r.head_bytes += (int64_t)(in->chunked ? buf_used(&c->in)
+                                             : MIN(buf_used(&c->in), s->body_left));
     s->body_timer = (struct timer){.on_timer = on_body_timeout};
-    if (s->in.chunked)
+    if (in->chunked)
         h1_chunk_init(&s->chunk, NULL, request_pool(&s->r), 16384, false);
 }
 

@@ -32,7 +32,22 @@
 /* Streams: recycled, for their heads are large ------------------------------------------------- */
 
 static struct h1_stream *spare[16];
-static uint32_t spare_count;
+static struct h1_heads *spare_heads[16]; /* which tunnels have left */
+static uint32_t spare_count, spare_heads_count;
+
+static struct h1_heads *heads_take(void)
+{
+    return spare_heads_count > 0 ? spare_heads[--spare_heads_count]
+                                 : conn_alloc(sizeof(struct h1_heads));
+}
+
+void h1_heads_give(struct h1_heads *heads)
+{
+    if (heads != NULL && spare_heads_count < COUNT(spare_heads))
+        spare_heads[spare_heads_count++] = heads;
+    else if (heads != NULL)
+        conn_collect(heads, sizeof(*heads));
+}
 
 static struct h1_stream *stream_take(struct h1_conn *c)
 {
@@ -44,6 +59,8 @@ static struct h1_stream *stream_take(struct h1_conn *c)
         s = conn_alloc(sizeof(*s));
         chain_init(&s->out);
     }
+    if (unlikely(s->heads == NULL))
+        s->heads = heads_take();
     s->owner = c;
     s->begun = s->body_ended = s->chunk_out = false;
     s->fresh_head = s->head_left = 0;
@@ -65,6 +82,7 @@ static void stream_give(struct h1_stream *s)
     }
     buf_give(&s->head);
     chain_fini(&s->out);
+    h1_heads_give(s->heads);
     conn_collect(s, sizeof(*s));
 }
 
@@ -77,9 +95,9 @@ static void begin_stream(struct h1_conn *c)
 
     c->stream = s;
     intake_limits(c->conf, &limits);
-    request_init(&s->r, &c->conn, &h1_wire, c, &s->in.fields, &s->out_fields);
-    h1_head_init(&s->in, H1_REQUEST, &limits, request_pool(&s->r));
-    fields_init(&s->out_fields, request_pool(&s->r));
+    request_init(&s->r, &c->conn, &h1_wire, c, &s->heads->in.fields, &s->heads->out_fields);
+    h1_head_init(&s->heads->in, H1_REQUEST, &limits, request_pool(&s->r));
+    fields_init(&s->heads->out_fields, request_pool(&s->r));
     s->r.server = c->server;
     s->r.listen = c->conn.listen;
     s->r.tls = c->conn.tls != NULL;
@@ -125,7 +143,7 @@ static void count_as_writing(struct h1_conn *c)
 static void choose_server(struct h1_conn *c)
 {
     struct request *r = &c->stream->r;
-    const struct h1_head *in = &c->stream->in;
+    const struct h1_head *in = &c->stream->heads->in;
 
     r->host_port = in->port;
     intake_server(r, c->address, in->host, in->host_has_upper);
@@ -140,7 +158,7 @@ static void count_request(struct h1_conn *c, uint32_t end)
     conn_stats.requests++;
     r->conn_requests = ++c->requests;
     r->conn_opened_ms = c->opened_ms;
-    r->head_bytes = end - c->stream->in.line_at;
+    r->head_bytes = end - c->stream->heads->in.line_at;
 }
 
 /* An answer before the engine has seen the request; the connection ends with it. */
@@ -160,30 +178,30 @@ static enum h1_state head_done(struct h1_conn *c)
     struct request *r = &s->r;
     enum uri_fault fault;
 
-    c->in.pos += s->in.bytes;
-    count_request(c, s->in.bytes);
-    set_line(r, &s->in);
+    c->in.pos += s->heads->in.bytes;
+    count_request(c, s->heads->in.bytes);
+    set_line(r, &s->heads->in);
     choose_server(c);
-    if (s->in.ignored > 0)
+    if (s->heads->in.ignored > 0)
         log_error(&r->log, LOG_INFO, 0, "client sent invalid header line: \"%" STR_FMT "\"",
-                  STR_ARG(s->in.ignored_name));
-    if (s->in.form == H1_AUTHORITY || s->in.method == METHOD_TRACE)
+                  STR_ARG(s->heads->in.ignored_name));
+    if (s->heads->in.form == H1_AUTHORITY || s->heads->in.method == METHOD_TRACE)
         return turn_away(c, 405, "request.method");
     if (unlikely(pool_low())) { /* what runs may finish from the reserve; nothing new begins */
         log_error(&r->log, LOG_CRIT, ENOMEM, "a request is refused");
         return turn_away(c, 503, "memory.low");
     }
-    if (s->in.form == H1_ASTERISK)
+    if (s->heads->in.form == H1_ASTERISK)
         return refuse(c, 400, "a request for \"*\"", "request.uri");
-    fault = intake_target(r, s->in.path);
+    fault = intake_target(r, s->heads->in.path);
     if (fault != URI_OK)
         return refuse(c, 400, uri_fault_text(fault), "request.uri");
-    r->content_length = s->in.content_length;
-    r->chunked = s->in.chunked;
-    r->expect_continue = s->in.expect_continue;
-    r->keep_alive = s->in.keep_alive && !c->draining;
+    r->content_length = s->heads->in.content_length;
+    r->chunked = s->heads->in.chunked;
+    r->expect_continue = s->heads->in.expect_continue;
+    r->keep_alive = s->heads->in.keep_alive && !c->draining;
     r->log.doing = NULL;
-    if (s->in.content_length > 0 || s->in.chunked) {
+    if (s->heads->in.content_length > 0 || s->heads->in.chunked) {
         h1_body_init(c);
         body_init(r);
     } else {
@@ -247,15 +265,15 @@ static void show_line(struct h1_conn *c)
 
     while (len < seen.len && seen.data[len] != '\r' && seen.data[len] != '\n')
         len++;
-    if (c->stream->in.has_line)
-        c->stream->r.line = c->stream->in.line;
+    if (c->stream->heads->in.has_line)
+        c->stream->r.line = c->stream->heads->in.line;
     else if (seen.len > 0)
         c->stream->r.line = (struct str){seen.data, len};
 }
 
 static enum h1_state head_bad(struct h1_conn *c)
 {
-    struct h1_head *in = &c->stream->in;
+    struct h1_head *in = &c->stream->heads->in;
 
     count_request(c, in->has_line ? in->fault_at : in->line_at);
     if (in->has_line) {
@@ -279,14 +297,14 @@ static enum h1_state head_bad(struct h1_conn *c)
 static void grow_head(struct h1_conn *c)
 {
     size_t size = (size_t)(c->in.end - c->in.start);
-    size_t line = c->stream->in.limits.line_bytes;
+    size_t line = c->stream->heads->in.limits.line_bytes;
 
     if (c->in.pos > c->in.start && buf_used(&c->in) < size / 2) {
         buf_compact(&c->in);
     } else {
         buf_grow(&c->in, size < line ? line : size + line);
     }
-    h1_head_rebase(&c->stream->in, c->in.pos);
+    h1_head_rebase(&c->stream->heads->in, c->in.pos);
 }
 
 /* A client that knows beforehand that we speak HTTP/2 begins with its preface. */
@@ -302,7 +320,7 @@ static enum h1_state step_head(struct h1_conn *c)
     ssize_t n;
 
     for (;;) {
-        switch (h1_head_feed(&s->in, c->in.pos, buf_used(&c->in))) {
+        switch (h1_head_feed(&s->heads->in, c->in.pos, buf_used(&c->in))) {
         case H1_DONE:
             return head_done(c);
         case H1_PREFACE:
@@ -582,19 +600,6 @@ static enum h1_state step_linger(struct h1_conn *c)
     return clock_mono_ms < c->linger_until_ms ? H1_LINGER : H1_CLOSED;
 }
 
-static enum h1_state step_tunnel(struct h1_conn *c)
-{
-    struct h1_stream *s = c->stream;
-
-    if (s->tunnel_over)
-        return H1_CLOSED;
-    if (s->tunnel == NULL)
-        s->tunnel = s->take(&s->r, &c->conn, buf_str(&c->in));
-    else
-        post_now(s->tunnel);
-    return H1_TUNNEL;
-}
-
 /* A response that went out whole is no less complete because the connection ends with it. */
 static void give_stream_up(struct h1_conn *c)
 {
@@ -659,7 +664,7 @@ static const struct {
                  BIT(H1_WAIT) | BIT(H1_SKIP) | BIT(H1_LINGER) | BIT(H1_TUNNEL) | BIT(H1_CLOSED)},
     [H1_SKIP] = {"skip", step_skip, BIT(H1_WAIT) | BIT(H1_LINGER) | BIT(H1_CLOSED)},
     [H1_LINGER] = {"linger", step_linger, BIT(H1_CLOSED)},
-    [H1_TUNNEL] = {"tunnel", step_tunnel, BIT(H1_CLOSED)},
+    [H1_TUNNEL] = {"tunnel", h1_step_tunnel, BIT(H1_LINGER) | BIT(H1_CLOSED)},
     [H1_CLOSED] = {"closed", step_closed, 0},
 };
 

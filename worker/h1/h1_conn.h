@@ -29,10 +29,16 @@ struct http_core_conf;
 struct http_address;
 struct listen_spec;
 
-/* All that exists only while a request does. Recycled. */
+/* The fields of both heads: large, and only partly used. Recycled. */
+struct h1_heads {
+    struct http_fields out_fields;
+    struct h1_head in;
+};
+
+/* All that exists only while a request does. Recycled, with its heads. */
 struct h1_stream {
     struct request r;
-    struct http_fields out_fields;
+    struct h1_heads *heads;    /* NULL in a tunnel */
     struct chain out;          /* the response on its way */
     struct buf head;           /* the response's head, kept over requests */
     bool chunk_out;            /* the body goes out in chunks */
@@ -56,8 +62,6 @@ struct h1_stream {
     take_fn *take;             /* who gets the connection when the head of a 101 is out */
     struct post *tunnel;       /* what the taker wants to be posted */
     bool tunnel_over;
-
-    struct h1_head in;         /* last: large, and only partly used */
 };
 
 struct h1_conn {
@@ -90,6 +94,11 @@ void h1_conn_open(int fd, const struct addr *peer, const struct listen_spec *lis
 /* h1_begin.c: the steps before the first request. */
 enum h1_state h1_step_proxy(struct h1_conn *c);
 enum h1_state h1_step_secure(struct h1_conn *c);
+
+/* Heads that nobody points to any more; NULL: none. */
+void h1_heads_give(struct h1_heads *heads);
+/* h1_tunnel.c: lends the connection to who takes it, until they give it back. */
+enum h1_state h1_step_tunnel(struct h1_conn *c);
 
 /* h1_body.c: prepares the stream for the body that the head announces. */
 void h1_body_init(struct h1_conn *c);

@@ -75,7 +75,7 @@ void request_init(struct request *r, struct conn *c, const struct wire_ops *wire
 {
     memset(r, 0, sizeof(*r));
     r->scope.conn = c;
-    r->scope.pool = pool_create(POOL_BLOCK);
+    r->scope.pool = pool_create(POOL_SMALL);
     r->scope.log = &r->log;
     r->scope.vars = request_vars;
     r->log = c != NULL ? c->log : process_log;

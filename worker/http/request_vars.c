@@ -342,7 +342,7 @@ static void get_fail_reason(struct scope *scope, struct var_value *out, uintptr_
     const struct request *r = request_of(scope);
     int status = r->error_status != 0 ? r->error_status : r->out.status;
 
-    if (status >= 400 && r->fail_reason != NULL)
+    if ((status >= 400 || r->out.upgraded) && r->fail_reason != NULL)
         var_found(out, str_of(r->fail_reason));
     else
         var_missing(out);

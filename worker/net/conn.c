@@ -30,7 +30,7 @@
 #define IN_VAIN_MS   100 /* nothing was idle: it is not asked again for so long */
 
 struct conn_stats conn_stats;
-bool conn_draining;
+bool conn_draining, conn_all_cut;
 
 static struct conn *all;         /* newest first */
 static struct conn *oldest;      /* the last of them */
@@ -300,6 +300,7 @@ uint32_t conn_squeeze(void)
 
 void conn_cut_all(void)
 {
+    conn_all_cut = true;
     for (struct conn *c = all; c != NULL; c = c->next)
         if (shutdown(c->ev.fd, SHUT_RDWR) != 0 && errno != ENOTCONN)
             log_error(&c->log, LOG_ALERT, errno, "shutdown() failed");

@@ -159,5 +159,6 @@ extern bool conn_draining;
 /* Shuts every open connection down in both directions: their machines meet the end of the stream,
    or an error, and finish in their own way. */
 void conn_cut_all(void);
+extern bool conn_all_cut;       /* it was done */
 
 extern const struct conn_io conn_plain;  /* io.c */

@@ -16,6 +16,7 @@
 
 #define BLOCK_LEAST  8192
 #define BLOCK_MOST   (128 * 1024)
+#define UPGRADE_HEAD 512         /* a tunnel keeps that buffer */
 #define READ_LEAST   16384       /* not worth a system call, if there is memory for more */
 #define MEMORY_AUTO  (256 * 1024) /* proxy_buffers as nobody has set them */
 #define STALL_MS     100         /* a client that reads nothing for so long gets a file */
@@ -123,6 +124,8 @@ static size_t first_block(const struct proxy_run *run)
     const struct group_live *live = peer_group_live(run->target->group);
     size_t hint = live == NULL ? 0 : live->response_bytes, size = BLOCK_LEAST;
 
+    if (run->upgrade.len > 0)
+        return UPGRADE_HEAD;
     while (size < hint && size < BLOCK_MOST)
         size *= 2;
     return size;

@@ -66,10 +66,15 @@ static void let_go(struct proxy_run *run)
     run->x = NULL;
 }
 
-static void destroy(void *arg)
+void proxy_run_release(struct proxy_run *run)
 {
-    struct proxy_run *run = arg;
+    struct request *r = run->r;
 
+    *run->slot = NULL;
+    if (r->upstreams->run == run)
+        r->upstreams->run = NULL;
+    if (r->client_gone_arg == run)
+        r->client_gone = NULL;
     let_go(run);
     relay_fini(run);
     post_cancel(&run->post);
@@ -77,6 +82,14 @@ static void destroy(void *arg)
     chain_fini(&run->early);
     buf_give(&run->head);
     run_give(run);
+}
+
+static void destroy(void *arg)
+{
+    struct proxy_run **slot = arg;
+
+    if (*slot != NULL)
+        proxy_run_release(*slot);
 }
 
 /* The log -------------------------------------------------------------------------------------- */
@@ -88,21 +101,27 @@ void proxy_run_doing(struct proxy_run *run, const char *doing)
         run->dial.exchange->conn.log.doing = doing;
 }
 
+size_t proxy_run_describe(const struct proxy_pass *target, const struct dial *d, struct str uri,
+                          char *out, size_t room)
+{
+    struct str peer;
+    char escaped[512];
+    int n;
+
+    if (d->tries == NULL)
+        return 0;
+    peer = d->peer != NULL ? d->peer->name : target->group->name;
+    n = snprintf(out, room, ", upstream: \"%" STR_FMT "%" STR_FMT "%s%.*s\"",
+                 STR_ARG(target->scheme), STR_ARG(peer), str_starts(peer, STR("unix:")) ? ":" : "",
+                 (int)log_escape(escaped, sizeof(escaped), uri), escaped);
+    return n < 0 ? 0 : MIN((size_t)n, room);
+}
+
 static size_t describe(const struct request *r, char *out, size_t room)
 {
     const struct proxy_run *run = r->upstreams->run;
-    struct str peer;
-    char uri[512];
-    int n;
 
-    if (run->dial.tries == NULL)
-        return 0;
-    peer = run->dial.peer != NULL ? run->dial.peer->name : run->target->group->name;
-    n = snprintf(out, room, ", upstream: \"%" STR_FMT "%" STR_FMT "%s%.*s\"",
-                 STR_ARG(run->target->scheme), STR_ARG(peer),
-                 str_starts(peer, STR("unix:")) ? ":" : "",
-                 (int)log_escape(uri, sizeof(uri), run->uri), uri);
-    return n < 0 ? 0 : MIN((size_t)n, room);
+    return run == NULL ? 0 : proxy_run_describe(run->target, &run->dial, run->uri, out, room);
 }
 
 /* Outcomes ------------------------------------------------------------------------------------- */
@@ -250,7 +269,7 @@ static enum run_state look_up(struct proxy_run *run)
     found = origin_found(run->r, run->target, run->lookup);
     if (found == NULL)
         return fail(run, 502, "upstream.unresolved");
-    run->target = found;
+    run->target = upstream_summary_get(run->r)->target = found;
     return RUN_DIAL;
 }
 
@@ -732,13 +751,14 @@ static enum verdict verdict_of(struct proxy_run *run)
     }
 }
 
-static struct proxy_run *begin(struct request *r, const struct proxy_codec *codec,
-                               const struct proxy_pass *target)
+static void begin(struct proxy_run **slot, struct request *r, const struct proxy_codec *codec,
+                  const struct proxy_pass *target)
 {
-    struct proxy_run *run = run_take();
+    struct proxy_run *run = *slot = run_take();
     struct upstream_summary *summary = upstream_summary_get(r);
 
     run->r = r;
+    run->slot = slot;
     run->conf = r->scope.conf[*codec->index];
     run->http = codec->http ? PROXY_CONF(r) : NULL;
     run->codec = codec;
@@ -748,14 +768,15 @@ static struct proxy_run *begin(struct request *r, const struct proxy_codec *code
     chain_init(&run->out);
     chain_init(&run->early);
     relay_init(run);
-    pool_on_destroy(request_pool(r), destroy, run);
+    pool_on_destroy(request_pool(r), destroy, slot);
     summary->run = run;
+    summary->target = target;
+    summary->http = codec->http;
     r->describe_upstream = describe;
     if (!run->conf->ignore_client_abort) {
         r->client_gone = client_gone;
         r->client_gone_arg = run;
     }
-    return run;
 }
 
 /* The engine's dry run: an origin is assumed that answers 200. */
@@ -783,7 +804,7 @@ enum verdict proxy_run_request(struct request *r, const struct proxy_codec *code
             return request_fail(r, status, "upstream.unresolved");
         if (r->ops->dry)
             return assume(r, target);
-        ctx->run = begin(r, codec, target);
+        begin(&ctx->run, r, codec, target);
     }
     go(ctx->run);
     return verdict_of(ctx->run);

@@ -73,6 +73,7 @@ enum head_result proxy_h1_bad_head(struct proxy_run *run);
 
 struct proxy_run {
     struct request *r;
+    struct proxy_run **slot;      /* who points here, until it is released */
     const struct origin_conf *conf;
     const struct proxy_conf *http; /* the same, of proxy_pass; else NULL */
     const struct proxy_codec *codec;
@@ -158,6 +159,13 @@ void proxy_response_fill(struct proxy_run *run);
 void proxy_response_hints(struct proxy_run *run);
 /* The value of a field of the answer; STR_NONE when ignored or absent. */
 struct str proxy_response_control(const struct proxy_run *run, enum field_id id, int64_t ignored);
+
+/* A tunnel has taken its dial: all else is given back now, not with the request. */
+void proxy_run_release(struct proxy_run *run);
+
+/* What a log line says of an origin: ", upstream: "http://1.2.3.4:80/uri"". */
+size_t proxy_run_describe(const struct proxy_pass *target, const struct dial *d, struct str uri,
+                          char *out, size_t room);
 
 /* What a log line says of the phase that the exchange is in. */
 void proxy_run_doing(struct proxy_run *run, const char *doing);

@@ -1,14 +1,19 @@
 /*
- * worker/proxy/tunnel.c - after 101: bytes both ways between a client's connection and an origin's.
+ * worker/proxy/tunnel.c - bytes both ways between a client's connection and an origin's.
  *
  * What is read goes out at once from one buffer of the process; only what a slow reader leaves
- * behind gets memory of its own. So an idle tunnel holds no buffer. It ends when either side has
- * ended and its last bytes are delivered, or when the origin is silent for proxy_read_timeout.
+ * behind gets memory of its own. So an idle tunnel holds no buffer, and nothing of its request but
+ * what the line in the log will ask for: a proxy_run ends where the tunnel begins.
+ *
+ * It ends when either side has ended and its last bytes are delivered (RFC 9110, 9.3.6), when
+ * nothing has moved for proxy_read_timeout, or when a reader has taken nothing for the time that
+ * its side allows.
  */
 #include "worker/proxy/tunnel.h"
 
 #include <errno.h>
 
+#include "worker/http/http_core.h"
 #include "worker/http/wire.h"
 #include "worker/proxy/proxy_run.h"
 #include "worker/proxy/upstream_vars.h"
@@ -20,21 +25,29 @@ struct way {
     struct conn *from, *to;
     struct buf rest;            /* read and not yet written */
     bool ended;                 /* from says no more */
-    uint64_t bytes;
+    bool broken;                /* it did not say so: its connection failed */
+    bool deaf;                  /* to takes no more */
+    uint64_t bytes;             /* read */
 };
 
 struct tunnel {
     struct request *r;
-    struct proxy_run *run;
-    struct exchange *x;
+    const struct origin_conf *conf;
+    const struct proxy_pass *target;
+    struct str uri;
+    struct dial dial;           /* its exchange is the origin's side */
     struct way up, down;        /* client to origin, origin to client */
+    struct buf head;            /* of the answer: the log may ask for its fields */
+    uint64_t client_sent;       /* by the client's connection before */
     struct post post;
     bool over;
 };
 
 static char shared[SHARED_BYTES];
 
-enum pumped { PUMP_WAIT, PUMP_MORE, PUMP_ENDED, PUMP_FAILED };
+/* One direction -------------------------------------------------------------------------------- */
+
+enum pumped { PUMP_WAIT, PUMP_MORE, PUMP_ENDED };
 
 static void keep_rest(struct way *w, const char *data, size_t len)
 {
@@ -44,7 +57,7 @@ static void keep_rest(struct way *w, const char *data, size_t len)
 }
 
 /* Writes; what does not go is kept. */
-static enum rc pass_on(struct way *w, const char *data, size_t len)
+static enum pumped pass_on(struct way *w, const char *data, size_t len)
 {
     struct chain out;
     enum rc rc;
@@ -55,36 +68,32 @@ static enum rc pass_on(struct way *w, const char *data, size_t len)
     if (rc == RC_AGAIN && out.bytes > 0)
         keep_rest(w, data + (len - out.bytes), out.bytes);
     chain_fini(&out);
-    return rc;
+    w->deaf = rc == RC_ERROR;
+    return w->deaf ? PUMP_ENDED : w->rest.start != NULL ? PUMP_WAIT : PUMP_MORE;
 }
 
-static enum rc flush_rest(struct way *w)
+static enum pumped flush_rest(struct way *w)
 {
     struct buf rest = w->rest;
-    enum rc rc;
+    enum pumped result;
 
     if (rest.start == NULL)
-        return RC_OK;
+        return PUMP_MORE;
     if (!w->to->ev.writable)
-        return RC_AGAIN;
+        return PUMP_WAIT;
     w->rest = (struct buf){NULL, NULL, NULL, NULL};
-    rc = pass_on(w, rest.pos, buf_used(&rest));
+    result = pass_on(w, rest.pos, buf_used(&rest));
     buf_give(&rest);
-    return w->rest.start != NULL ? RC_AGAIN : rc;
+    return result;
 }
 
 static enum pumped pump_once(struct way *w)
 {
+    enum pumped flushed = flush_rest(w);
     ssize_t n;
 
-    switch (flush_rest(w)) {
-    case RC_OK:
-        break;
-    case RC_AGAIN:
-        return PUMP_WAIT;
-    case RC_ERROR:
-        return PUMP_FAILED;
-    }
+    if (flushed != PUMP_MORE)
+        return flushed;
     if (w->ended)
         return PUMP_ENDED;
     if (!w->from->ev.readable)
@@ -92,14 +101,13 @@ static enum pumped pump_once(struct way *w)
     n = conn_recv(w->from, shared, sizeof(shared));
     if (n == CONN_AGAIN)
         return PUMP_WAIT;
-    if (n == CONN_ERROR)
-        return PUMP_FAILED;
-    if (n == CONN_EOF) {
+    if (n == CONN_EOF || n == CONN_ERROR) {
         w->ended = true;
+        w->broken = n == CONN_ERROR;
         return PUMP_ENDED;
     }
     w->bytes += (uint64_t)n;
-    return pass_on(w, shared, (size_t)n) == RC_ERROR ? PUMP_FAILED : PUMP_MORE;
+    return pass_on(w, shared, (size_t)n);
 }
 
 static enum pumped pump(struct way *w)
@@ -111,16 +119,64 @@ static enum pumped pump(struct way *w)
     return result;
 }
 
-static void finish(struct tunnel *t)
+/* Both ----------------------------------------------------------------------------------------- */
+
+/* NULL: it ended as tunnels do. */
+static const char *why_ended(const struct tunnel *t)
 {
+    if (conn_all_cut)
+        return "tunnel.shutdown";
+    if (t->down.broken || t->up.deaf)
+        return "tunnel.upstream";
+    if (t->up.broken || t->down.deaf)
+        return "tunnel.client";
+    return NULL;
+}
+
+static void finish(struct tunnel *t, const char *why)
+{
+    struct dial_try *try = t->dial.try;
+
     t->over = true;
-    t->r->body_sent += t->down.bytes;
-    t->run->dial.try->bytes_received += (int64_t)t->down.bytes;
-    t->run->dial.try->body_bytes = (int64_t)t->down.bytes;
-    t->run->x = NULL;
-    t->x = NULL;
-    dial_end(&t->run->dial, PEER_GOOD, false);
+    t->r->fail_reason = why;
+    t->r->body_sent += t->down.to->sent - t->client_sent;
+    try->bytes_received += (int64_t)t->down.bytes;
+    try->body_bytes = (int64_t)t->down.bytes;
+    dial_end(&t->dial, PEER_GOOD, false);
     t->r->wire->release(t->r);
+}
+
+/* What bounds the wait: a reader that takes nothing, or silence. */
+static void arm(struct tunnel *t)
+{
+    int64_t limit_ms = t->conf->read_timeout_ms;
+
+    if (t->down.rest.start != NULL)
+        limit_ms = MIN(limit_ms, HTTP_CORE(t->r)->send_timeout_ms);
+    if (t->up.rest.start != NULL)
+        limit_ms = MIN(limit_ms, t->conf->send_timeout_ms);
+    timer_set(&t->dial.exchange->conn.timer, limit_ms);
+}
+
+static void timed_out(struct tunnel *t)
+{
+    bool client = t->down.rest.start != NULL;
+
+    if (client)
+        log_error(&t->r->log, LOG_INFO, ETIMEDOUT, "client timed out");
+    else
+        log_error(&t->r->log, LOG_ERROR, ETIMEDOUT, "upstream timed out");
+    finish(t, client ? "tunnel.client" : "tunnel.timeout");
+}
+
+/* An origin that takes no more may have said why. */
+static bool is_over(struct tunnel *t, enum pumped down, enum pumped up)
+{
+    if (up == PUMP_ENDED && t->up.deaf && down != PUMP_ENDED) {
+        t->down.from->ev.readable = true;
+        return pump(&t->down) != PUMP_MORE;
+    }
+    return up == PUMP_ENDED || down == PUMP_ENDED;
 }
 
 static void run(struct post *post)
@@ -130,21 +186,22 @@ static void run(struct post *post)
 
     if (t->over)
         return;
-    if (t->x->timed_out) {
-        log_error(&t->r->log, LOG_ERROR, ETIMEDOUT, "upstream timed out");
-        finish(t);
+    if (t->dial.exchange->timed_out) {
+        timed_out(t);
         return;
     }
     down = pump(&t->down);
-    up = pump(&t->up);
-    if (up >= PUMP_ENDED || down >= PUMP_ENDED) {
-        finish(t);
+    up = t->up.deaf ? PUMP_ENDED : pump(&t->up);
+    if (is_over(t, down, up)) {
+        finish(t, why_ended(t));
         return;
     }
-    if (up == PUMP_MORE || down == PUMP_MORE)
+    if (up != PUMP_WAIT || down == PUMP_MORE)
         post_turn_end(&t->post);
-    timer_set(&t->x->conn.timer, t->run->conf->read_timeout_ms);
+    arm(t);
 }
+
+/* The beginning -------------------------------------------------------------------------------- */
 
 static void end(void *arg)
 {
@@ -153,27 +210,70 @@ static void end(void *arg)
     post_cancel(&t->post);
     buf_give(&t->up.rest);
     buf_give(&t->down.rest);
+    buf_give(&t->head);
+    if (t->dial.state != DIAL_IDLE)
+        dial_cancel(&t->dial);
+}
+
+static size_t describe(const struct request *r, char *out, size_t room)
+{
+    const struct tunnel *t = r->upstreams->tunnel;
+
+    return proxy_run_describe(t->target, &t->dial, t->uri, out, room);
+}
+
+/* Behind the head's text, or in the pool. */
+static void *room_for(struct tunnel *t, size_t bytes)
+{
+    char *at = t->head.last + (-(uintptr_t)t->head.last & 15);
+
+    if (at > t->head.end || bytes > (size_t)(t->head.end - at))
+        return pool_alloc(request_pool(t->r), bytes);
+    t->head.last = at + bytes;
+    return at;
+}
+
+/* All that is needed of the run is taken out of it. */
+static void take_over(struct tunnel *t, struct proxy_run *run)
+{
+    struct upstream_summary *summary = t->r->upstreams;
+
+    t->conf = run->conf;
+    t->target = run->target;
+    t->uri = run->uri;
+    if (buf_used(&run->relay.in) > 0)
+        keep_rest(&t->down, run->relay.in.pos, buf_used(&run->relay.in));
+    t->down.bytes = buf_used(&run->relay.in);
+    run->dial.try->bytes_received -= (int64_t)t->down.bytes;
+    t->head = run->relay.in;
+    run->relay.in = (struct buf){NULL, NULL, NULL, NULL};
+    if (summary->fields != NULL)
+        summary->fields = fields_pack(summary->fields,
+                                      room_for(t, fields_packed_bytes(summary->fields)));
+    dial_move(&t->dial, &run->dial);
+    summary->tunnel = t;
+    t->r->describe_upstream = describe;
+    proxy_run_release(run);
 }
 
 struct post *tunnel_take(struct request *r, struct conn *client, struct str early)
 {
     struct tunnel *t = pool_zalloc(request_pool(r), sizeof(*t));
-    struct proxy_run *p = r->upstreams->run;
+    struct conn *origin = &r->upstreams->run->dial.exchange->conn;
 
     t->r = r;
-    t->run = p;
-    t->x = p->x;
-    t->up = (struct way){.from = client, .to = &p->x->conn};
-    t->down = (struct way){.from = &p->x->conn, .to = client};
+    t->up = (struct way){.from = client, .to = origin};
+    t->down = (struct way){.from = origin, .to = client};
+    t->client_sent = client->sent;
     t->post.run = run;
-    pool_on_destroy(request_pool(r), end, t);
-    exchange_use(t->x, &t->post, &r->log);
-    proxy_run_doing(p, "proxying upgraded connection");
-    conn_nodelay(client);
     if (early.len > 0)
         keep_rest(&t->up, early.data, early.len);
-    if (buf_used(&p->relay.in) > 0)
-        keep_rest(&t->down, p->relay.in.pos, buf_used(&p->relay.in));
+    t->up.bytes = early.len;
+    pool_on_destroy(request_pool(r), end, t);
+    take_over(t, r->upstreams->run);
+    r->log.doing = "proxying upgraded connection";
+    exchange_use(t->dial.exchange, &t->post, &r->log);
+    conn_nodelay(client);
     client->ev.readable = true; /* it may have spoken while the head was awaited */
     post_now(&t->post);
     return &t->post;

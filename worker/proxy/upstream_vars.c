@@ -186,8 +186,9 @@ static void get_cookie(struct scope *scope, struct var_value *out, uintptr_t dat
 static void get_proxy(struct scope *scope, struct var_value *out, uintptr_t port)
 {
     struct request *r = request_of(scope);
+    const struct upstream_summary *summary = r->upstreams;
 
-    if (r->upstreams == NULL || r->upstreams->run == NULL) {
+    if (summary == NULL || summary->target == NULL) {
         const struct proxy_pass *pass = PROXY_CONF(r)->origin.pass;
 
         if (pass == NULL || pass->url != NULL)
@@ -196,10 +197,10 @@ static void get_proxy(struct scope *scope, struct var_value *out, uintptr_t port
             var_found(out, port ? pass->port : pass->host);
         return;
     }
-    if (r->upstreams->run->http == NULL)
+    if (!summary->http)
         var_missing(out);
     else
-        var_found(out, port ? r->upstreams->run->target->port : r->upstreams->run->target->host);
+        var_found(out, port ? summary->target->port : summary->target->host);
 }
 
 static void get_forwarded_for(struct scope *scope, struct var_value *out, uintptr_t data)

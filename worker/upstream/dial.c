@@ -554,6 +554,17 @@ void dial_end(struct dial *d, enum peer_result result, bool keep)
         exchange_close(x);
 }
 
+void dial_move(struct dial *to, struct dial *from)
+{
+    must(from->state == DIAL_READY && !from->running);
+    post_cancel(&from->post);
+    timer_cancel(&from->timer);
+    *to = *from;
+    to->done = NULL;
+    to->on_try = NULL;
+    *from = (struct dial){.state = DIAL_IDLE};
+}
+
 void dial_cancel(struct dial *d)
 {
     post_cancel(&d->post);

@@ -145,6 +145,10 @@ void dial_end(struct dial *d, enum peer_result result, bool keep);
 /* In DIAL_READY: the exchange is the owner's for good. */
 struct exchange *dial_take_exchange(struct dial *d, enum peer_result result);
 
+/* In DIAL_READY: goes on in other memory, with what is booked and the exchange; `from` is idle and
+   forgets its owner. `done` is the new owner's to set. */
+void dial_move(struct dial *to, struct dial *from);
+
 /* In any state: gives up, nothing is held against the peer. */
 void dial_cancel(struct dial *d);
 

@@ -120,6 +120,27 @@ static void a_list_without_pool_refuses(void)
     is_int(f.count, FIELDS_INPLACE, "and stays as it was");
 }
 
+static void a_packed_list_is_the_same(void)
+{
+    struct pool *pool = pool_create(4096);
+    struct http_fields f, *packed;
+
+    fields_init(&f, pool);
+    for (int i = 0; i < 40; i++)
+        fields_add(&f, pool_printf(pool, "n%d", i), pool_printf(pool, "%d", i), FIELD_OTHER);
+    fields_add(&f, STR("Cookie"), STR("a"), FIELD_COOKIE);
+    packed = fields_pack(&f, pool_alloc(pool, fields_packed_bytes(&f)));
+    memset(&f, 0xff, sizeof(f));
+    is_int(packed->count, 41, "as many");
+    is_slice(fields_value(packed, FIELD_COOKIE), "a", "found by its number");
+    is_slice(fields_find_name(packed, STR("n39"))->value, "39", "and by name");
+    ok(fields_add(packed, STR("a"), STR("b"), FIELD_OTHER) == NULL, "it takes no more");
+    fields_init(&f, pool);
+    packed = fields_pack(&f, pool_alloc(pool, fields_packed_bytes(&f)));
+    is_int(packed->count, 0, "an empty one");
+    pool_destroy(pool);
+}
+
 static void slices_follow_the_buffer(void)
 {
     char old[] = "Name: value", new[] = "....Name: value";
@@ -172,6 +193,7 @@ int main(void)
     near_misses_have_none();
     a_list_grows_and_finds();
     a_list_without_pool_refuses();
+    a_packed_list_is_the_same();
     slices_follow_the_buffer();
     lists_are_walked();
     return tap_done();

@@ -74,6 +74,30 @@ static void blocks_are_recycled(void)
     ok(true, "trimmed");
 }
 
+static void small_pools_grow_by_doubling(void)
+{
+    struct pool *pool = pool_create(POOL_SMALL);
+    void *before = pool_alloc(pool, 100);
+
+    pool_destroy(pool);
+    pool = pool_create(POOL_SMALL);
+    ok(pool_alloc(pool, 100) == before, "small blocks are recycled too");
+    is_int((int64_t)pool_footprint(pool), POOL_SMALL, "a small one");
+    memset(pool_alloc(pool, 900), 1, 900);
+    is_int((int64_t)pool_footprint(pool), 3 * POOL_SMALL, "then one of twice its size");
+    memset(pool_alloc(pool, 2000), 1, 2000);
+    is_int((int64_t)pool_footprint(pool), 3 * POOL_SMALL + POOL_BLOCK, "up to the largest");
+    memset(pool_alloc(pool, 2000), 1, 2000);
+    memset(pool_alloc(pool, 2000), 1, 2000);
+    is_int((int64_t)pool_footprint(pool), 3 * POOL_SMALL + 2 * POOL_BLOCK +
+           (pool_footprint(pool) > 3 * POOL_SMALL + 2 * POOL_BLOCK ? POOL_BLOCK : 0), "and no further");
+    pool_destroy(pool);
+    pool = pool_create(POOL_SMALL);
+    memset(pool_alloc(pool, 2048), 1, 2048);
+    is_int((int64_t)pool_footprint(pool), POOL_SMALL + POOL_BLOCK, "one that a piece fits in");
+    pool_destroy(pool);
+}
+
 static void zeroed_memory_is_zero(void)
 {
     struct pool *pool = pool_create(POOL_BLOCK);
@@ -191,6 +215,7 @@ int main(void)
     cleanups_run_newest_first();
     memory_is_aligned_and_apart();
     blocks_are_recycled();
+    small_pools_grow_by_doubling();
     zeroed_memory_is_zero();
     text_is_copied();
     absurd_sizes_fail();
