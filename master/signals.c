@@ -30,6 +30,7 @@ int signals_open(void)
 
     known_set(&set);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     signal(SIGCHLD, SIG_DFL); /* whoever ignored it for us would keep exit codes from us */
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
@@ -67,6 +68,7 @@ void signals_note(volatile int *seen)
     signal(SIGWINCH, SIG_IGN); /* changes its size tells every process in it */
     signal(SIGUSR2, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     unblock();
 }
 

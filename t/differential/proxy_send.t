@@ -46,6 +46,10 @@ at("location / { $to }", map { raw($_->[0], "GET / HTTP/1.1\r\nHost: a\r\n$_->[1
    ['a quote', 'X: "a'], ['no value', 'X:'], ['names in capitals', "ACCEPT: a\r\nX-CAPS: b"], ['Host twice over', "X: a\r\nVia: b\r\nVia: c"],
    ['ranges', "Range: bytes=0-1\r\nIf-Range: x"], ['conditions', "If-Match: x\r\nIf-None-Match: y\r\nIf-Modified-Since: z\r\nIf-Unmodified-Since: Sun, 13 Sep 2020 12:26:40 GMT"]);
 
+at("location / { $to }", raw('an upgrade to h2c', "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"),
+   { option => { allow => { '*: origin' => sub ($nginx, $weir) {
+       'RFC 7540, 3.2.1: not meant for the origin' if $weir->{origin}[0] eq $nginx->{origin}[0] =~ s/^HTTP2-Settings: .*\n//mr } } } });
+
 # Who asks, and for which host
 at("location / { proxy_set_header X '\$proxy_host|\$proxy_port|\$host|\$http_host|\$server_name|\$scheme|\$request_method|\$request_uri|\$is_args'; $to }",
    raw('an absolute target', "GET http://Some.Host:99/x?y HTTP/1.1\r\nHost: other\r\n\r\n"), raw('no host', "GET /x HTTP/1.0\r\n\r\n"),

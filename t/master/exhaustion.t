@@ -53,4 +53,15 @@ is $good, $count, 'all of them are answered in the end';
 $_->close for @clients;
 $site->stop;
 
+# Files may not grow any more
+$site = Site->start('server { listen %PORT%; location / { return 200 one; } }');
+$site->file('weir.conf', $site->slurp('weir.conf') =~ s/200 one/200 two/r);
+my $master = $site->master_pid;
+system('prlimit', '--fsize=1:', '--pid', $master) == 0 or die 'prlimit';
+$site->signal('HUP');
+wait_until { $site->get('/')->body eq 'two' } 'the new configuration';
+is $site->master_pid, $master, 'a log that may not grow ends no master';
+system('prlimit', '--fsize=unlimited:', '--pid', $master);
+$site->stop;
+
 done_testing;

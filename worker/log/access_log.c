@@ -62,9 +62,7 @@ bool access_log_format_load(struct conf_call *call, struct access_logs *logs)
                              STR_ARG(name));
     if (!read_escape(call, &escape, &given))
         return false;
-    first = given ? 2 : 1;
-    if (call->count <= first)
-        return conf_fail(call, "invalid number of arguments in \"log_format\" directive");
+    first = given ? 2 : 1; /* then there may be no text: empty lines */
     *growing_map_at(logs->formats, name) = log_format_compile(
         call, logs->vars, escape, call->args + first, call->count - first, first, logs->own);
     return growing_map_find(logs->formats, name) != NULL;

@@ -40,6 +40,7 @@ static const struct {
     {STR_INIT("Keep-Alive"), SEND_TEMPLATE, false},
     {STR_INIT("Expect"), SEND_TEMPLATE, false},
     {STR_INIT("Upgrade"), SEND_TEMPLATE, false},
+    {STR_INIT("HTTP2-Settings"), SEND_TEMPLATE, false}, /* RFC 7540, 3.2.1: of this hop */
 };
 
 static bool is_empty(const struct send_field *f)
