@@ -73,6 +73,8 @@ const struct fail_reason fail_reasons[] = {
     {"upstream.head_invalid", "502", "The origin's answer is not HTTP."},
     {"upstream.head_too_big", "502", "The origin's header is larger than `proxy_buffer_size`."},
     {"upstream.none_live", "502", "All origins are down, or are taken to be."},
+    {"upstream.queue_full", "502", "No origin is free, and as many requests wait as may."},
+    {"upstream.queue_timeout", "502", "No origin became free in time."},
     {"upstream.redirect_unsafe", "404", "X-Accel-Redirect leads outside."},
     {"upstream.request", "500", "The request cannot be put into the origin's protocol."},
     {"upstream.status", "as the origin's", "`proxy_intercept_errors`: a page of ours stands for "

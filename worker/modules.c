@@ -71,7 +71,10 @@
 #include "worker/upstream/lb_hash.h"
 #include "worker/upstream/lb_ip_hash.h"
 #include "worker/upstream/lb_least_conn.h"
+#include "worker/upstream/lb_least_time.h"
 #include "worker/upstream/lb_random.h"
+#include "worker/upstream/queue.h"
+#include "worker/upstream/sticky.h"
 #include "worker/vars/geo.h"
 #include "worker/vars/map.h"
 #include "worker/vars/proxy_vars.h"
@@ -125,6 +128,9 @@ const struct module *const modules[] = {
     &ip_hash_module,
     &hash_module,
     &random_module,
+    &least_time_module,
+    &sticky_module,
+    &queue_module,
     &upstream_vars_module,
     &proxy_module,
     &fastcgi_module,

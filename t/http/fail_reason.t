@@ -14,6 +14,7 @@ my $conf = <<'CONF';
     limit_conn_zone $arg_k zone=few:32k;
     upstream down { server 127.0.0.1:1 down; }
     upstream broken { server 127.0.0.1:%PORT9%; breaker consecutive=1; breaker_open 1h; }
+    upstream waiting { queue 1 timeout=500ms; server %ORIGIN% max_conns=1; }
     upstream mixed { server 127.0.0.1:%PORT9%; }
     server {
         listen %PORT%;
@@ -40,6 +41,7 @@ my $conf = <<'CONF';
         location /intercept/named/ { proxy_pass http://%ORIGIN%; error_page 418 = @theirs; return 418; }
         location @theirs { proxy_pass http://%ORIGIN%; }
         location = /page { return 200 "page"; }
+        location /waiting/ { proxy_pass http://waiting; }
         location /down/ { proxy_pass http://down; }
         location /broken/ { proxy_pass http://broken; }
         location /total/ { proxy_pass http://%ORIGIN%; proxy_total_timeout 100ms; }
@@ -192,6 +194,15 @@ reason_is('GET /intercept/404', '404 upstream.status');
 $origin->answer('/intercept/named/x', status => 404);
 reason_is('GET /intercept/named/x', '404 -');
 reason_is('GET /down/', '502 upstream.none_live');
+{
+    my $held = $origin->hold('/waiting/0');
+    my @waiting = $site->send('GET /waiting/0');
+    $held->reached;
+    push @waiting, $site->send('GET /waiting/1');
+    reason_is('GET /waiting/2', '502 upstream.queue_full');
+    is logged('/waiting/1'), '502 upstream.queue_timeout', 'waited too long';
+    $held->release;
+}
 reason_is('GET /refused/', '502 upstream.connect');
 reason_is('GET /broken/', '502 upstream.connect');
 reason_is('GET /broken/', '502 upstream.breaker');

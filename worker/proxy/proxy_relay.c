@@ -13,6 +13,7 @@
 #include "worker/net/spool.h"
 #include "worker/proxy/proxy_run.h"
 #include "worker/proxy/store.h"
+#include "worker/upstream/sticky.h"
 
 #define BLOCK_LEAST  8192
 #define BLOCK_MOST   (128 * 1024)
@@ -174,6 +175,8 @@ static enum fill release(struct proxy_run *run, enum relay_state state, enum pee
         store_end(run, state == RELAY_WHOLE);
     run->dial.try->body_bytes = y->received;
     remember_size(run);
+    if (unlikely(run->dial.group->sticky != NULL) && state == RELAY_WHOLE)
+        sticky_learn(&run->dial, true);
     proxy_send_end(run);
     run->x = NULL;
     dial_end(&run->dial, result, keep);

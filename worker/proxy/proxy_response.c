@@ -8,6 +8,7 @@
 #include "worker/http/wire.h"
 #include "worker/proxy/proxy_rewrite.h"
 #include "worker/proxy/proxy_run.h"
+#include "worker/upstream/sticky.h"
 
 struct str proxy_response_control(const struct proxy_run *run, enum field_id id, int64_t ignored)
 {
@@ -125,6 +126,17 @@ void proxy_response_hints(struct proxy_run *run)
     r->wire->interim(r, 103, &hints);
 }
 
+void proxy_response_bind(struct proxy_run *run)
+{
+    struct str cookie;
+
+    if (likely(run->dial.group->sticky == NULL))
+        return;
+    cookie = sticky_cookie(&run->dial);
+    if (cookie.len > 0)
+        request_add_field(run->r, STR("Set-Cookie"), cookie, FIELD_SET_COOKIE);
+}
+
 static int64_t body_length_of(const struct proxy_run *run)
 {
     switch (run->body_kind) {
@@ -170,6 +182,7 @@ void proxy_response_fill(struct proxy_run *run)
     }
     if (run->http != NULL && run->conf->pass_names != NULL)
         leave_to_origin(run);
+    proxy_response_bind(run);
     if (run->http != NULL && run->http->pass_trailers)
         out->trailers = run->trailers;
     out->length = body_length_of(run);

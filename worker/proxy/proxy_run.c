@@ -22,6 +22,7 @@
 #include "worker/proxy/store.h"
 #include "worker/proxy/tunnel.h"
 #include "worker/proxy/upstream_vars.h"
+#include "worker/upstream/sticky.h"
 
 #define SPARE      64
 #define READS_MOST 32 /* of a head, at once; then others have a turn */
@@ -133,15 +134,28 @@ static enum run_state fail(struct proxy_run *run, int status, const char *why)
     return RUN_FAIL;
 }
 
+static const char *lack_reason(const struct dial *d)
+{
+    if (d->refused)
+        return "upstream.breaker";
+    switch (d->lack) {
+    case LACK_ROOM:
+        return "upstream.queue_full";
+    case LACK_TIME:
+        return "upstream.queue_timeout";
+    case LACK_LIVE:
+        break;
+    }
+    return group_is_empty(d->group) ? "upstream.unresolved" : "upstream.none_live";
+}
+
 static enum run_state dial_failed(struct proxy_run *run)
 {
     switch (run->dial.fault) {
     case DIAL_TIMEOUT:
         return fail(run, 504, "upstream.connect_timeout");
     case DIAL_NO_PEER:
-        return fail(run, 502, run->dial.refused                ? "upstream.breaker"
-                              : group_is_empty(run->dial.group) ? "upstream.unresolved"
-                                                                : "upstream.none_live");
+        return fail(run, 502, lack_reason(&run->dial));
     default:
         return fail(run, 502, "upstream.connect");
     }
@@ -430,6 +444,8 @@ static enum run_state head_done(struct proxy_run *run)
     dial_answered(&run->dial);
     if (cause != DIAL_NO_FAULT && may_go_on(run, cause))
         return try_next(run, cause, counts);
+    if (unlikely(run->dial.group->sticky != NULL))
+        sticky_learn(&run->dial, false);
     proxy_run_doing(run, "reading upstream");
     take_orders(run);
     if (run->answer.status == 101)
@@ -662,6 +678,7 @@ static void pass_over(struct proxy_run *run)
 /* Fields that the place behind X-Accel-Redirect does not say itself. */
 static void keep_fields(struct proxy_run *run)
 {
+    proxy_response_bind(run);
     EACH_FIELD (f, &run->answer.fields) {
         switch (f->id) {
         case FIELD_SET_COOKIE:

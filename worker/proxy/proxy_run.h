@@ -155,6 +155,8 @@ void proxy_send_end(struct proxy_run *run);
 
 /* proxy_response.c: from the origin's head to r->out. */
 void proxy_response_fill(struct proxy_run *run);
+/* The cookie of a group's `sticky`, if one is to be set. */
+void proxy_response_bind(struct proxy_run *run);
 /* A head of 103: its fields go to the client, where that is wanted. */
 void proxy_response_hints(struct proxy_run *run);
 /* The value of a field of the answer; STR_NONE when ignored or absent. */

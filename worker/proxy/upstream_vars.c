@@ -25,7 +25,7 @@ static struct request *request_of(struct scope *scope)
 /* One try's text ------------------------------------------------------------------------------- */
 
 enum about { ABOUT_ADDR, ABOUT_STATUS, ABOUT_CONNECT, ABOUT_HEAD, ABOUT_RESPONSE, ABOUT_LENGTH,
-             ABOUT_RECEIVED, ABOUT_SENT };
+             ABOUT_RECEIVED, ABOUT_SENT, ABOUT_QUEUE };
 
 #define ONE_MOST 160 /* of one try's text: an address is the longest */
 
@@ -77,6 +77,8 @@ static char *print_one(char *p, const struct dial_try *t, enum about about)
         return fmt_uint(p, (uint64_t)t->bytes_received);
     case ABOUT_SENT:
         return fmt_uint(p, (uint64_t)t->bytes_sent);
+    case ABOUT_QUEUE:
+        return print_ms(p, 0, t->queued_ms);
     }
     return p;
 }
@@ -104,6 +106,20 @@ static void get_tries(struct scope *scope, struct var_value *out, uintptr_t abou
             p = print_one(p, t, (enum about)about);
     }
     var_found(out, str_range(text, p));
+}
+
+/* Of the last try. */
+static void get_last(struct scope *scope, struct var_value *out, uintptr_t about)
+{
+    struct request *r = request_of(scope);
+    const struct dial_try *last = r->upstreams == NULL ? NULL : r->upstreams->tries;
+
+    while (last != NULL && last->next != NULL)
+        last = last->next;
+    if (last == NULL || last->addr.len == 0)
+        var_missing(out);
+    else
+        var_found(out, about == ABOUT_ADDR ? last->addr : last->server);
 }
 
 /* Fields of the answer ------------------------------------------------------------------------- */
@@ -232,6 +248,9 @@ static const struct var_def variables[] = {
     {"upstream_response_length", get_tries, NULL, ABOUT_LENGTH, VAR_NO_CACHE},
     {"upstream_bytes_received", get_tries, NULL, ABOUT_RECEIVED, VAR_NO_CACHE},
     {"upstream_bytes_sent", get_tries, NULL, ABOUT_SENT, VAR_NO_CACHE},
+    {"upstream_queue_time", get_tries, NULL, ABOUT_QUEUE, VAR_NO_CACHE},
+    {"upstream_last_addr", get_last, NULL, ABOUT_ADDR, VAR_NO_CACHE},
+    {"upstream_last_server_name", get_last, NULL, ABOUT_STATUS, VAR_NO_CACHE},
     {"upstream_http_", get_http, NULL, 0, VAR_NO_CACHE | VAR_PREFIX},
     {"upstream_trailer_", get_trailer, NULL, 0, VAR_NO_CACHE | VAR_PREFIX},
     {"upstream_cookie_", get_cookie, NULL, 0, VAR_NO_CACHE | VAR_PREFIX},

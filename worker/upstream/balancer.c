@@ -47,6 +47,31 @@ const struct peer *balancer_in_turn(struct dial *d, uint32_t from, uint32_t to,
     return best;
 }
 
+#define DEBT_MOST 8 /* times the sum of all weights */
+
+void balancer_charge(struct dial *d, const struct peer *peer)
+{
+    uint32_t from = peer->server->backup ? d->group->primaries : 0;
+    uint32_t to = peer->server->backup ? from + d->group->backups : d->group->primaries;
+    int64_t now_s = clock_mono_ms / 1000, total = balancer_total_weight(d->group) * SHARE_FULL;
+    struct peer_state *own = peer_state(peer);
+
+    if (peer->server->drain || own->current_weight <= -DEBT_MOST * total)
+        return;
+    total = 0;
+    for (uint32_t i = from; i < to; i++) {
+        const struct peer *other = &d->group->peers[i];
+        struct peer_state *s = peer_state(other);
+        int64_t gain = s->effective_weight * peer_share(other, s);
+
+        if (!balancer_may_pick(d, other, now_s))
+            continue;
+        s->current_weight += gain;
+        total += gain;
+    }
+    own->current_weight -= total;
+}
+
 uint32_t balancer_total_weight(const struct upstream_group *group)
 {
     uint32_t total = 0;

@@ -5,6 +5,7 @@
 
 #include "common/conf_load.h"
 #include "worker/upstream/peer.h"
+#include "worker/upstream/peer_time.h"
 
 struct dial;
 
@@ -12,6 +13,8 @@ struct balancer {
     const char *name;
     bool counted;                 /* asks how many connections each peer has */
     bool no_backup;               /* does not know ordinary peers from backups */
+    enum peer_timing timing;      /* asks how long answers take */
+    bool inflight;                /* and for how long others have been awaited */
     bool no_slow_start;           /* weights are what they are: keys and places depend on them */
     /* Config time, may be NULL: makes group->balancer_data when the peers are known. */
     void (*build)(struct pool *pool, struct upstream_group *group);
@@ -38,6 +41,10 @@ bool balancer_may_pick(const struct dial *d, const struct peer *peer, int64_t no
 typedef bool balancer_fits_fn(const struct peer *peer, const void *arg);
 const struct peer *balancer_in_turn(struct dial *d, uint32_t from, uint32_t to,
                                     balancer_fits_fn *fits, const void *arg);
+
+/* Under the lock: it was chosen though it may not be its turn. What balancer_in_turn would have
+   made it pay it pays, within limits. */
+void balancer_charge(struct dial *d, const struct peer *peer);
 
 /* After so many looks at peers that may not be picked a lookup gives up: round robin chooses. */
 #define BALANCER_LOOKS 20

@@ -17,7 +17,9 @@
 #include "worker/upstream/breaker.h"
 #include "worker/upstream/keepalive.h"
 #include "worker/upstream/moving.h"
+#include "worker/upstream/queue.h"
 #include "worker/upstream/secure.h"
+#include "worker/upstream/sticky.h"
 
 #define NAMES_LOOK_MS 20
 #define NAMES_MOST_MS 10000
@@ -38,7 +40,7 @@ static void mark_tried(struct dial *d, const struct peer *peer)
     d->tried_more[place / 64] |= UINT64_C(1) << (place % 64);
 }
 
-static void begin_try(struct dial *d, struct str addr)
+static void begin_try(struct dial *d, struct str addr, struct str server)
 {
     struct dial_try *try = pool_zalloc(d->pool, sizeof(*try)), **end = &d->tries;
 
@@ -46,7 +48,9 @@ static void begin_try(struct dial *d, struct str addr)
         end = &(*end)->next;
     *end = d->try = try;
     try->addr = addr;
+    try->server = server;
     try->started_ms = clock_mono_ms;
+    try->queued_ms = -1;
     try->connected_ms = try->head_ms = try->ended_ms = -1;
 }
 
@@ -102,6 +106,20 @@ static void end_judging(struct dial *d, enum peer_result result)
     d->probe = NULL;
 }
 
+/* For balancers by time. Failures count if they took long; tunnels say nothing of answers. */
+static void note_time(struct dial *d, enum peer_result result)
+{
+    enum peer_timing what = d->group->balancer->timing;
+    bool failed = result == PEER_FAILED;
+
+    peer_time_end(d->peer, &d->wait);
+    if (result == PEER_UNJUDGED || d->try->status == 101 ||
+        (what == TIMING_HEAD && d->try->head_ms >= 0))
+        return;
+    if (failed || what == TIMING_LAST_BYTE)
+        peer_time_note(d->peer, what, clock_mono_ms - d->try->started_ms, failed);
+}
+
 static void book(struct dial *d, enum peer_result result)
 {
     if (unlikely(d->group->breaker != NULL) && d->peer != NULL)
@@ -109,8 +127,12 @@ static void book(struct dial *d, enum peer_result result)
     if (!d->chosen)
         return;
     d->chosen = false;
+    if (unlikely(d->group->balancer->timing != TIMING_NONE))
+        note_time(d, result);
     peer_result(d->peer, result, d->booking, d->log);
     d->booking = NULL;
+    if (unlikely(d->group->queue > 0))
+        queue_freed(d->group);
 }
 
 static void drop_exchange(struct dial *d)
@@ -188,8 +210,19 @@ static bool may_try_single(const struct dial *d)
     const struct peer *peer = &d->group->peers[0];
     const struct peer_state *state = peer_state(peer);
 
-    return !peer->server->down && !peer->server->drain && !dial_was_tried(d, 0) &&
-           (state == NULL || !peer_is_barred(peer, state));
+    return !peer->server->down && (!peer->server->drain || sticky_is_bound(d, peer)) &&
+           !dial_was_tried(d, 0) && (state == NULL || !peer_is_barred(peer, state));
+}
+
+static const struct peer *pick(struct dial *d)
+{
+    const struct peer *peer = NULL;
+
+    if (d->fresh)
+        return d->peer;
+    if (unlikely(d->bound != 0))
+        peer = sticky_pick(d);
+    return peer != NULL ? peer : d->group->balancer->pick(d);
 }
 
 static const struct peer *choose(struct dial *d)
@@ -205,11 +238,13 @@ static const struct peer *choose(struct dial *d)
     if (g->id == PEER_PASSING)
         return g->balancer->pick(d); /* nothing is shared, nothing to be booked */
     peer_lock(g);
-    peer = d->fresh ? d->peer : g->balancer->pick(d);
+    peer = pick(d);
     if (peer != NULL)
         peer_chosen(peer, now_s, &d->booking);
     if (peer != NULL && unlikely(g->breaker != NULL))
         d->probing = breaker_chosen(peer, &d->probe);
+    if (peer != NULL && unlikely(g->balancer->inflight))
+        peer_time_begin(peer, &d->wait);
     peer_unlock(g);
     d->chosen = peer != NULL;
     return peer;
@@ -234,16 +269,23 @@ static const struct peer *choose_again(struct dial *d)
     return choose(d);
 }
 
-static enum dial_state no_peer(struct dial *d)
+static enum dial_state no_peer(struct dial *d, enum dial_lack lack)
 {
-    begin_try(d, d->group->name);
+    static const char *const texts[] = {
+        [LACK_LIVE] = "no live upstreams",
+        [LACK_ROOM] = "no upstream is free and the queue is full",
+        [LACK_TIME] = "no upstream became free in time",
+    };
+
+    begin_try(d, d->group->name, d->group->name);
     d->refused = breaker_refuses(d->group);
     d->peer = NULL;
     if (d->on_try != NULL)
         d->on_try(d);
-    log_error(d->log, LOG_ERROR, 0, d->refused ? "no live upstreams: breakers are open"
-                                               : "no live upstreams");
+    log_error(d->log, LOG_ERROR, 0, "%s", d->refused ? "no live upstreams: breakers are open"
+                                                     : texts[lack]);
     d->fault = DIAL_NO_PEER;
+    d->lack = lack;
     end_try(d, DIAL_NO_PEER);
     return DIAL_FAIL;
 }
@@ -263,6 +305,8 @@ static void begin_choice(struct dial *d)
 
     if (d->group->balancer->begin != NULL && d->group->primaries > 0)
         d->group->balancer->begin(d);
+    if (unlikely(d->group->sticky != NULL))
+        sticky_begin(d);
     if (d->options->same)
         tries = d->options->tries > 0 ? d->options->tries : 2 * tries;
     else if (d->options->tries > 0)
@@ -308,24 +352,16 @@ static void connected(struct dial *d)
     d->exchange->conn.sent = 0;
 }
 
-static enum dial_state pick_peer(struct dial *d)
+static enum dial_state go_to(struct dial *d, const struct peer *peer)
 {
-    const struct peer *peer = choose(d);
-    bool fresh;
+    bool fresh = d->fresh;
 
-    if (peer == NULL && waits_for_names(d))
-        return DIAL_NAMES;
-    if (peer == NULL)
-        peer = choose_again(d);
-    if (peer == NULL)
-        return no_peer(d);
-    fresh = d->fresh;
     d->fresh = d->judged = false;
     d->peer = peer;
     if (d->tries_left > 0)
         d->tries_left--;
     mark_tried(d, peer);
-    begin_try(d, peer->name);
+    begin_try(d, peer->name, peer->server->text);
     if (d->on_try != NULL)
         d->on_try(d);
     d->exchange = NULL;
@@ -337,6 +373,60 @@ static enum dial_state pick_peer(struct dial *d)
     exchange_use(d->exchange, d->done, d->log);
     connected(d);
     return DIAL_READY;
+}
+
+static enum dial_state nobody(struct dial *d)
+{
+    d->fresh = false;
+    if (likely(d->group->queue == 0) || !queue_is_of_use(d))
+        return no_peer(d, LACK_LIVE);
+    return queue_enter(d) ? DIAL_QUEUE : no_peer(d, LACK_ROOM);
+}
+
+static enum dial_state pick_peer(struct dial *d)
+{
+    bool must_wait = d->group->queue > 0 && !d->fresh && queue_is_ahead(d);
+    const struct peer *peer = must_wait ? NULL : choose(d);
+
+    if (peer == NULL && waits_for_names(d))
+        return DIAL_NAMES;
+    if (peer == NULL && !must_wait)
+        peer = choose_again(d);
+    return peer == NULL ? nobody(d) : go_to(d, peer);
+}
+
+/* Peers may have come and gone while it waited. */
+static void renew_group(struct dial *d)
+{
+    if (d->try != NULL || !moving_may_differ(d->group) || moving_is_current(d->group))
+        return;
+    d->group = moving_hold(d->group, d->pool);
+    begin_choice(d);
+}
+
+static enum dial_state look_for_peer(struct dial *d)
+{
+    const struct peer *peer;
+    enum dial_state next;
+
+    if (!timer_is_set(&d->timer)) {
+        queue_leave(d);
+        return no_peer(d, LACK_TIME);
+    }
+    if (!d->woken)
+        return DIAL_QUEUE;
+    d->woken = false;
+    renew_group(d);
+    peer = choose(d);
+    if (peer == NULL) {
+        queue_pass_by(d);
+        return DIAL_QUEUE;
+    }
+    queue_leave(d);
+    next = go_to(d, peer);
+    d->try->queued_ms = clock_mono_ms - d->queued_ms;
+    queue_go_on(peer_group_live(d->group));
+    return next;
 }
 
 /* The socket is. */
@@ -424,8 +514,11 @@ static const struct {
 } steps[DIAL_STATES] = {
     [DIAL_IDLE]    = {"idle", rest, BIT(DIAL_PICK)},
     [DIAL_NAMES]   = {"names", look_at_names, BIT(DIAL_PICK)},
+    [DIAL_QUEUE]   = {"queue", look_for_peer,
+                      BIT(DIAL_CONNECT) | BIT(DIAL_READY) | BIT(DIAL_FAIL)},
     [DIAL_PICK]    = {"pick", pick_peer,
-                      BIT(DIAL_NAMES) | BIT(DIAL_CONNECT) | BIT(DIAL_READY) | BIT(DIAL_FAIL)},
+                      BIT(DIAL_NAMES) | BIT(DIAL_QUEUE) | BIT(DIAL_CONNECT) | BIT(DIAL_READY) |
+                          BIT(DIAL_FAIL)},
     [DIAL_CONNECT] = {"connect", connect_peer,
                       BIT(DIAL_SECURE) | BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_PAUSE) |
                           BIT(DIAL_FAIL)},
@@ -499,6 +592,10 @@ void dial_answered(struct dial *d)
 {
     if (unlikely(d->group->breaker != NULL))
         judge(d, dial_fault_of(d->try->status));
+    if (likely(d->group->balancer->timing != TIMING_HEAD) || !d->chosen)
+        return;
+    peer_time_end(d->peer, &d->wait);
+    peer_time_note(d->peer, TIMING_HEAD, d->try->head_ms - d->try->started_ms, false);
 }
 
 void dial_broke(struct dial *d, enum dial_fault fault)
@@ -568,6 +665,7 @@ void dial_move(struct dial *to, struct dial *from)
 void dial_cancel(struct dial *d)
 {
     post_cancel(&d->post);
+    queue_leave(d);
     timer_cancel(&d->timer);
     end_try(d, DIAL_NO_FAULT);
     drop_exchange(d);

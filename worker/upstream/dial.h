@@ -15,11 +15,13 @@
 
 #include "worker/upstream/exchange.h"
 #include "worker/upstream/peer.h"
+#include "worker/upstream/peer_time.h"
 #include "worker/upstream/retry_budget.h"
 
 enum dial_state {
     DIAL_IDLE,
     DIAL_NAMES,   /* the names of the group's servers are resolved for the first time */
+    DIAL_QUEUE,   /* no peer may be tried now: see queue.h */
     DIAL_PICK,    /* choose a peer, take an idle connection or begin a new one */
     DIAL_CONNECT, /* a connection is on its way */
     DIAL_SECURE,  /* a TLS handshake is under way */
@@ -50,11 +52,16 @@ enum dial_fault {
 /* DIAL_500 for 500 ...; DIAL_NO_FAULT for all others. */
 enum dial_fault dial_fault_of(int status);
 
+/* Why there is no peer. */
+enum dial_lack { LACK_LIVE, LACK_ROOM /* in the queue */, LACK_TIME /* to wait there */ };
+
 /* One try, for logs and variables. Times in ms since the epoch of clock_mono_ms; -1: never. */
 struct dial_try {
     struct dial_try *next;
     struct str addr;              /* empty: a mark between two groups of tries */
+    struct str server;            /* as configured */
     int64_t started_ms, connected_ms, head_ms, ended_ms;
+    int64_t queued_ms;            /* how long it had to wait for a peer; -1: not at all */
     int64_t bytes_sent, bytes_received, body_bytes;
     uint16_t status;              /* of the answer; 0: none */
     uint16_t fault;               /* enum dial_fault; its owner may set it before the end */
@@ -94,6 +101,7 @@ struct dial {
     /* The outcome. */
     enum dial_state state;
     enum dial_fault fault;
+    enum dial_lack lack;          /* DIAL_NO_PEER */
     const struct peer *peer;      /* of the current or last try */
     struct exchange *exchange;
     bool reused;                  /* the exchange was an idle one */
@@ -106,14 +114,18 @@ struct dial {
     bool refused;                 /* there are peers, but their breakers are open */
     uint32_t retries;             /* tries after the first */
     struct booking *probe;
+    bool woken, waits_fresh;      /* in the queue: it may look for a peer; as group_live says */
     uint32_t tries_left;
-    int64_t started_ms;
+    int64_t started_ms, queued_ms;
+    uint64_t bound;               /* the hash of the route that a session has; 0: none */
+    struct peer_wait wait;
+    struct link wait_link;
     struct booking *booking;
     uint64_t tried[1];            /* by place in the group, first 64; the rest in the pool */
     uint64_t *tried_more;
     struct dial_choice choice;
     struct post post;
-    struct timer timer;           /* until the names are looked at again; of a pause */
+    struct timer timer;           /* until names are looked at again; of a pause; of the queue */
     int64_t pause_ms;             /* that is about to begin */
 };
 
@@ -126,7 +138,7 @@ void dial_start(struct dial *d);
    retries, from which one is taken. */
 bool dial_may_retry(struct dial *d, enum dial_fault fault);
 
-/* In DIAL_READY: the head of an answer is in; d->try has its status and time. For breakers. */
+/* In DIAL_READY: the head of an answer is in; d->try has its status and time. */
 void dial_answered(struct dial *d);
 
 /* In DIAL_READY, after that: the answer broke off. */

@@ -11,6 +11,7 @@
 #include "worker/upstream/keepalive.h"
 #include "worker/upstream/peer.h"
 #include "worker/upstream/server_line.h"
+#include "worker/upstream/sticky.h"
 
 uint32_t upstream_index;
 
@@ -340,6 +341,8 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
     set->moves |= group->moves;
     group->single = group->primaries == 1 && group->backups == 0 && !group->moves;
     finish_peers(gen, set, group);
+    if (group->sticky != NULL)
+        sticky_name_peers(gen->pool, group);
     group->counted |= group->balancer->counted && !group->single;
     if (group->balancer->build != NULL && !group->moves)
         group->balancer->build(gen->pool, group);

@@ -15,6 +15,7 @@ struct breaker_conf;
 struct group_live;
 struct health_check;
 struct resolver_conf;
+struct sticky;
 struct template;
 struct zone_spec;
 
@@ -58,6 +59,8 @@ struct peer {
     uint32_t id;                  /* its place among all peers of the generation, or: */
     struct peer_state *state;     /* of a PEER_FOUND */
     struct peer_history *history; /* the same */
+    struct str route;             /* its name for sessions, where the group has a `sticky` */
+    uint64_t route_hash;          /* then never 0 */
 };
 
 #define PEER_FOUND   (UINT32_MAX - 1) /* found at run time, for all */
@@ -75,6 +78,8 @@ struct upstream_group {
     const struct balancer *balancer;
     const struct template *balancer_key; /* of `hash` */
     void *balancer_data;          /* what the balancer made at load */
+    const struct sticky *sticky;  /* NULL: requests are not bound to peers */
+    int64_t queue, queue_timeout_ms; /* requests of a worker that may wait for a peer; 0: none */
     const struct upstream_conf *conf;
     const struct breaker_conf *breaker; /* NULL: neither `breaker` nor `outlier` */
     const struct resolver_conf *names; /* who is asked for its servers, if they are resolved */
@@ -99,6 +104,7 @@ struct upstream_set {
     struct upstream_group *first, **last;
     struct growing_map blocks, implicit; /* by name, in lower case */
     uint32_t groups, peers;
+    int wake_fd;                  /* an eventfd on which those who wait are woken; 0: nobody does */
     bool moves;                   /* one of the groups does */
     struct zone_spec *zone;       /* of all groups without one of their own */
 };

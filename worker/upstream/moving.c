@@ -12,6 +12,7 @@
 #include "worker/upstream/balancer.h"
 #include "worker/upstream/changes.h"
 #include "worker/upstream/keepalive.h"
+#include "worker/upstream/sticky.h"
 
 #define POOL_BYTES 4096
 
@@ -400,6 +401,8 @@ static struct upstream_group *make_version(const struct upstream_group *base)
     v->single = v->primaries == 1 && v->backups == 0;
     v->counted |= v->balancer->counted && !v->single;
     count_tries(v);
+    if (v->sticky != NULL)
+        sticky_name_peers(pool, v);
     peer_attach_found(v);
     if (v->balancer->build != NULL && v->primaries > 0)
         v->balancer->build(pool, v);

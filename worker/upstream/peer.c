@@ -121,13 +121,14 @@ static bool repair_zone(struct zone *z)
     if (table == NULL)
         return false;
     for (uint32_t i = 0; i < table->cap; i++)
-        table->peers[i].conns = table->peers[i].probes = 0;
+        table->peers[i].conns = table->peers[i].probes = table->peers[i].pending =
+            table->peers[i].since = 0;
     booking_recount(z, recount);
     return true;
 }
 
 const struct zone_kind peer_zone_kind = {
-    .name = "upstream", .layout_version = 6, .init = init_zone, .repair = repair_zone,
+    .name = "upstream", .layout_version = 7, .init = init_zone, .repair = repair_zone,
     .booked = booked,
 };
 
@@ -147,7 +148,7 @@ static uint64_t peer_key(const struct peer *peer)
 
 static bool is_abandoned(const struct peer_state *s, uint32_t generation)
 {
-    if (s->conns > 0 || s->probes > 0)
+    if (s->conns > 0 || s->probes > 0 || s->pending > 0)
         return false;
     return s->generation + OLD_GENERATIONS < generation ||
            (s->gone_s > 0 && clock_mono_ms / 1000 - s->gone_s > GONE_S);
@@ -359,6 +360,7 @@ void peer_attach(struct upstream_set *set, uint32_t generation)
     own_pool = pool_create(1024);
     for (const struct upstream_group *g = set->first; g != NULL; g = g->next) {
         list_init(&groups[g->id].idle);
+        list_init(&groups[g->id].waiting);
         peer_lock(g);
         peer_use_attach(g, &groups[g->id]);
         watch(g, &groups[g->id]);
@@ -457,7 +459,7 @@ bool peer_usable(const struct peer *peer, const struct peer_state *state, int64_
            now_s - state->checked_s > server->fail_timeout_s;
 }
 
-static struct slots *slots_of(const struct zone *z)
+struct slots *peer_slots_of(const struct zone *z)
 {
     return z != NULL && z->slots != NULL && z->slots->mine != SLOTS_NONE ? z->slots : NULL;
 }
@@ -466,7 +468,7 @@ struct booking *peer_book(const struct peer *peer, uint32_t *count)
 {
     struct zone *z = peer_zone_of(peer->group);
 
-    if (slots_of(z) != NULL)
+    if (peer_slots_of(z) != NULL)
         return booking_take(z, BOOKING_PEER, zone_offset(z, count), 1, count);
     ++*count;
     return NULL;
@@ -478,7 +480,7 @@ void peer_unbook(const struct peer *peer, struct booking *booking, uint32_t *cou
 
     if (booking != NULL)
         booking_release(z, booking, count);
-    else if (slots_of(z) == NULL && *count > 0)
+    else if (peer_slots_of(z) == NULL && *count > 0)
         --*count;
 }
 

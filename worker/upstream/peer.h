@@ -82,7 +82,12 @@ struct peer_state {
     struct peer_counts counts;
     uint32_t probes;          /* requests in flight that the breaker lets through, booked */
     uint64_t history;         /* struct peer_history; 0: none was asked for so far */
+    int64_t time_us[2];       /* average of answers, to the head and to the end: peer_time.h */
+    int64_t timed_ms;         /* when the last one was measured */
+    uint32_t pending, since;  /* answers that are awaited, booked: peer_time.c */
 };
+
+#define PEER_WAITS 32
 
 /* The root of a zone of peers. */
 struct peer_zone {
@@ -91,6 +96,7 @@ struct peer_zone {
     uint64_t changes;         /* struct group_changes, see changes.c: a list */
     uint64_t uses;            /* struct peer_uses, see peer_use.c: a list */
     _Atomic uint64_t version; /* changes with any of the names and changes */
+    _Atomic int64_t waits[PEER_WAITS]; /* by row of workers: until when requests wait there */
 };
 
 /* What a worker knows of a group. */
@@ -103,6 +109,10 @@ struct group_live {
     struct peer_history *history; /* its own; NULL: not asked for so far */
     int64_t panic_ms;         /* when `panic` was last worked out */
     bool panic;               /* so many of its peers are barred that it does not count */
+    struct list waiting;      /* struct dial, the first to go first: queue.h */
+    uint32_t waiting_count, waiting_fresh; /* fresh: who tried nobody and is not bound */
+    struct link queue_link;   /* while somebody waits */
+    bool had_turn;            /* the last peer that came free was for one who waits here */
     uint64_t seen, change;    /* peer_zone.version when last looked at; that of its own names */
     _Atomic uint32_t *uses;   /* connections in use by this process, by place in the zone's table */
     const struct peer_state *table; /* whose first record that is */
@@ -131,6 +141,9 @@ void peer_gone(const struct upstream_group *group, struct str name, bool backup)
 
 /* NULL where there is no zone, as in some unit tests. */
 struct zone *peer_zone_of(const struct upstream_group *group);
+
+/* Where this process books what it takes there; NULL: it cannot. */
+struct slots *peer_slots_of(const struct zone *z);
 
 /* NULL for a group made for one request, unless it has its own. */
 struct group_live *peer_group_live(const struct upstream_group *group);
