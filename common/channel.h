@@ -15,6 +15,7 @@ enum channel_type {
     CHANNEL_REOPEN_LOG,  /* fd: the newly opened file; number: its index in the generation's list */
     CHANNEL_LAST_CALL,   /* number: the index of a listen spec that no successor has. Before it is
                             closed, what is queued there is taken. Sent ahead of CHANNEL_DRAIN */
+    CHANNEL_FILES,       /* number: the index of a set of watched files; fd: what is in them now */
     CHANNEL_TAKE_FD,     /* fd, number: what it is (a mailbox's sending end: the peer's slot) */
     /* child to master */
     CHANNEL_READY,       /* serving */

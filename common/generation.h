@@ -16,6 +16,7 @@
 struct zone;
 struct zone_kind;
 struct addr_list;
+struct watched_set;
 
 /* A zone that the configuration asks for; the master creates or keeps it. */
 struct zone_spec {
@@ -54,6 +55,7 @@ struct generation {
     void *upstreams;             /* struct upstream_set *, NULL when nothing is proxied */
     struct zone_spec *keeper;    /* where the keeper's lease is; NULL: none is needed */
     void *resolvers;             /* struct resolver_spec *, the last one first */
+    struct watched_set *watched; /* files taken anew when they change, the last set first */
     void *tls;                   /* struct tls_store *, NULL when nothing speaks TLS */
     struct load_state *load;     /* only while loading */
     uint32_t slots;              /* workers */

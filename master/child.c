@@ -48,14 +48,16 @@ static void drop_channel(struct child_proc *c)
 }
 
 /* A file that has been replaced again makes the message about the one before it pointless: who does
-   not read holds no more descriptors than there are files. */
+   not read holds no more descriptors than there are files, or sets of them. */
 static bool supersede(struct child_proc *c, const struct channel_msg *msg)
 {
     struct queued_msg *q = c->queue;
 
-    while (q != NULL && (q->msg.type != CHANNEL_REOPEN_LOG || q->msg.number != msg->number))
+    if (msg->type != CHANNEL_REOPEN_LOG && msg->type != CHANNEL_FILES)
+        return false;
+    while (q != NULL && (q->msg.type != msg->type || q->msg.number != msg->number))
         q = q->next;
-    if (msg->type != CHANNEL_REOPEN_LOG || q == NULL || q->msg.fd < 0)
+    if (q == NULL || q->msg.fd < 0)
         return false;
     return dup3(msg->fd, q->msg.fd, O_CLOEXEC) >= 0;
 }

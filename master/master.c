@@ -10,6 +10,7 @@
 
 #include "common/generation.h"
 #include "common/log.h"
+#include "master/file_watch.h"
 #include "master/listener.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
@@ -108,6 +109,7 @@ void master_leave(struct master *m)
     if (m->upgrade.pid != 0)
         notify_main_pid(m->upgrade.pid);
     remove_pidfile(m);
+    file_watch_end(m);
     listener_close(m->gen, NULL, master_owns_files(m));
     log_set_process(NULL); /* the sinks go with the generation */
     generation_destroy(m->gen);

@@ -54,6 +54,7 @@ struct master {
     struct reload reload;
     struct upgrade upgrade;
     struct waiters waiters;
+    struct file_watch *files;  /* NULL: none were ever watched */
 
     enum will will;
     bool daemonized;

@@ -21,6 +21,7 @@
 #include "common/proctitle.h"
 #include "master/child.h"
 #include "master/crew.h"
+#include "master/file_watch.h"
 #include "master/listener.h"
 #include "master/log_files.h"
 #include "master/master.h"
@@ -162,6 +163,7 @@ static void close_others(const struct child_proc *self)
         close_generation(crew->gen, own);
     close_generation(m->gen, own);
     close_generation(m->reload.gen, own);
+    file_watch_end(m);
     if (m->signal_fd >= 0)
         close(m->signal_fd);
     if (m->starter_fd >= 0)

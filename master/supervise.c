@@ -14,6 +14,7 @@
 #include "common/generation.h"
 #include "common/log.h"
 #include "common/sig.h"
+#include "master/file_watch.h"
 #include "master/listener.h"
 #include "master/master.h"
 #include "master/notify.h"
@@ -199,8 +200,9 @@ static int64_t sooner(int64_t deadline_ms, const struct machine *machine)
 
 static int wait_ms(const struct master *m)
 {
-    int64_t deadline_ms = sooner(rotate_deadline(m, INT64_MAX), &m->reload.machine);
+    int64_t deadline_ms = file_watch_deadline(m, rotate_deadline(m, INT64_MAX));
 
+    deadline_ms = sooner(deadline_ms, &m->reload.machine);
     for (const struct crew *crew = m->crews; crew != NULL; crew = crew->older)
         for (uint32_t i = 0; i < crew->count; i++)
             deadline_ms = sooner(deadline_ms, &crew->children[i].life);
@@ -223,6 +225,7 @@ static void wait_for_something(struct master *m, struct watch *w)
 {
     w->count = 0;
     watch_fd(w, m->signal_fd, POLLIN, NULL);
+    watch_fd(w, file_watch_fd(m), POLLIN, NULL); /* poll() overlooks one that is -1 */
     for (struct crew *crew = m->crews; crew != NULL; crew = crew->older)
         watch_children(w, crew);
     if (poll(w->fds, (nfds_t)w->count, wait_ms(m)) < 0 && errno != EINTR)
@@ -231,6 +234,7 @@ static void wait_for_something(struct master *m, struct watch *w)
     hear_children(w);
     read_signals(m);
     rotate_logs(m);
+    file_watch_run(m);
 }
 
 static bool is_over(const struct master *m)

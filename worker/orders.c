@@ -17,6 +17,7 @@
 #include "common/generation.h"
 #include "common/log_rotate.h"
 #include "common/role.h"
+#include "common/watched.h"
 #include "worker/event/loop.h"
 #include "worker/log/log_out.h"
 #include "worker/net/accept.h"
@@ -133,6 +134,9 @@ static void take_message(const struct channel_msg *msg)
         break;
     case CHANNEL_LAST_CALL:
         accept_last_call(msg->number);
+        break;
+    case CHANNEL_FILES:
+        watched_receive(self->gen, msg->number, msg->fd);
         break;
     case CHANNEL_REOPEN_LOG:
         take_log(msg->number, msg->fd);

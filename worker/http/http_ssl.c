@@ -15,6 +15,7 @@
 #include "worker/net/tls_conf.h"
 #include "worker/net/tls_session.h"
 #include "worker/net/tls_staple.h"
+#include "worker/net/tls_watch.h"
 
 uint32_t http_ssl_index;
 
@@ -119,7 +120,7 @@ static bool load_staples(struct generation *gen, const struct http_server *serve
 static bool load_host(struct generation *gen, const struct http_server *server,
                       struct http_ssl_conf *conf)
 {
-    const struct tls_identity *identity = NULL;
+    struct tls_identity *identity = NULL;
     const struct conf_node *node = server->node;
     const char *why;
 
@@ -137,6 +138,9 @@ static bool load_host(struct generation *gen, const struct http_server *server,
         if (!tls_conf_identity(gen, "ssl", conf->certificates, conf->keys, conf->password_file,
                                &identity))
             return false;
+        if (conf->watch && !gen->testing)
+            tls_watch(tls_store_of(gen), identity, conf->certificates, conf->keys,
+                      conf->password_file, conf->expiry_warn_s);
     }
     if (!tls_host_make(tls_store_of(gen), &conf->tls, identity, &conf->host, &why))
         return conf_fail_at(gen, node, "%s", why);
@@ -178,6 +182,15 @@ static const struct directive directives[] = {
     {.name = "ssl_certificate_key", .where = IN_HTTP | IN_SERVER, .args = "file",
      .apply = add_key, .field = F(keys), .repeat = true,
      .doc = "PEM file with the secret key of the certificate."},
+    {.name = "ssl_certificate_watch", .where = IN_HTTP | IN_SERVER, .args = "on|off",
+     .value = VALUE_FLAG, .field = F(watch), .initial = "on",
+     .doc = "Take a certificate and its key anew when their files change, without a reload. One "
+            "that does not match its key or has expired is not taken: the one before it stays, and "
+            "the log says why."},
+    {.name = "ssl_certificate_expiry_warn", .where = IN_HTTP | IN_SERVER, .args = "time",
+     .value = VALUE_SEC, .field = F(expiry_warn_s), .initial = "14d",
+     .doc = "So long before a certificate ends the log says so each day, if the certificate is "
+            "watched; 0: never."},
     {.name = "ssl_password_file", .where = IN_HTTP | IN_SERVER, .args = "file",
      .value = VALUE_CONF_PATH, .field = F(password_file),
      .doc = "File with passwords of secret keys, one in each line."},

@@ -16,6 +16,8 @@ struct http_ssl_conf {
     struct array *certificates, *keys;  /* struct tls_file */
     struct str password_file;
     struct tls_staple_settings staple;
+    bool watch;
+    int64_t expiry_warn_s;
     bool reject;
     bool loaded;                        /* `host` is filled in */
     struct tls_host host;

@@ -44,7 +44,7 @@ bool tls_conf_add_command(struct conf_call *call, struct array **list)
 
 bool tls_conf_identity(struct generation *gen, const char *prefix, const struct array *certificates,
                        const struct array *keys, struct str password_file,
-                       const struct tls_identity **identity)
+                       struct tls_identity **identity)
 {
     const struct tls_file *culprit;
     const char *why;

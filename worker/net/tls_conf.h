@@ -20,4 +20,4 @@ bool tls_conf_add_command(struct conf_call *call, struct array **list);
    "ssl", "proxy_ssl" ... */
 bool tls_conf_identity(struct generation *gen, const char *prefix, const struct array *certificates,
                        const struct array *keys, struct str password_file,
-                       const struct tls_identity **identity);
+                       struct tls_identity **identity);

@@ -10,6 +10,7 @@
 #include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
 
 #include "common/digest.h"
 #include "common/growing_map.h"
@@ -25,6 +26,8 @@ struct tls_store {
     struct tls_tickets *tickets;   /* of all contexts without keys of their own */
     struct growing_map contexts;   /* struct tls_context * by key */
     struct growing_map identities; /* struct tls_identity * by paths */
+    struct tls_context *first_context;
+    struct tls_host *first_host;
     struct tls_stapler *stapler;   /* tls_staple.c's; NULL: nothing is stapled */
 };
 
@@ -41,6 +44,11 @@ struct tls_store *tls_store_of(struct generation *gen)
         growing_map_init(&store->identities, gen->pool);
     }
     return store;
+}
+
+struct generation *tls_store_generation(const struct tls_store *store)
+{
+    return store->gen;
 }
 
 struct tls_stapler **tls_store_stapler(struct tls_store *store)
@@ -100,9 +108,9 @@ static void digest_certs(struct tls_identity *identity)
     digest(DIGEST_SHA256, (struct str){(char *)all, used}, identity->digest);
 }
 
-const struct tls_identity *tls_identity_load(struct tls_store *store, const struct array *certs,
-                                             const struct array *keys, struct str passwords,
-                                             const char **why, const struct tls_file **culprit)
+struct tls_identity *tls_identity_load(struct tls_store *store, const struct array *certs,
+                                       const struct array *keys, struct str passwords,
+                                       const char **why, const struct tls_file **culprit)
 {
     struct str name = join_paths(store->pool, join_paths(store->pool, STR(""), certs), keys);
     struct tls_identity *identity = growing_map_find(&store->identities, name);
@@ -469,22 +477,33 @@ static struct tls_context *make_context(struct tls_store *store, const struct tl
 /* Hosts ---------------------------------------------------------------------------------------- */
 
 /* What a connection would only find out when a client comes. */
-static bool check_identity(struct tls_store *store, const struct tls_context *context,
-                           const struct tls_identity *identity, const char **why)
+static bool check_identity(const struct tls_context *context, const struct tls_identity *identity,
+                           struct pool *pool, const char **why)
 {
     SSL *ssl = SSL_new(context->ctx);
     bool good = ssl != NULL && install(ssl, identity) == RC_OK;
 
     if (!good)
-        *why = ssl_fault(store->pool, "SSL_CTX_use_certificate() failed");
+        *why = ssl_fault(pool, "SSL_CTX_use_certificate() failed");
     SSL_free(ssl);
     return good;
+}
+
+/* Sessions are for those who have the same certificates and ask the same of clients. */
+static void set_session_id(struct tls_host *host, struct pool *scratch)
+{
+    const struct tls_identity *identity = host->identity;
+    struct str parts[2] = {trust_key(scratch, host->context->settings), STR("")};
+
+    if (identity != NULL)
+        parts[1] = (struct str){(const char *)identity->digest, sizeof(identity->digest)};
+    digest_parts(DIGEST_SHA256, parts, COUNT(parts), host->session_id);
 }
 
 bool tls_host_make(struct tls_store *store, const struct tls_settings *settings,
                    const struct tls_identity *identity, struct tls_host *host, const char **why)
 {
-    struct str key = settings_key(store->pool, settings), parts[2];
+    struct str key = settings_key(store->pool, settings);
     struct tls_context *context = growing_map_find(&store->contexts, key);
 
     if (context == NULL) {
@@ -492,18 +511,84 @@ bool tls_host_make(struct tls_store *store, const struct tls_settings *settings,
         if (context == NULL)
             return false;
         context->key = key;
+        context->next = store->first_context;
+        store->first_context = context;
         *growing_map_at(&store->contexts, key) = context;
     } else if (identity != NULL && identity != context->identity &&
-               !check_identity(store, context, identity, why)) {
+               !check_identity(context, identity, store->pool, why)) {
         return false;
     }
     host->context = context;
     host->identity = identity;
-    parts[0] = trust_key(store->pool, settings);
-    parts[1] = identity == NULL ? STR("")
-                                : (struct str){(const char *)identity->digest,
-                                               sizeof(identity->digest)};
-    digest_parts(DIGEST_SHA256, parts, COUNT(parts), host->session_id);
+    host->next = store->first_host;
+    store->first_host = host;
+    set_session_id(host, store->pool);
+    return true;
+}
+
+/* Replacing ------------------------------------------------------------------------------------ */
+
+void tls_certificates_free(struct tls_certificate *certs, uint32_t count)
+{
+    for (uint32_t i = 0; certs != NULL && i < count; i++) {
+        X509_free(certs[i].leaf);
+        sk_X509_pop_free(certs[i].chain, X509_free);
+        EVP_PKEY_free(certs[i].key);
+    }
+    free(certs);
+}
+
+static void free_owned(void *arg)
+{
+    struct tls_identity *identity = arg;
+
+    tls_certificates_free(identity->owned, identity->count);
+}
+
+static bool same_kinds(const struct tls_certificate *a, const struct tls_certificate *b,
+                       uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (EVP_PKEY_get_base_id(a[i].key) != EVP_PKEY_get_base_id(b[i].key))
+            return false;
+    return true;
+}
+
+/* A context keeps a certificate of each kind: one with fewer kinds than before goes without. */
+static void refit(struct tls_context *context, const struct tls_identity *identity, bool same)
+{
+    for (uint32_t i = 0; same && i < identity->count; i++) {
+        const struct tls_certificate *c = &identity->certs[i];
+
+        same = SSL_CTX_use_cert_and_key(context->ctx, c->leaf, c->key, c->chain, 1) == 1;
+    }
+    if (!same)
+        context->identity = NULL;
+    ERR_clear_error();
+}
+
+bool tls_identity_replace(struct tls_store *store, struct tls_identity *identity,
+                          struct tls_certificate *certs, struct pool *scratch, const char **why)
+{
+    struct tls_identity next = {.certs = certs, .count = identity->count};
+    bool same = same_kinds(certs, identity->certs, identity->count);
+
+    for (const struct tls_host *h = store->first_host; h != NULL; h = h->next)
+        if (h->identity == identity && !check_identity(h->context, &next, scratch, why))
+            return false;
+    identity->certs = certs;
+    identity->version++;
+    digest_certs(identity);
+    for (struct tls_context *c = store->first_context; c != NULL; c = c->next)
+        if (c->identity == identity)
+            refit(c, identity, same);
+    for (struct tls_host *h = store->first_host; h != NULL; h = h->next)
+        if (h->identity == identity)
+            set_session_id(h, scratch);
+    if (identity->owned == NULL)
+        pool_on_destroy(store->pool, free_owned, identity);
+    tls_certificates_free(identity->owned, identity->count);
+    identity->owned = certs;
     return true;
 }
 

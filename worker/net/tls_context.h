@@ -80,10 +80,13 @@ struct tls_certificate {
     EVP_PKEY *key;
 };
 
+/* Certificates are replaced in a running process when their files change (tls_watch.h). */
 struct tls_identity {
     struct tls_certificate *certs;
     uint32_t count;
     uint32_t version;             /* counts replacements of the certificates */
+    struct tls_certificate *owned; /* these are such; NULL: the files' */
+    struct watched_set *watched;  /* NULL: changes are not looked for */
     uint8_t digest[32];           /* of the certificates */
 };
 
@@ -97,6 +100,7 @@ struct tls_context {
     const struct tls_settings *settings;
     const struct tls_identity *identity; /* the one that ctx itself has; NULL: none */
     struct str key;                      /* the settings as text */
+    struct tls_context *next;            /* of the store's */
 };
 
 struct tls_host {
@@ -104,11 +108,14 @@ struct tls_host {
     const struct tls_identity *identity;
     struct tls_staples *staples;         /* responses of OCSP for its certificates; NULL: none */
     uint8_t session_id[32];              /* sessions are good for hosts with the same */
+    struct tls_host *next;               /* of the store's */
     bool reject;
 };
 
 /* All of a generation; made on first use. */
 struct tls_store *tls_store_of(struct generation *gen);
+
+struct generation *tls_store_generation(const struct tls_store *store);
 
 /* Where tls_staple.c keeps what is its own. */
 struct tls_stapler;
@@ -116,9 +123,16 @@ struct tls_stapler **tls_store_stapler(struct tls_store *store);
 
 /* Certificates with their keys, as many of each: cert i goes with key i. `passwords` is the path of
    a file with one in each line, or empty. NULL with *why, and *culprit the file at fault. */
-const struct tls_identity *tls_identity_load(struct tls_store *store, const struct array *certs,
-                                             const struct array *keys, struct str passwords,
-                                             const char **why, const struct tls_file **culprit);
+struct tls_identity *tls_identity_load(struct tls_store *store, const struct array *certs,
+                                       const struct array *keys, struct str passwords,
+                                       const char **why, const struct tls_file **culprit);
+
+/* At run time too: `certs`, as many as there were, take the place of those of the identity, for
+   handshakes from now on. The identity owns them then, which the caller has from malloc. False with
+   *why, in `scratch`: they do not do, and are the caller's still. */
+bool tls_identity_replace(struct tls_store *store, struct tls_identity *identity,
+                          struct tls_certificate *certs, struct pool *scratch, const char **why);
+void tls_certificates_free(struct tls_certificate *certs, uint32_t count);
 
 /* Fills in *host. `identity` may be NULL (a client's). False with *why. */
 bool tls_host_make(struct tls_store *store, const struct tls_settings *settings,

@@ -36,15 +36,14 @@ struct tls_files *tls_files_new(struct pool *pool)
     return files;
 }
 
-static const char *fault(struct tls_files *files, const char *kind, struct str path,
-                         const char *call)
+static const char *fault(struct pool *pool, const char *kind, struct str path, const char *call)
 {
     char text[1024];
     size_t len = tls_errors(text, sizeof(text));
 
     if (str_starts(path, STR("data:")))
         path = STR("data:");
-    return pool_printf(files->pool, "cannot load %s \"%" STR_FMT "\": %s failed (SSL: %.*s)", kind,
+    return pool_printf(pool, "cannot load %s \"%" STR_FMT "\": %s failed (SSL: %.*s)", kind,
                        STR_ARG(path), call, (int)len, text).data;
 }
 
@@ -76,20 +75,19 @@ static bool at_end(void)
     return true;
 }
 
-static const char *read_certs(struct tls_files *files, BIO *bio, struct cert_file *file,
-                              struct str path)
+static const char *read_certs(struct pool *pool, BIO *bio, struct cert_file *file, struct str path)
 {
     X509 *next;
 
     file->leaf = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
     if (file->leaf == NULL)
-        return fault(files, "certificate", path, "PEM_read_bio_X509_AUX()");
+        return fault(pool, "certificate", path, "PEM_read_bio_X509_AUX()");
     while ((next = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
         if (file->chain == NULL)
             file->chain = sk_X509_new_null();
         sk_X509_push(file->chain, next);
     }
-    return at_end() ? NULL : fault(files, "certificate", path, "PEM_read_bio_X509()");
+    return at_end() ? NULL : fault(pool, "certificate", path, "PEM_read_bio_X509()");
 }
 
 bool tls_files_cert(struct tls_files *files, struct str path, X509 **leaf, STACK_OF(X509) **chain,
@@ -101,12 +99,12 @@ bool tls_files_cert(struct tls_files *files, struct str path, X509 **leaf, STACK
     if (file == NULL) {
         bio = open_file(files, path);
         if (bio == NULL) {
-            *why = fault(files, "certificate", path, "BIO_new_file()");
+            *why = fault(files->pool, "certificate", path, "BIO_new_file()");
             return false;
         }
         file = pool_zalloc(files->pool, sizeof(*file));
         pool_on_destroy(files->pool, free_cert, file);
-        *why = read_certs(files, bio, file, path);
+        *why = read_certs(files->pool, bio, file, path);
         BIO_free(bio);
         if (*why != NULL)
             return false;
@@ -158,7 +156,7 @@ static bool read_passwords(struct tls_files *files, struct str path, struct str 
         return true;
     bio = open_file(files, path);
     if (bio == NULL) {
-        *why = fault(files, "password file", path, "BIO_new_file()");
+        *why = fault(files->pool, "password file", path, "BIO_new_file()");
         return false;
     }
     text = pool_bytes(files->pool, PASSWORD_MAX);
@@ -188,12 +186,12 @@ static EVP_PKEY *load_key(struct tls_files *files, struct str path, struct str p
         return NULL;
     bio = open_file(files, path);
     if (bio == NULL) {
-        *why = fault(files, "certificate key", path, "BIO_new_file()");
+        *why = fault(files->pool, "certificate key", path, "BIO_new_file()");
         return NULL;
     }
     key = read_key(bio, words);
     if (key == NULL)
-        *why = fault(files, "certificate key", path, "PEM_read_bio_PrivateKey()");
+        *why = fault(files->pool, "certificate key", path, "PEM_read_bio_PrivateKey()");
     if (words.data != NULL)
         OPENSSL_cleanse((char *)(uintptr_t)words.data, PASSWORD_MAX);
     BIO_free(bio);
@@ -224,12 +222,48 @@ EVP_PKEY *tls_files_dhparam(struct tls_files *files, struct str path, const char
     EVP_PKEY *dh;
 
     if (bio == NULL) {
-        *why = fault(files, "DH parameters", path, "BIO_new_file()");
+        *why = fault(files->pool, "DH parameters", path, "BIO_new_file()");
         return NULL;
     }
     dh = PEM_read_bio_Parameters(bio, NULL);
     if (dh == NULL)
-        *why = fault(files, "DH parameters", path, "PEM_read_bio_Parameters()");
+        *why = fault(files->pool, "DH parameters", path, "PEM_read_bio_Parameters()");
     BIO_free(bio);
     return dh;
+}
+
+/* From memory ---------------------------------------------------------------------------------- */
+
+bool tls_file_parse_cert(struct pool *pool, struct str text, struct str path, X509 **leaf,
+                         STACK_OF(X509) **chain, const char **why)
+{
+    BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
+    struct cert_file file = {NULL, NULL};
+
+    ERR_clear_error();
+    *why = bio == NULL ? "no memory" : read_certs(pool, bio, &file, path);
+    BIO_free(bio);
+    if (*why != NULL)
+        free_cert(&file);
+    *leaf = *why == NULL ? file.leaf : NULL;
+    *chain = *why == NULL ? file.chain : NULL;
+    return *why == NULL;
+}
+
+EVP_PKEY *tls_file_parse_key(struct pool *pool, struct str text, struct str path,
+                             struct str passwords, const char **why)
+{
+    BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
+    EVP_PKEY *key = bio == NULL ? NULL : read_key(bio, passwords);
+
+    if (key == NULL)
+        *why = fault(pool, "certificate key", path, "PEM_read_bio_PrivateKey()");
+    BIO_free(bio);
+    ERR_clear_error();
+    return key;
+}
+
+struct str tls_file_data(struct str path)
+{
+    return str_starts(path, STR("data:")) ? str_from(path, 5) : STR_NONE;
 }

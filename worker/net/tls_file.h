@@ -22,5 +22,15 @@ bool tls_files_cert(struct tls_files *files, struct str path, X509 **leaf, STACK
 EVP_PKEY *tls_files_key(struct tls_files *files, struct str path, struct str passwords,
                         const char **why);
 
+/* The same from what is in a file, for who reads it himself: `path` is for messages. Results are
+   the caller's to free. */
+bool tls_file_parse_cert(struct pool *pool, struct str text, struct str path, X509 **leaf,
+                         STACK_OF(X509) **chain, const char **why);
+EVP_PKEY *tls_file_parse_key(struct pool *pool, struct str text, struct str path,
+                             struct str passwords, const char **why);
+
+/* What stands in a path "data:..." itself; data NULL: it is a file's. */
+struct str tls_file_data(struct str path);
+
 /* The caller's to free. */
 EVP_PKEY *tls_files_dhparam(struct tls_files *files, struct str path, const char **why);

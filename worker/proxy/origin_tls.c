@@ -56,7 +56,7 @@ bool origin_tls_set_cache(struct conf_call *call)
 
 bool origin_tls_finish(struct conf_call *call, struct origin_tls *tls)
 {
-    const struct tls_identity *identity = NULL;
+    struct tls_identity *identity = NULL;
     const char *prefix = call->module->name, *why;
     char text[64];
 
