@@ -1,8 +1,8 @@
 /*
  * worker/keeper/health.c - the job that makes health checks.
  *
- * A group under checks is a ward; a check of one of its peers is a watch, which rests or asks. The
- * peers of a group that moves are looked at again and again: watches of those that stay go on.
+ * A group under checks is a ward; a check of one of its peers is a watch, which rests or asks. Where
+ * a group's peers are others by now, watches of those that stay go on.
  */
 #include "worker/keeper/health.h"
 
@@ -15,7 +15,7 @@
 #include "worker/upstream/moving.h"
 #include "worker/upstream/probe.h"
 
-#define LOOK_MS        500 /* between looks at groups that move */
+#define LOOK_MS        500 /* between looks at groups, whose servers may be others by now */
 #define FULL_MS        50  /* until a check is tried again for which there was no room */
 #define FILES_RESERVED 64  /* descriptors that are not for checks */
 
@@ -192,15 +192,15 @@ static void set_watches(struct ward *ward, bool begin)
 
 static void take_version(struct ward *ward, bool begin)
 {
-    struct pool *old = ward->hold;
+    struct pool *old = ward->hold, *hold = pool_create(POOL_BLOCK);
+    const struct upstream_group *version = moving_hold(ward->group, hold);
 
-    if (!ward->group->moves) {
-        ward->version = ward->group;
-        set_watches(ward, begin);
+    if (version == ward->version) {
+        pool_destroy(hold);
         return;
     }
-    ward->hold = pool_create(POOL_BLOCK);
-    ward->version = moving_hold(ward->group, ward->hold);
+    ward->version = version;
+    ward->hold = hold;
     set_watches(ward, begin);
     if (old != NULL)
         pool_destroy(old);
@@ -209,7 +209,7 @@ static void take_version(struct ward *ward, bool begin)
 static void on_look(struct timer *timer)
 {
     for (struct ward *ward = wards; ward != NULL; ward = ward->next)
-        if (ward->group->moves && !moving_is_current(ward->version))
+        if (moving_may_differ(ward->group))
             take_version(ward, true);
     timer_set(timer, LOOK_MS);
 }
@@ -265,8 +265,7 @@ static void start(const struct generation *gen)
     }
     begin_watches();
     look_timer.on_timer = on_look;
-    if (set->moves)
-        timer_set(&look_timer, LOOK_MS);
+    timer_set(&look_timer, LOOK_MS);
 }
 
 static void end_ward(struct ward *ward)
@@ -277,8 +276,7 @@ static void end_ward(struct ward *ward)
         ward->watches = w->next;
         end_watch(w);
     }
-    if (ward->hold != NULL)
-        pool_destroy(ward->hold);
+    pool_destroy(ward->hold);
     free(ward);
 }
 

@@ -54,6 +54,7 @@ static void tame(struct origin_conf *conf, const struct probe *p)
     conf->next = NEXT_OFF;
     conf->dial.retry = 0;
     conf->dial.next_timeout_ms = 0;
+    conf->dial.same = false;
     conf->dial.keepalive = p->check->keepalive_time_ms > 0;
     conf->store = NULL;
     conf->store_by_uri = false;
