@@ -60,6 +60,7 @@
 #include "worker/keeper_role.h"
 #include "worker/net/resolver_conf.h"
 #include "worker/proxy/fastcgi.h"
+#include "worker/proxy/grpc.h"
 #include "worker/proxy/health_check.h"
 #include "worker/proxy/memcached.h"
 #include "worker/proxy/proxy.h"
@@ -133,7 +134,7 @@ const struct module *const modules[] = {
     &queue_module,
     &upstream_vars_module,
     &proxy_module,
-    &fastcgi_module,
+    &fastcgi_module, &grpc_module,
     &uwsgi_module,
     &scgi_module,
     &memcached_module,

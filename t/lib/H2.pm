@@ -125,6 +125,14 @@ sub answer ($self, $stream) {
     return \%answer;
 }
 
+# The fields of all HEADERS among the frames, a hash for each; every such frame of a connection must go through here,
+# in order (one field block changes how the next one is read).
+sub heads ($self, @frames) {
+    require Hpack;
+    $self->{hpack} //= Hpack->new;
+    return map { { $self->{hpack}->decode($_->{payload}) } } grep { $_->{type} == HEADERS } @frames;
+}
+
 # Of a field block that begins with one: indexed, or a literal whose name is :status in the static table.
 sub status ($block) {
     my $first = ord $block;

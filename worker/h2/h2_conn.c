@@ -25,8 +25,6 @@
 #define TURN_BYTES      (2 << 20)    /* most that one connection sends before others have a turn */
 #define CONN_WINDOW     (16 << 20)   /* of request bodies, all streams of a connection together */
 #define DRAIN_IDLE_MS   2000         /* an idle connection's last wait while a successor serves */
-#define PATIENCE        1000         /* frames that ask for nothing, at once ... */
-#define PATIENCE_A_SEC  100          /* ... and for each second */
 
 uint32_t h2_index;
 
@@ -48,7 +46,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
-    c->patience++;
+    h2_flood_earn(&c->flood);
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id,
                                          h2_stream_open(c, frame->hd.stream_id));
     return 0;
@@ -64,34 +62,6 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         h2_stream_field(s, (struct str){(const char *)name, name_len},
                         (struct str){(const char *)value, value_len});
     return 0;
-}
-
-/* Frames that move no request forward are free in moderation (RFC 9113, 10.5): pings, settings,
-   resets, priorities, windows, empty data. A flood ends the connection. */
-static bool is_patient(struct h2_conn *c, int64_t cost)
-{
-    int64_t earned = (clock_mono_ms - c->patience_ms) * PATIENCE_A_SEC / 1000;
-
-    if (earned > 0) {
-        c->patience = MIN(c->patience + earned, PATIENCE);
-        c->patience_ms = clock_mono_ms;
-    }
-    c->patience -= cost;
-    return c->patience >= 0;
-}
-
-static int64_t cost_of(const nghttp2_frame_hd *head)
-{
-    switch (head->type) {
-    case NGHTTP2_DATA:
-        return head->length == 0 && !(head->flags & NGHTTP2_FLAG_END_STREAM);
-    case NGHTTP2_HEADERS:
-        return 0;
-    case NGHTTP2_RST_STREAM:
-        return 4;
-    default:
-        return 1;
-    }
 }
 
 /* A stream that was passed over is closed for good (RFC 9113, 5.1.1): the library remembers only
@@ -120,7 +90,6 @@ static bool is_forbidden(struct h2_conn *c, const nghttp2_frame_hd *head)
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user)
 {
     struct h2_conn *c = user;
-    int64_t cost = cost_of(head);
 
     if (is_forbidden(c, head)) {
         log_error(&c->conn.log, LOG_INFO, 0, "client sent a frame of type %d for stream %d",
@@ -129,7 +98,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
         return 0;
     }
     c->queued = nghttp2_session_get_outbound_queue_size(session);
-    if (cost == 0 || is_patient(c, cost))
+    if (h2_flood_bears(&c->flood, head))
         return 0;
     log_error(&c->conn.log, LOG_INFO, 0, "client sent too many frames that ask for nothing "
                                          "(http2 flood)");
@@ -611,8 +580,8 @@ static void take(struct conn *from, const struct http_address *address, struct h
     c->server = server;
     c->conf = server->scope->conf[http_core_index];
     c->h2 = server->scope->conf[h2_index];
-    c->opened_ms = c->patience_ms = clock_mono_ms;
-    c->patience = PATIENCE;
+    c->opened_ms = clock_mono_ms;
+    h2_flood_init(&c->flood);
     c->state = start_session(c) ? H2_SERVE : H2_CLOSED;
     list_init(&c->streams);
     list_init(&c->answered);
@@ -684,7 +653,7 @@ static bool make_library(void)
     nghttp2_session_callbacks_set_send_data_callback(callbacks, h2_send_data);
     nghttp2_option_set_no_auto_window_update(options, 1);
     nghttp2_option_set_no_closed_streams(options, 1);
-    nghttp2_option_set_max_outbound_ack(options, 2 * PATIENCE); /* ours is the judgement */
+    nghttp2_option_set_max_outbound_ack(options, 2 * H2_PATIENCE); /* ours is the judgement */
     nghttp2_option_set_builtin_recv_extension_type(options, NGHTTP2_PRIORITY_UPDATE);
     return true;
 }

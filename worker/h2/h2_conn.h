@@ -10,6 +10,7 @@
 
 #include "common/buf.h"
 #include "common/list.h"
+#include "worker/h2/h2_flood.h"
 #include "worker/http/request.h"
 #include "worker/http/wire.h"
 
@@ -85,8 +86,7 @@ struct h2_conn {
     struct buf frames;         /* heads of frames in `out` */
     struct buf early;          /* read before this room had the connection */
     int64_t opened_ms, linger_until_ms;
-    int64_t patience;          /* frames that ask for nothing and may still come */
-    int64_t patience_ms;       /* when that was last counted */
+    struct h2_flood flood;
     size_t queued;             /* frames of the library's, before the one that comes now */
     uint64_t recent_ids;       /* of streams: bit n is that of newest_id - 2n */
     int32_t newest_id;

@@ -6,6 +6,7 @@
 #include "common/fmt.h"
 #include "worker/codec/http_date.h"
 #include "worker/h2/h2_conn.h"
+#include "worker/h2/h2_fields.h"
 #include "worker/http/http_core.h"
 #include "worker/http/output.h"
 
@@ -14,71 +15,24 @@
 
 /* Heads ---------------------------------------------------------------------------------------- */
 
-struct head {
-    struct pool *pool;
-    nghttp2_nv *at;
-};
-
-/* Texts live as long as the request, which outlives the frame: the library need not copy them. */
-static void add(struct head *h, struct str name, struct str value)
-{
-    *h->at++ = (nghttp2_nv){
-        .name = (uint8_t *)(uintptr_t)name.data, .namelen = name.len,
-        .value = (uint8_t *)(uintptr_t)value.data, .valuelen = value.len,
-        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
-    };
-}
-
-static void add_number(struct head *h, struct str name, uint64_t number)
-{
-    char *text = pool_bytes(h->pool, 20);
-
-    add(h, name, str_range(text, fmt_uint(text, number)));
-}
-
-static void add_status(struct head *h, int status)
+static void add_status(struct h2_fields *h, int status)
 {
     if (likely(status == 200))
-        add(h, STR(":status"), STR("200"));
+        h2_fields_add(h, STR(":status"), STR("200"));
     else
-        add_number(h, STR(":status"), (uint64_t)status);
+        h2_fields_add_number(h, STR(":status"), (uint64_t)status);
 }
 
-static struct str lower(struct pool *pool, struct str name)
-{
-    char *text = NULL;
-
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.data[i] < 'A' || name.data[i] > 'Z')
-            continue;
-        if (text == NULL) {
-            text = pool_bytes(pool, name.len);
-            memcpy(text, name.data, name.len);
-        }
-        text[i] = ascii_lower(text[i]);
-    }
-    return text == NULL ? name : (struct str){text, name.len};
-}
-
-static void add_fields(struct head *h, const struct http_fields *fields)
-{
-    EACH_FIELD (f, fields) {
-        if ((f->flags & FIELD_DELETED) || field_is_hop_by_hop(f->id))
-            continue;
-        add(h, lower(h->pool, f->name), field_safe_value(h->pool, f->value));
-    }
-}
-
-static void add_type(struct head *h, const struct response *out)
+static void add_type(struct h2_fields *h, const struct response *out)
 {
     struct str name = STR("content-type");
 
     if (out->type.len == 0)
         return;
     if (out->charset.len == 0)
-        add(h, name, field_safe_value(h->pool, out->type));
+        h2_fields_add(h, name, field_safe_value(h->pool, out->type));
     else
-        add(h, name, field_safe_value(h->pool,
+        h2_fields_add(h, name, field_safe_value(h->pool,
                                       pool_printf(h->pool, "%" STR_FMT "; charset=%" STR_FMT,
                                                   STR_ARG(out->type), STR_ARG(out->charset))));
 }
@@ -93,32 +47,33 @@ static struct str date_now(struct pool *pool)
     return (struct str){text, now.len};
 }
 
-static void add_own(struct head *h, struct request *r)
+static void add_own(struct h2_fields *h, struct request *r)
 {
     const struct response *out = &r->out;
     struct str server = out->no_server ? STR_NONE : http_core_signature(r);
 
     if (server.len > 0 && !fields_has(out->fields, FIELD_SERVER))
-        add(h, STR("server"), server);
+        h2_fields_add(h, STR("server"), server);
     if (!out->no_date && !fields_has(out->fields, FIELD_DATE))
-        add(h, STR("date"), date_now(h->pool));
+        h2_fields_add(h, STR("date"), date_now(h->pool));
 }
 
-static void add_representation(struct head *h, const struct response *out)
+static void add_representation(struct h2_fields *h, const struct response *out)
 {
     if (out->has_last_modified) {
         char *text = pool_bytes(h->pool, 32);
 
-        add(h, STR("last-modified"), str_range(text, http_date_print(text, out->last_modified)));
+        h2_fields_add(h, STR("last-modified"),
+                      str_range(text, http_date_print(text, out->last_modified)));
     }
     if (out->location.data != NULL)
-        add(h, STR("location"), field_safe_value(h->pool, out->location));
+        h2_fields_add(h, STR("location"), field_safe_value(h->pool, out->location));
     if (out->encoding.len > 0)
-        add(h, STR("content-encoding"), out->encoding);
+        h2_fields_add(h, STR("content-encoding"), out->encoding);
     if (out->etag.len > 0)
-        add(h, STR("etag"), out->etag);
+        h2_fields_add(h, STR("etag"), out->etag);
     if (out->accept_ranges && out->status == 200)
-        add(h, STR("accept-ranges"), STR("bytes"));
+        h2_fields_add(h, STR("accept-ranges"), STR("bytes"));
 }
 
 static bool shows_length(const struct response *out)
@@ -126,7 +81,7 @@ static bool shows_length(const struct response *out)
     return out->length >= 0 && out->status >= 200 && out->status != 204;
 }
 
-static void write_fields(struct head *h, struct request *r)
+static void write_fields(struct h2_fields *h, struct request *r)
 {
     const struct response *out = &r->out;
 
@@ -134,19 +89,18 @@ static void write_fields(struct head *h, struct request *r)
     add_own(h, r);
     add_type(h, out);
     if (shows_length(out))
-        add_number(h, STR("content-length"), (uint64_t)out->length);
+        h2_fields_add_number(h, STR("content-length"), (uint64_t)out->length);
     add_representation(h, out);
-    add_fields(h, out->fields);
+    h2_fields_add_all(h, out->fields);
 }
 
 bool h2_write_head(struct h2_stream *s)
 {
     struct request *r = &s->r;
-    nghttp2_nv *first = pool_alloc(request_pool(r),
-                                   (r->out.fields->count + OWN_FIELDS) * sizeof(*first));
-    struct head h = {request_pool(r), first};
+    struct h2_fields h;
     nghttp2_data_provider body = {.source.ptr = s, .read_callback = h2_read_body};
 
+    h2_fields_init(&h, request_pool(r), r->out.fields->count + OWN_FIELDS, true);
     write_fields(&h, r);
     r->log.doing = "sending to client";
     s->submitted = true;
@@ -155,24 +109,22 @@ bool h2_write_head(struct h2_stream *s)
         s->body_ended = true;
         s->left_out = 0;
     }
-    return nghttp2_submit_response(s->owner->session, s->id, first, (size_t)(h.at - first),
+    return nghttp2_submit_response(s->owner->session, s->id, h.first, h2_fields_count(&h),
                                    s->body_ended && r->out.trailers == NULL ? NULL : &body) == 0;
 }
 
 bool h2_write_interim(struct h2_stream *s, int status, const struct http_fields *fields)
 {
     struct pool *pool = request_pool(&s->r);
-    nghttp2_nv *first;
-    struct head h;
+    struct h2_fields h;
 
-    first = pool_alloc(pool, ((fields == NULL ? 0 : fields->count) + 1) * sizeof(*first));
-    h = (struct head){pool, first};
+    h2_fields_init(&h, pool, (fields == NULL ? 0 : fields->count) + 1, true);
     add_status(&h, status);
     if (fields != NULL)
-        add_fields(&h, fields);
+        h2_fields_add_all(&h, fields);
     post_now(&s->owner->conn.post);
-    return nghttp2_submit_headers(s->owner->session, NGHTTP2_FLAG_NONE, s->id, NULL, first,
-                                  (size_t)(h.at - first), NULL) == 0;
+    return nghttp2_submit_headers(s->owner->session, NGHTTP2_FLAG_NONE, s->id, NULL,
+                                  h.first, h2_fields_count(&h), NULL) == 0;
 }
 
 /* Bodies --------------------------------------------------------------------------------------- */
@@ -199,16 +151,14 @@ static enum pull pull_body(struct h2_stream *s)
 static uint32_t end_flags(struct h2_stream *s)
 {
     const struct http_fields *trailers = s->r.out.trailers;
-    nghttp2_nv *first;
-    struct head h;
+    struct h2_fields h;
 
     if (trailers == NULL || trailers->count == 0)
         return NGHTTP2_DATA_FLAG_EOF;
-    first = pool_alloc(request_pool(&s->r), trailers->count * sizeof(*first));
-    h = (struct head){request_pool(&s->r), first};
-    add_fields(&h, trailers);
-    if (h.at == first || nghttp2_submit_trailer(s->owner->session, s->id, first,
-                                                (size_t)(h.at - first)) != 0)
+    h2_fields_init(&h, request_pool(&s->r), trailers->count, true);
+    h2_fields_add_all(&h, trailers);
+    if (h.at == h.first || nghttp2_submit_trailer(s->owner->session, s->id, h.first,
+                                                  h2_fields_count(&h)) != 0)
         return NGHTTP2_DATA_FLAG_EOF;
     return NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
 }
@@ -280,7 +230,7 @@ int h2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *
     move_some(&c->out, &s->pending, bytes);
     s->r.head_sent += H2_FRAME_HEAD;
     s->r.body_sent += bytes;
-    c->patience++;
+    h2_flood_earn(&c->flood);
     if (bytes > 0) {
         s->in_flight = true;
         if (!link_in_list(&s->turn))

@@ -4,6 +4,7 @@
 #include "worker/proxy/proxy.h"
 
 #include "common/generation.h"
+#include "worker/h2/h2_client.h"
 #include "worker/http/http_block.h"
 #include "worker/proxy/origin_rows.h"
 #include "worker/proxy/proxy_plan.h"
@@ -18,7 +19,7 @@ uint32_t proxy_index;
 
 static enum verdict pass_on(struct request *r)
 {
-    return proxy_run_request(r, &proxy_h1);
+    return proxy_run_request(r, PROXY_CONF(r)->http_version == 20 ? &proxy_h2 : &proxy_h1);
 }
 
 static bool set_pass(struct conf_call *call)
@@ -44,12 +45,16 @@ static bool scope_done(struct conf_call *call)
 {
     struct proxy_conf *conf = call->conf;
 
-    conf->origin.dial.keepalive = conf->origin.open_ended = conf->http_version == 11;
+    conf->origin.dial.keepalive = conf->origin.open_ended = conf->http_version != 10;
+    conf->origin.dial.shared = conf->http_version == 20 ? &h2_shared : NULL;
     proxy_plan_finish(call);
-    return origin_finish(call, hidden);
+    if (!origin_finish(call, hidden))
+        return false;
+    conf->origin.tls.secure.alpn = conf->http_version == 20 ? H2_ALPN : STR_NONE;
+    return true;
 }
 
-static const struct word versions[] = {{"1.0", 10}, {"1.1", 11}, {NULL, 0}};
+static const struct word versions[] = {{"1.0", 10}, {"1.1", 11}, {"2", 20}, {NULL, 0}};
 
 static const struct word upgrades[] = {
     {"websocket", UPGRADE_WEBSOCKET}, {"any", UPGRADE_ANY}, {"off", UPGRADE_OFF}, {NULL, 0},
@@ -89,9 +94,10 @@ static const struct directive directives[] = {
      .field = ORIGIN(set_body), .doc = "Sends this to the origin in place of the client's body."},
     {.name = "proxy_method", .where = IN_WEB, .args = "method", .value = VALUE_TEMPLATE,
      .field = F(method), .doc = "Sends this method to the origin in place of the client's."},
-    {.name = "proxy_http_version", .where = IN_WEB, .args = "1.0|1.1", .value = VALUE_ENUM,
+    {.name = "proxy_http_version", .where = IN_WEB, .args = "1.0|1.1|2", .value = VALUE_ENUM,
      .field = F(http_version), .words = versions, .initial = "1.1",
-     .doc = "The version of HTTP spoken to origins. 1.0 uses each connection once."},
+     .doc = "The version of HTTP spoken to origins. 1.0 uses each connection once; 2 is offered by "
+            "ALPN to origins with TLS, and taken for granted of others."},
     {.name = "proxy_upgrade", .where = IN_WEB, .args = "websocket|any|off", .value = VALUE_ENUM,
      .field = F(upgrade), .words = upgrades, .initial = "websocket",
      .doc = "Which requests to switch protocols reach the origin where proxy_set_header sets no "

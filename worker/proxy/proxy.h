@@ -8,7 +8,10 @@
 struct scope_regex;
 
 /* One field to send, in order. */
-enum send_kind { SEND_TEMPLATE, SEND_HOST, SEND_CONNECTION, SEND_LENGTH, SEND_CODING };
+enum send_kind {
+    SEND_TEMPLATE, SEND_HOST, SEND_CONNECTION, SEND_LENGTH, SEND_CODING,
+    SEND_TRAILERS, /* TE, where the client's lists trailers and the protocol has them */
+};
 
 struct send_field {
     struct str name;
@@ -39,7 +42,7 @@ struct proxy_conf {
     struct array *set_headers;    /* struct send_field */
     struct send_plan *plan;
     struct template *method;
-    int64_t http_version;         /* 10, 11 */
+    int64_t http_version;         /* 10, 11, 20 */
     int64_t upgrade;              /* UPGRADE_... */
 
     struct array *redirects;      /* struct rewrite_rule; NULL: default */

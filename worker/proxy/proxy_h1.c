@@ -42,7 +42,7 @@ static struct str mapped_uri(struct request *r, const struct proxy_pass *target)
 }
 
 /* Variables may have put into it what a client sent in percent codes: that stays one target. */
-static struct str request_uri(struct request *r, const struct proxy_pass *target)
+struct str proxy_request_uri(struct request *r, const struct proxy_pass *target)
 {
     struct str uri = target->uri.len == 0   ? own_uri(r)
                      : target->url != NULL ? target->uri
@@ -94,6 +94,8 @@ static struct str field_value(struct proxy_run *run, const struct send_field *f)
         return in_chunks(run) ? STR_NONE : number_text(run->r, run->send_length);
     case SEND_CODING:
         return in_chunks(run) ? STR("chunked") : STR_NONE;
+    case SEND_TRAILERS:
+        return STR_NONE;
     case SEND_TEMPLATE:
         break;
     }
@@ -146,22 +148,22 @@ static char *print_upgrade(char *p, struct str protocols)
     return print_field(p, STR("Connection"), STR("upgrade"));
 }
 
-static struct str method_of(struct proxy_run *run)
+struct str proxy_method(struct proxy_run *run)
 {
     struct str method = run->r->method_text;
 
-    if (run->http->method != NULL)
+    if (unlikely(run->http != NULL && run->http->method != NULL)) {
         method = scope_eval(&run->r->scope, run->http->method);
-    run->head_only = str_eq(method, STR("HEAD"));
-    if (unlikely(run->http->method != NULL))
         run->method = (uint8_t)method_find(method);
+    }
+    run->head_only = str_eq(method, STR("HEAD"));
     return method;
 }
 
 static bool write_head(struct proxy_run *run)
 {
     const struct send_plan *plan = run->http->plan;
-    struct str method = method_of(run), upgrade = proxy_upgrade_wanted(run);
+    struct str method = proxy_method(run), upgrade = proxy_upgrade_wanted(run);
     struct str few[VALUES], *values = few;
     size_t room;
     char *p;
@@ -169,7 +171,7 @@ static bool write_head(struct proxy_run *run)
     run->upgrade = upgrade;
     run->upgrade_by_config = run->close_asked = false;
     run->send_length = proxy_send_length(run);
-    run->uri = request_uri(run->r, run->target);
+    run->uri = proxy_request_uri(run->r, run->target);
     if (plan->count > VALUES)
         values = pool_alloc(request_pool(run->r), plan->count * sizeof(*values));
     room = method.len + run->uri.len + upgrade.len + 64 + client_bytes(run);
@@ -298,7 +300,7 @@ static enum head_result read_head(struct proxy_run *run)
             return HEAD_BAD;
         }
         if (run->answer.status == 103)
-            proxy_response_hints(run);
+            proxy_response_hints(run, &run->answer.fields);
         proxy_h1_expect(run, H1_RESPONSE);
     }
 }

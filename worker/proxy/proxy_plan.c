@@ -36,7 +36,7 @@ static const struct {
     {STR_INIT("Connection"), SEND_CONNECTION, true},
     {STR_INIT("Content-Length"), SEND_LENGTH, true},
     {STR_INIT("Transfer-Encoding"), SEND_CODING, true},
-    {STR_INIT("TE"), SEND_TEMPLATE, false},
+    {STR_INIT("TE"), SEND_TRAILERS, true},
     {STR_INIT("Keep-Alive"), SEND_TEMPLATE, false},
     {STR_INIT("Expect"), SEND_TEMPLATE, false},
     {STR_INIT("Upgrade"), SEND_TEMPLATE, false},

@@ -112,7 +112,7 @@ static bool is_no_hint(uint8_t id)
     }
 }
 
-void proxy_response_hints(struct proxy_run *run)
+void proxy_response_hints(struct proxy_run *run, const struct http_fields *fields)
 {
     struct request *r = run->r;
     struct http_fields hints;
@@ -120,7 +120,7 @@ void proxy_response_hints(struct proxy_run *run)
     if (r != r->main || !early_hints_wanted(r))
         return;
     fields_init(&hints, request_pool(r));
-    EACH_FIELD (f, &run->answer.fields)
+    EACH_FIELD (f, fields)
         if (!is_no_hint(f->id) && !name_set_has(run->conf->hidden, f->name, f->id))
             fields_add(&hints, f->name, f->value, (enum field_id)f->id);
     r->wire->interim(r, 103, &hints);
@@ -183,7 +183,7 @@ void proxy_response_fill(struct proxy_run *run)
     if (run->http != NULL && run->conf->pass_names != NULL)
         leave_to_origin(run);
     proxy_response_bind(run);
-    if (run->http != NULL && run->http->pass_trailers)
+    if (run->codec->trailers || (run->http != NULL && run->http->pass_trailers))
         out->trailers = run->trailers;
     out->length = body_length_of(run);
     if (run->codec->fill != NULL)

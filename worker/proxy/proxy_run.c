@@ -182,7 +182,7 @@ static bool is_idempotent(const struct proxy_run *run)
 /* May the request be sent once more, as far as it and its body are concerned? */
 static bool may_repeat(const struct proxy_run *run)
 {
-    if (run->streaming)
+    if (run->streaming && !run->early_whole)
         return false;
     return !run->sent_any || is_idempotent(run) ||
            (run->conf->next & NEXT_NON_IDEMPOTENT) != 0;
@@ -195,7 +195,7 @@ static bool may_go_on(struct proxy_run *run, enum dial_fault cause)
 
 static enum run_state try_next(struct proxy_run *run, enum dial_fault fault, bool counts)
 {
-    proxy_send_end(run);
+    proxy_send_rewind(run);
     run->x = NULL;
     proxy_run_doing(run, "connecting to upstream");
     dial_next(&run->dial, fault, counts);
@@ -206,7 +206,17 @@ static enum run_state try_next(struct proxy_run *run, enum dial_fault fault, boo
 static bool was_stale(const struct proxy_run *run)
 {
     return run->dial.reused && !run->again && run->dial.try->bytes_received == 0 &&
-           !run->streaming && (!run->sent_any || is_idempotent(run));
+           (!run->streaming || run->early_whole) && (!run->sent_any || is_idempotent(run));
+}
+
+/* With the same peer, over another connection. */
+static enum run_state once_more(struct proxy_run *run)
+{
+    run->again = true;
+    proxy_send_rewind(run);
+    run->x = NULL;
+    dial_again(&run->dial);
+    return RUN_DIAL;
 }
 
 /* The try failed before an answer. */
@@ -217,11 +227,7 @@ static enum run_state try_failed(struct proxy_run *run, enum dial_fault cause, i
 
     d->try->status = (uint16_t)status;
     if (cause == DIAL_ERROR && was_stale(run)) {
-        run->again = true;
-        proxy_send_end(run);
-        run->x = NULL;
-        dial_again(d);
-        return RUN_DIAL;
+        return once_more(run);
     }
     if (may_go_on(run, cause))
         return try_next(run, cause, true);
@@ -328,6 +334,19 @@ static void on_total(struct timer *timer)
     post_now(&run->post);
 }
 
+/* By the configuration or by the client itself, whichever is shorter. */
+static void bound_all(struct proxy_run *run)
+{
+    int64_t ms = run->conf->total_timeout_ms;
+
+    if (ms == 0 || (run->client_ms > 0 && run->client_ms < ms))
+        ms = run->client_ms;
+    if (ms == 0)
+        return;
+    run->total.on_timer = on_total;
+    timer_set(&run->total, ms);
+}
+
 static enum run_state go_there(struct proxy_run *run)
 {
     struct dial *d = &run->dial;
@@ -348,10 +367,7 @@ static enum run_state go_there(struct proxy_run *run)
     d->done = &run->post;
     d->on_try = on_try;
     dial_init(d);
-    if (run->conf->total_timeout_ms > 0) {
-        run->total.on_timer = on_total;
-        timer_set(&run->total, run->conf->total_timeout_ms);
-    }
+    bound_all(run);
     append_tries(run);
     dial_start(d);
     return dialled(run);
@@ -457,9 +473,58 @@ static enum run_state head_done(struct proxy_run *run)
     return elsewhere ? RUN_LEAVE : RUN_ANSWER;
 }
 
+/* The origin did nothing with it (RFC 9113, 8.7): whatever it asks for, it may be asked again. */
+static enum run_state refused(struct proxy_run *run)
+{
+    log_error(&run->r->log, LOG_ERROR, 0, "upstream refused the stream");
+    run->sent_any = false;
+    if (!run->again && may_repeat(run))
+        return once_more(run);
+    return try_failed(run, DIAL_ERROR, 502, "upstream.closed");
+}
+
+static enum run_state head_read(struct proxy_run *run, enum head_result result)
+{
+    switch (result) {
+    case HEAD_DONE:
+        return head_done(run);
+    case HEAD_TOO_BIG:
+        return try_failed(run, DIAL_INVALID, 502, "upstream.head_too_big");
+    case HEAD_BAD:
+        return try_failed(run, DIAL_INVALID, 502, "upstream.head_invalid");
+    case HEAD_UNASKED:
+        return try_failed(run, DIAL_INVALID, 502, "upstream.switched");
+    case HEAD_REFUSED:
+        return refused(run);
+    case HEAD_RESET:
+        run->again = true; /* no dead connection: it was asked */
+        return try_failed(run, DIAL_ERROR, 502, "upstream.closed");
+    case HEAD_LOST:
+        return no_answer(run, CONN_EOF);
+    case HEAD_MORE:
+        break;
+    }
+    return RUN_TALK;
+}
+
+/* Heads that do not come as bytes. */
+static enum run_state look_for_head(struct proxy_run *run)
+{
+    enum head_result result;
+
+    run->x->conn.log.level = run->r->log.level;
+    run->x->conn.ev.readable = false;
+    result = run->codec->read_head(run);
+    run->x->conn.ev.readable = result != HEAD_MORE;
+    return head_read(run, result);
+}
+
 static enum run_state read_answer(struct proxy_run *run)
 {
+    if (run->codec->streams)
+        return look_for_head(run);
     for (int reads = 0; reads < READS_MOST; reads++) {
+        enum head_result result;
         ssize_t n = relay_read_head(run);
 
         if (n == CONN_AGAIN)
@@ -467,18 +532,9 @@ static enum run_state read_answer(struct proxy_run *run)
         if (n <= 0)
             return no_answer(run, n);
         run->x->conn.log.level = run->r->log.level;
-        switch (run->codec->read_head(run)) {
-        case HEAD_DONE:
-            return head_done(run);
-        case HEAD_MORE:
-            break;
-        case HEAD_TOO_BIG:
-            return try_failed(run, DIAL_INVALID, 502, "upstream.head_too_big");
-        case HEAD_BAD:
-            return try_failed(run, DIAL_INVALID, 502, "upstream.head_invalid");
-        case HEAD_UNASKED:
-            return try_failed(run, DIAL_INVALID, 502, "upstream.switched");
-        }
+        result = run->codec->read_head(run);
+        if (result != HEAD_MORE)
+            return head_read(run, result);
         if (!run->x->conn.ev.readable)
             return RUN_TALK;
     }
@@ -569,7 +625,7 @@ static enum run_state answer(struct proxy_run *run)
 static enum run_state total_over(struct proxy_run *run)
 {
     struct dial *d = &run->dial;
-    bool alone = d->retries == 0;
+    bool alone = d->retries == 0 && run->client_ms == 0;
 
     run->late = false;
     if (run->state == RUN_ANSWER) {
@@ -777,7 +833,7 @@ static void begin(struct proxy_run **slot, struct request *r, const struct proxy
     run->r = r;
     run->slot = slot;
     run->conf = r->scope.conf[*codec->index];
-    run->http = codec->http ? PROXY_CONF(r) : NULL;
+    run->http = codec->http ? r->scope.conf[*codec->index] : NULL;
     run->codec = codec;
     run->target = target;
     run->state = RUN_BODY;

@@ -26,11 +26,17 @@ enum run_state {
     RUN_STATES
 };
 
-enum head_result { HEAD_MORE, HEAD_DONE, HEAD_BAD, HEAD_TOO_BIG, HEAD_UNASKED };
+enum head_result {
+    HEAD_MORE, HEAD_DONE, HEAD_BAD, HEAD_TOO_BIG, HEAD_UNASKED,
+    HEAD_REFUSED, /* the origin has not looked at the request: any other may have it */
+    HEAD_RESET,   /* it did not want it */
+    HEAD_LOST,    /* the connection is gone */
+};
 enum decode_result { DECODE_MORE, DECODE_END, DECODE_BAD };
 
 struct proxy_run;
 struct fastcgi_stderr;
+struct h2_fields;
 struct store;
 
 /* A protocol spoken to origins. */
@@ -39,6 +45,9 @@ struct proxy_codec {
     const uint32_t *index;    /* of its module, whose struct begins with a struct origin_conf */
     bool http;                /* and is a struct proxy_conf */
     bool own_404;             /* a 404 is but a status: the page is ours */
+    bool trailers;            /* those of an answer go to the client, whatever is configured */
+    bool streams;             /* heads come apart from bodies: read_head looks for one by itself,
+                                 and nothing is in relay.in */
     const char *bad_body;     /* the log's words for DECODE_BAD: "sent invalid ..." */
     /* Where the request goes. NULL: logged, and *status is what to say. */
     const struct proxy_pass *(*target)(struct request *r, const struct proxy_pass *pass,
@@ -49,6 +58,10 @@ struct proxy_codec {
     /* Moves the next part of the body from data to run->out, as the protocol frames it. `last`: it
        is the end; then data may be empty. NULL: requests have no body. */
     void (*frame)(struct proxy_run *run, struct chain *data, bool last);
+    /* An exchange is there, and the body's first bytes are in run->out. NULL: nothing to do. */
+    void (*begin)(struct proxy_run *run);
+    /* All of the request was sent. NULL: its end is in what was sent. */
+    void (*finish)(struct proxy_run *run);
     /* A new try: forgets what came. */
     void (*reset)(struct proxy_run *run);
     /* Looks at what came so far (run->relay.in from pos on); consumes the head when HEAD_DONE. */
@@ -61,7 +74,11 @@ struct proxy_codec {
     void (*fill)(struct proxy_run *run);
 };
 
-extern const struct proxy_codec proxy_h1;
+extern const struct proxy_codec proxy_h1, proxy_h2;
+
+/* The path and the method that are sent; the latter sets run->head_only. */
+struct str proxy_request_uri(struct request *r, const struct proxy_pass *target);
+struct str proxy_method(struct proxy_run *run);
 
 /* Its members, for others whose bodies end with their length or the connection. */
 enum decode_result proxy_h1_decode(struct proxy_run *run, struct buf *b, struct chain *out);
@@ -82,6 +99,7 @@ struct proxy_run {
     bool running, begun, ended;
     bool late;                    /* the time for all of it is over */
     struct timer total;
+    int64_t client_ms;            /* the client waits no longer for it; 0: it does not say */
     int64_t whole_ms;             /* when a body that was sent as it arrived was out; 0: not yet */
     struct post post;
 
@@ -93,6 +111,7 @@ struct proxy_run {
 
     /* The request. */
     struct buf head;              /* as sent; kept for the next try */
+    struct h2_fields *fields;     /* the same, where a head is no bytes */
     struct str uri;               /* as sent */
     int64_t send_length;          /* of the body; -1: unknown, in chunks */
     uint8_t method;               /* that is sent, enum method */
@@ -102,7 +121,9 @@ struct proxy_run {
     bool close_asked;
     bool streaming;               /* the body cannot be sent twice */
     struct source *body;          /* NULL: none, or all pulled */
-    bool early_whole;             /* what is in `early` is all of it */
+    bool pulled_all;              /* `body` has given its last bytes */
+    bool early_whole;             /* what is in `early` is all of it; kept for the next try */
+    struct source *early_body;    /* then: whose memory that is */
     bool sent_any, sent_all, send_broken;
 
     /* The answer. */
@@ -151,6 +172,8 @@ int64_t proxy_send_length(const struct proxy_run *run);
 bool proxy_send_has_body(const struct proxy_run *run);
 void proxy_send_begin(struct proxy_run *run);
 enum rc proxy_send(struct proxy_run *run);
+/* This try is over; what can be sent again is kept. */
+void proxy_send_rewind(struct proxy_run *run);
 void proxy_send_end(struct proxy_run *run);
 
 /* proxy_response.c: from the origin's head to r->out. */
@@ -158,7 +181,7 @@ void proxy_response_fill(struct proxy_run *run);
 /* The cookie of a group's `sticky`, if one is to be set. */
 void proxy_response_bind(struct proxy_run *run);
 /* A head of 103: its fields go to the client, where that is wanted. */
-void proxy_response_hints(struct proxy_run *run);
+void proxy_response_hints(struct proxy_run *run, const struct http_fields *fields);
 /* The value of a field of the answer; STR_NONE when ignored or absent. */
 struct str proxy_response_control(const struct proxy_run *run, enum field_id id, int64_t ignored);
 

@@ -51,33 +51,61 @@ static void take_body(struct proxy_run *run)
     }
 }
 
+static void add_pieces(struct chain *to, const struct chain *from)
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        const struct piece *p = &from->pieces[from->first + i];
+
+        must(p->kind == PIECE_MEMORY);
+        chain_add(to, p->data, p->len);
+    }
+}
+
+/* A body that was here as a whole may be sent again: its source stays open, for its sake. */
 static void add_early(struct proxy_run *run)
 {
-    if (run->early.bytes > 0)
-        run->codec->frame(run, &run->early, run->early_whole);
-    if (!run->early_whole)
-        return;
-    source_close(run->body);
-    run->body = NULL;
+    struct chain data;
+
+    chain_init(&data);
+    if (run->early_whole)
+        add_pieces(&data, &run->early);
+    else
+        chain_move(&data, &run->early);
+    if (data.bytes > 0)
+        run->codec->frame(run, &data, run->early_whole);
+    chain_fini(&data);
+    if (run->early_whole && run->body != NULL) {
+        run->early_body = run->body;
+        run->body = NULL;
+    }
 }
 
 void proxy_send_begin(struct proxy_run *run)
 {
-    run->sent_any = run->sent_all = run->send_broken = false;
+    run->sent_any = run->sent_all = run->send_broken = run->pulled_all = false;
     chain_clear(&run->out);
     chain_add(&run->out, run->head.pos, buf_used(&run->head));
     if (run->streaming)
         add_early(run);
     else
         take_body(run);
+    if (run->codec->begin != NULL)
+        run->codec->begin(run);
+}
+
+void proxy_send_rewind(struct proxy_run *run)
+{
+    source_close(run->body);
+    run->body = NULL;
+    chain_clear(&run->out);
 }
 
 void proxy_send_end(struct proxy_run *run)
 {
+    proxy_send_rewind(run);
     chain_clear(&run->early);
-    source_close(run->body);
-    run->body = NULL;
-    chain_clear(&run->out);
+    source_close(run->early_body);
+    run->early_body = NULL;
 }
 
 /* More of the body into run->out, all of which has been written but the head. */
@@ -117,26 +145,29 @@ enum rc proxy_send(struct proxy_run *run)
     if (!run->x->conn.ev.writable && !chain_empty(&run->out))
         return RC_AGAIN;
     for (;;) {
-        if (run->body != NULL && (head_waits || chain_empty(&run->out)))
+        if (run->body != NULL && !run->pulled_all && (head_waits || chain_empty(&run->out)))
             pulled = pull_body(run);
         head_waits = false;
         if (pulled == PULL_ERROR)
             return RC_ERROR;
-        if (pulled == PULL_END && run->body != NULL) {
-            source_close(run->body);
-            run->body = NULL;
-        }
+        run->pulled_all |= pulled == PULL_END;
         if (!chain_empty(&run->out))
             rc = write_out(run);
         if (rc != RC_OK) {
             run->send_broken = rc == RC_ERROR;
             return rc;
         }
+        if (run->pulled_all && run->body != NULL) {
+            source_close(run->body); /* not before its last bytes are out */
+            run->body = NULL;
+        }
         if (run->body == NULL)
             break;
         if (pulled == PULL_WAIT)
             return RC_AGAIN;
     }
+    if (run->codec->finish != NULL)
+        run->codec->finish(run);
     run->sent_all = true;
     return RC_OK;
 }

@@ -19,6 +19,7 @@
 #include "worker/upstream/moving.h"
 #include "worker/upstream/queue.h"
 #include "worker/upstream/secure.h"
+#include "worker/upstream/shared.h"
 #include "worker/upstream/sticky.h"
 
 #define NAMES_LOOK_MS 20
@@ -197,6 +198,7 @@ static enum dial_state retry(struct dial *d)
 static enum dial_state failed(struct dial *d, enum dial_fault fault)
 {
     end_try(d, fault);
+    shared_leave(d, fault);
     drop_exchange(d);
     book(d, PEER_FAILED);
     d->fault = fault;
@@ -352,6 +354,35 @@ static void connected(struct dial *d)
     d->exchange->conn.sent = 0;
 }
 
+/* A part of a connection that others use too, or is on its way for others; or one to be shared. */
+static enum dial_state share(struct dial *d)
+{
+    d->exchange = shared_join(d);
+    d->reused = d->exchange != NULL;
+    if (d->reused) {
+        exchange_use(d->exchange, d->done, d->log);
+        connected(d);
+        return DIAL_READY;
+    }
+    if (!shared_follow(d))
+        return DIAL_CONNECT;
+    d->led = DIAL_NO_FAULT;
+    timer_set(&d->timer, bounded(d, d->options->exchange.connect_timeout_ms));
+    return DIAL_FOLLOW;
+}
+
+static enum dial_state follow(struct dial *d)
+{
+    if (d->leader == NULL) {
+        timer_cancel(&d->timer);
+        return d->led == DIAL_NO_FAULT ? share(d) : failed(d, d->led);
+    }
+    if (timer_is_set(&d->timer))
+        return DIAL_FOLLOW;
+    log_error(d->log, LOG_ERROR, ETIMEDOUT, "upstream timed out");
+    return failed(d, DIAL_TIMEOUT);
+}
+
 static enum dial_state go_to(struct dial *d, const struct peer *peer)
 {
     bool fresh = d->fresh;
@@ -365,6 +396,8 @@ static enum dial_state go_to(struct dial *d, const struct peer *peer)
     if (d->on_try != NULL)
         d->on_try(d);
     d->exchange = NULL;
+    if (d->options->shared != NULL)
+        return share(d);
     if (d->options->keepalive && !fresh)
         d->exchange = keepalive_take(peer, d->options->exchange.place, d->secure, d->name);
     d->reused = d->exchange != NULL;
@@ -429,13 +462,18 @@ static enum dial_state look_for_peer(struct dial *d)
     return next;
 }
 
+static enum dial_state ready(struct dial *d)
+{
+    if (d->options->shared != NULL && !shared_begin(d))
+        return failed(d, DIAL_ERROR);
+    connected(d);
+    return DIAL_READY;
+}
+
 /* The socket is. */
 static enum dial_state plainly_connected(struct dial *d)
 {
-    if (d->secure != NULL)
-        return DIAL_SECURE;
-    connected(d);
-    return DIAL_READY;
+    return d->secure != NULL ? DIAL_SECURE : ready(d);
 }
 
 static enum dial_state start_connect(struct dial *d)
@@ -498,8 +536,7 @@ static enum dial_state secure_peer(struct dial *d)
     }
     if (!secure_check(d->exchange, d->name))
         return failed(d, DIAL_ERROR);
-    connected(d);
-    return DIAL_READY;
+    return ready(d);
 }
 
 static enum dial_state rest(struct dial *d)
@@ -515,9 +552,12 @@ static const struct {
     [DIAL_IDLE]    = {"idle", rest, BIT(DIAL_PICK)},
     [DIAL_NAMES]   = {"names", look_at_names, BIT(DIAL_PICK)},
     [DIAL_QUEUE]   = {"queue", look_for_peer,
-                      BIT(DIAL_CONNECT) | BIT(DIAL_READY) | BIT(DIAL_FAIL)},
+                      BIT(DIAL_FOLLOW) | BIT(DIAL_CONNECT) | BIT(DIAL_READY) | BIT(DIAL_FAIL)},
     [DIAL_PICK]    = {"pick", pick_peer,
-                      BIT(DIAL_NAMES) | BIT(DIAL_QUEUE) | BIT(DIAL_CONNECT) | BIT(DIAL_READY) |
+                      BIT(DIAL_NAMES) | BIT(DIAL_QUEUE) | BIT(DIAL_FOLLOW) | BIT(DIAL_CONNECT) |
+                          BIT(DIAL_READY) | BIT(DIAL_FAIL)},
+    [DIAL_FOLLOW]  = {"follow", follow,
+                      BIT(DIAL_CONNECT) | BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_PAUSE) |
                           BIT(DIAL_FAIL)},
     [DIAL_CONNECT] = {"connect", connect_peer,
                       BIT(DIAL_SECURE) | BIT(DIAL_READY) | BIT(DIAL_PICK) | BIT(DIAL_PAUSE) |
@@ -668,6 +708,7 @@ void dial_cancel(struct dial *d)
     queue_leave(d);
     timer_cancel(&d->timer);
     end_try(d, DIAL_NO_FAULT);
+    shared_leave(d, DIAL_NO_FAULT);
     drop_exchange(d);
     book(d, PEER_UNJUDGED);
     d->state = DIAL_IDLE;

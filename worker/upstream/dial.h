@@ -23,6 +23,7 @@ enum dial_state {
     DIAL_NAMES,   /* the names of the group's servers are resolved for the first time */
     DIAL_QUEUE,   /* no peer may be tried now: see queue.h */
     DIAL_PICK,    /* choose a peer, take an idle connection or begin a new one */
+    DIAL_FOLLOW,  /* another dial is on its way to a connection that can be shared */
     DIAL_CONNECT, /* a connection is on its way */
     DIAL_SECURE,  /* a TLS handshake is under way */
     DIAL_PAUSE,   /* a try failed, the next waits for its time */
@@ -78,6 +79,7 @@ struct dial_options {
     uint32_t retry;               /* enum dial_fault bits after which the next peer is tried */
     bool keepalive;               /* may use idle connections */
     bool same;                    /* when all peers were tried they may be tried once more */
+    const struct shared_ops *shared; /* exchanges are parts of connections, NULL: whole ones */
 };
 
 /* What a balancer remembers from one choice for a request to the next. */
@@ -125,8 +127,13 @@ struct dial {
     uint64_t *tried_more;
     struct dial_choice choice;
     struct post post;
-    struct timer timer;           /* until names are looked at again; of a pause; of the queue */
+    struct timer timer;           /* until names are looked at again; of a pause; of the queue;
+                                     of DIAL_FOLLOW */
     int64_t pause_ms;             /* that is about to begin */
+    struct link lead;             /* of the group's leaders or followers (shared.h) */
+    struct dial *leader;          /* whom it follows */
+    uint32_t followers;
+    enum dial_fault led;          /* where the leader got to */
 };
 
 /* Prepares all that is not the owner's; a dial is zeroed memory before. */

@@ -10,6 +10,7 @@
 #include "common/sock.h"
 #include "worker/upstream/keepalive.h"
 #include "worker/upstream/peer_use.h"
+#include "worker/upstream/shared.h"
 
 /* Events --------------------------------------------------------------------------------------- */
 
@@ -35,14 +36,16 @@ static void on_drain(struct conn *c, bool successor)
 {
     struct exchange *x = CONTAINER(c, struct exchange, conn);
 
-    if (x->user == NULL)
-        post_now(&c->post);
+    if (x->user == NULL || x->shared != NULL)
+        tell(x);
 }
 
 static bool on_squeeze(struct conn *c)
 {
     struct exchange *x = CONTAINER(c, struct exchange, conn);
 
+    if (x->shared != NULL)
+        return x->shared->squeeze(x);
     if (x->user != NULL)
         return false;
     keepalive_drop(x);
@@ -159,6 +162,17 @@ enum rc exchange_open(struct exchange **out, const struct peer *peer,
     return rc;
 }
 
+void exchange_init_part(struct exchange *x, const struct exchange *whole, const struct conn_io *io)
+{
+    x->conn.ev.fd = -1;
+    x->conn.io = io;
+    x->conn.timer.on_timer = on_timer;
+    x->conn.peer = whole->conn.peer;
+    x->shared = whole->shared;
+    x->part = true;
+    x->opened_ms = whole->opened_ms;
+}
+
 void exchange_use(struct exchange *x, struct post *user, const struct log *log)
 {
     x->user = user;
@@ -172,6 +186,10 @@ void exchange_use(struct exchange *x, struct post *user, const struct log *log)
 
 void exchange_close(struct exchange *x)
 {
+    if (x->part) {
+        x->shared->close(x);
+        return;
+    }
     list_remove(&x->idle_link);
     peer_use_end(&x->use);
     conn_close(&x->conn);

@@ -11,10 +11,11 @@
 #include "worker/upstream/group.h"
 
 struct secure_options;
+struct shared_ops;
 
 struct exchange {
     struct conn conn;           /* first */
-    struct link idle_link;
+    struct link idle_link;      /* of the group's idle or shared ones */
     const struct peer *peer;    /* NULL when the group was made for one request */
     const void *place;          /* who opened it, for keepalive ... local */
     struct post *user;          /* NULL while idle */
@@ -24,6 +25,9 @@ struct exchange {
     uint64_t name_hash, session_key;     /* of the origin's name; of sessions with it */
     uint32_t requests;          /* sent over it before the current one */
     bool timed_out;             /* its timer went off */
+    const struct shared_ops *shared; /* several exchanges at once (shared.h): it carries them, or */
+    bool part;                  /* it is one of them */
+    bool resting;               /* it carries none at the moment */
 };
 
 /* How a connection is made; belongs to the configuration of who dials. */
@@ -40,6 +44,10 @@ struct exchange_options {
    NULL. */
 enum rc exchange_open(struct exchange **out, const struct peer *peer,
                       const struct exchange_options *options, struct post *user, struct log *log);
+
+/* A part of `whole`, whose struct begins with zeroed memory; `io` is how its bytes travel. */
+void exchange_init_part(struct exchange *x, const struct exchange *whole,
+                        const struct conn_io *io);
 
 /* It has another user now. */
 void exchange_use(struct exchange *x, struct post *user, const struct log *log);

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "worker/upstream/moving.h"
 #include "worker/upstream/secure.h"
+#include "worker/upstream/shared.h"
 
 /* Nothing may have come on a connection that nobody asked anything of. */
 static bool is_alive(struct exchange *x)
@@ -63,6 +64,10 @@ void keepalive_put(struct exchange *x)
 {
     struct group_live *live;
 
+    if (x->part) {
+        exchange_close(x);
+        return;
+    }
     x->requests++;
     if (x->peer != NULL)
         x->peer = moving_same(x->peer);
@@ -89,6 +94,7 @@ void keepalive_check(struct post *post)
 
 void keepalive_move(struct group_live *group)
 {
+    shared_move(group);
     LIST_EACH(struct exchange, x, &group->idle, idle_link)
     {
         const struct peer *same = moving_same(x->peer);
@@ -107,6 +113,7 @@ void keepalive_drop(struct exchange *x)
 
 void keepalive_close_all(struct group_live *group)
 {
+    shared_close_all(group);
     LIST_EACH(struct exchange, x, &group->idle, idle_link)
         close_idle(x);
 }

@@ -361,6 +361,9 @@ void peer_attach(struct upstream_set *set, uint32_t generation)
     for (const struct upstream_group *g = set->first; g != NULL; g = g->next) {
         list_init(&groups[g->id].idle);
         list_init(&groups[g->id].waiting);
+        list_init(&groups[g->id].shared);
+        list_init(&groups[g->id].leaders);
+        list_init(&groups[g->id].followers);
         peer_lock(g);
         peer_use_attach(g, &groups[g->id]);
         watch(g, &groups[g->id]);

@@ -102,7 +102,9 @@ struct peer_zone {
 /* What a worker knows of a group. */
 struct group_live {
     struct list idle;         /* struct exchange, the last used first */
-    uint32_t idle_count;
+    struct list shared;       /* struct exchange that carries several (shared.h), idle ones last */
+    struct list leaders, followers; /* struct dial: a shared one is under way; others wait for it */
+    uint32_t idle_count;      /* of both lists */
     uint32_t response_bytes;  /* what recent responses came to, for the first read */
     struct upstream_group *version; /* of one that moves or was changed: the current one, or NULL */
     const _Atomic uint64_t *watched; /* peer_zone.version; NULL for a group that cannot change */

@@ -89,6 +89,9 @@ enum rc secure_begin(struct exchange *x, const struct secure_options *options, s
         name = STR("");
     if (tls_connect(&x->conn, options->host, name, session, keep) != RC_OK)
         return RC_ERROR;
+    if (options->alpn.len > 0)
+        SSL_set_alpn_protos(tls_of(&x->conn), (const unsigned char *)options->alpn.data,
+                            (unsigned)options->alpn.len);
     x->conn.log.doing = "SSL handshaking to upstream";
     return RC_OK;
 }

@@ -15,6 +15,7 @@ struct secure_options {
     bool verify;      /* its certificate must be trusted and bear the name */
     bool send_name;   /* SNI */
     bool reuse;       /* resume sessions */
+    struct str alpn;  /* protocols offered, as ALPN lists them (RFC 7301, 3.1); empty: none */
 };
 
 /* Begins the handshake on a connected exchange. `name` is what the origin should be. RC_ERROR:

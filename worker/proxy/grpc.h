@@ -1,0 +1,8 @@
+/*
+ * worker/proxy/grpc.h - grpc_pass: requests to gRPC servers.
+ */
+#pragma once
+
+#include "common/module.h"
+
+extern const struct module grpc_module;
