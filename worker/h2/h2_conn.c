@@ -15,6 +15,7 @@
 #include "common/core_conf.h"
 #include "common/generation.h"
 #include "common/role.h"
+#include "worker/h2/h2_tunnel.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
 #include "worker/http/server.h"
@@ -188,6 +189,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
         h2_stream_free(s);
     } else if (!s->answered) {
         give_up(s);
+    } else if (h2_tunnel_is_open(s)) {
+        h2_tunnel_cut(s);
     } else {
         list_remove(&s->turn);
         list_append(&c->written, &s->turn);
@@ -210,7 +213,11 @@ static void submit_answers(struct h2_conn *c)
         if (s->closed) {
             s->reset = true;
             list_append(&c->written, &s->turn);
-        } else if (s->r.close_silently || !h2_write_head(s)) {
+            continue;
+        }
+        if (s->take != NULL)
+            h2_tunnel_open(s);
+        if (s->r.close_silently || !h2_write_head(s)) {
             s->r.send_failed = true;
             s->submitted = true;
             nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, s->id,
@@ -419,8 +426,12 @@ static enum h2_state step_linger(struct h2_conn *c)
 /* A response that went out whole is no less complete because the connection ends with it. */
 static void end_stream(struct h2_conn *c, struct h2_stream *s)
 {
-    bool whole = s->submitted && s->body_ended && s->pending.bytes == 0 && c->out.bytes == 0;
+    bool whole;
 
+    s->closed = true;
+    if (h2_tunnel_is_open(s))
+        h2_tunnel_cut(s);
+    whole = s->submitted && s->body_ended && s->pending.bytes == 0 && c->out.bytes == 0;
     if (s->begun && whole && !s->reset)
         request_done(&s->r);
     else if (s->begun)
@@ -552,11 +563,13 @@ static bool start_session(struct h2_conn *c)
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, (uint32_t)c->h2->concurrent_streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)c->h2->preread_bytes},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
     };
+    size_t count = COUNT(settings) - (c->h2->extended_connect ? 0 : 1);
 
     if (nghttp2_session_server_new2(&c->session, callbacks, c, options) != 0)
         return false;
-    return nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, COUNT(settings)) == 0 &&
+    return nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, count) == 0 &&
            nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0,
                                                  CONN_WINDOW) == 0;
 }
@@ -611,15 +624,33 @@ static void interim(struct request *r, int status, const struct http_fields *fie
         h2_write_interim(s, status, fields);
 }
 
-/* Nothing is upgraded here (RFC 9113, 8.6): an answer of 101 has no meaning. */
+/* Nothing is upgraded here but by extended CONNECT (RFC 9113, 8.6): an answer of 101 has no
+   meaning. */
 static void upgrade(struct request *r, take_fn *taker)
 {
-    r->close_silently = true;
+    struct h2_stream *s = r->wire_data;
+
+    if (r->extended_connect)
+        s->take = taker;
+    else
+        r->close_silently = true;
 }
 
 static void release(struct request *r)
 {
-    request_resume(r);
+    struct h2_stream *s = r->wire_data;
+    struct h2_conn *c = s->owner;
+
+    h2_tunnel_release(s);
+    s->take = NULL;
+    if (s->closed) {
+        list_remove(&s->turn);
+        list_append(&c->written, &s->turn);
+    } else if (r->fail_reason != NULL) { /* RFC 8441, 5: as a connection that is reset */
+        r->send_failed = true;
+        nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_CANCEL);
+    }
+    post_now(&c->conn.post);
 }
 
 const struct wire_ops h2_wire = {
@@ -711,6 +742,10 @@ static const struct directive directives[] = {
     {.name = "http2_max_concurrent_streams", .where = IN_HTTP | IN_SERVER, .args = "number",
      .value = VALUE_INT, .field = F(concurrent_streams), .min = 1, .max = INT32_MAX,
      .initial = "128", .doc = "How many requests a connection may have open at once."},
+    {.name = "http2_extended_connect", .where = IN_HTTP | IN_SERVER, .args = "on|off",
+     .value = VALUE_FLAG, .field = F(extended_connect), .initial = "off",
+     .doc = "Offer WebSocket over HTTP/2 (RFC 8441). A location sees the handshake as HTTP/1.1 has "
+            "it: where that would reach its origin, so does this."},
     {.name = "http2_body_preread_size", .where = IN_HTTP | IN_SERVER, .args = "size",
      .value = VALUE_SIZE, .field = F(preread_bytes), .max = INT32_MAX, .initial = "64k",
      .doc = "How much of a request's body may come before anybody reads it."},

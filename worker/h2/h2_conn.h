@@ -18,9 +18,11 @@
 
 struct http_address;
 struct http_core_conf;
+struct h2_tunnel;
 
 struct h2_conf {
     bool enabled;
+    bool extended_connect;
     int64_t concurrent_streams, preread_bytes, recv_buffer_bytes, chunk_bytes;
 };
 
@@ -49,6 +51,7 @@ struct h2_stream {
 
     /* The request's head as it arrives. */
     struct str scheme, authority;
+    struct str protocol;       /* of an extended CONNECT (RFC 8441) */
     struct str cookie;         /* all of them, joined (RFC 9113, 8.2.3) */
     size_t head_bytes;
     uint8_t fault;             /* enum h1_fault: why the head is refused */
@@ -70,6 +73,8 @@ struct h2_stream {
     bool stopped;              /* the rest of the request's body is not wanted */
     bool closed;               /* the library has forgotten it */
     bool reset;                /* ... before all of the response was in frames */
+    take_fn *take;             /* who gets the stream as a connection */
+    struct h2_tunnel *tunnel;  /* that it is; NULL: not one */
 };
 
 struct h2_conn {
@@ -112,6 +117,8 @@ static inline bool h2_stream_is_answered(const struct h2_stream *s)
 /* The client will send no more of a body: it reset the stream, or left. */
 void h2_stream_cut(struct h2_stream *s);
 struct source *h2_stream_body(struct request *r);
+/* Somebody reads the body: more of it may come. */
+void h2_stream_widen(struct h2_stream *s);
 
 /* h2_write.c: the response's head to the library, its body as the library asks for it. */
 bool h2_write_head(struct h2_stream *s);

@@ -10,7 +10,7 @@
 #include "common/core_conf.h"
 #include "common/fmt.h"
 #include "worker/codec/h1_host.h"
-#include "worker/h2/h2_conn.h"
+#include "worker/h2/h2_tunnel.h"
 #include "worker/http/body.h"
 #include "worker/http/http_core.h"
 #include "worker/http/intake.h"
@@ -54,7 +54,7 @@ struct h2_stream *h2_stream_open(struct h2_conn *c, int32_t id)
     s->id = id;
     s->post = (struct post){.run = on_source};
     s->timer = (struct timer){.on_timer = on_timer};
-    s->scheme = s->authority = s->cookie = STR_NONE;
+    s->scheme = s->authority = s->protocol = s->cookie = STR_NONE;
     s->head_bytes = 0;
     s->fault = H1_FAULT_NONE;
     s->begun = s->body_used = s->body_done = s->body_bad = s->continue_sent = false;
@@ -62,6 +62,8 @@ struct h2_stream *h2_stream_open(struct h2_conn *c, int32_t id)
     s->left_out = -1;
     s->answered = s->submitted = s->body_ended = s->in_flight = s->starved = false;
     s->closed = s->reset = s->stopped = false;
+    s->take = NULL;
+    s->tunnel = NULL;
     chain_init(&s->pending);
     link_init(&s->turn);
     list_append(&c->streams, &s->link);
@@ -115,6 +117,8 @@ static void pseudo_field(struct h2_stream *s, struct str name, struct str value)
         s->scheme = value;
     else if (str_eq(name, STR(":authority")))
         s->authority = value;
+    else if (str_eq(name, STR(":protocol")))
+        s->protocol = value;
 }
 
 /* RFC 9113, 8.2.3: what a client split for better compression is one field again. */
@@ -285,6 +289,7 @@ void h2_stream_begin(struct h2_stream *s, bool ended)
 {
     struct h2_conn *c = s->owner;
     struct request *r = &s->r;
+    bool unknown;
 
     s->begun = true;
     s->body_done = ended;
@@ -294,6 +299,7 @@ void h2_stream_begin(struct h2_stream *s, bool ended)
     conn_stats.writing++;
     if (s->cookie.data != NULL)
         fields_add(&s->in, STR("cookie"), s->cookie, FIELD_COOKIE);
+    unknown = s->protocol.data != NULL && !h2_tunnel_ask(s);
     r->method = method_find(r->method_text);
     r->header_only = r->method == METHOD_HEAD;
     r->head_bytes = (int64_t)s->head_bytes;
@@ -301,7 +307,10 @@ void h2_stream_begin(struct h2_stream *s, bool ended)
     r->conn_opened_ms = c->opened_ms;
     r->keep_alive = true;
     set_line(r);
-    begin(s, ended);
+    if (unknown)
+        turn_away(s, 501, "request.method"); /* RFC 9220, 3 */
+    else
+        begin(s, ended);
 }
 
 /* The request's body --------------------------------------------------------------------------- */
@@ -348,7 +357,8 @@ static enum pull pull(struct source *source, struct chain *out, size_t max)
     }
     if (n > 0)
         return PULL_MORE;
-    timer_set(&s->timer, HTTP_CORE(&s->r)->client_body_timeout_ms);
+    if (s->tunnel == NULL)
+        timer_set(&s->timer, HTTP_CORE(&s->r)->client_body_timeout_ms);
     return PULL_WAIT;
 }
 
@@ -366,6 +376,8 @@ static void set_body(struct h2_stream *s, bool ended)
     if (ended)
         return;
     s->body = (struct source){.ops = &body_ops, .length = r->content_length, .file_ok = true};
+    if (r->extended_connect)
+        return;
     r->chunked = r->content_length < 0;
     r->expect_continue = field_list_has(fields_value(&s->in, FIELD_EXPECT), STR("100-continue"));
     body_init(r);
@@ -375,15 +387,20 @@ struct source *h2_stream_body(struct request *r)
 {
     struct h2_stream *s = CONTAINER(r, struct h2_stream, r);
 
-    if (s->body_used || (s->body_done && buf_used(&s->filling) == 0))
+    if (s->body_used || r->extended_connect || (s->body_done && buf_used(&s->filling) == 0))
         return NULL;
     s->body_used = true;
+    h2_stream_widen(s);
+    return &s->body;
+}
+
+void h2_stream_widen(struct h2_stream *s)
+{
     if (!s->closed && s->owner->h2->preread_bytes < BODY_WINDOW && !s->body_done) {
         nghttp2_session_set_local_window_size(s->owner->session, NGHTTP2_FLAG_NONE, s->id,
                                               BODY_WINDOW);
         post_now(&s->owner->conn.post);
     }
-    return &s->body;
 }
 
 /* As much as the window lets come: the memory of a body that nobody reads is bounded by it. */
@@ -391,7 +408,7 @@ void h2_stream_data(struct h2_stream *s, struct str data)
 {
     struct buf *b = &s->filling;
 
-    if (s->answered && s->body.waiter == NULL) { /* nobody will read it any more */
+    if (s->answered && s->body.waiter == NULL && s->take == NULL) { /* nobody will read it */
         nghttp2_session_consume_connection(s->owner->session, data.len);
         return;
     }

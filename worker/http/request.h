@@ -114,6 +114,8 @@ struct request {
     struct http_server *server;
     struct location *location;  /* NULL until found */
     const struct listen_spec *listen;
+    bool extended_connect;      /* a handshake that came so (RFC 8441): the stream may become a
+                                   tunnel */
     bool tls;
 
     /* The engine. */

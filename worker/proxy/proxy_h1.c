@@ -68,13 +68,13 @@ static struct str number_text(struct request *r, int64_t n)
     return str_range(text, fmt_uint(text, (uint64_t)n));
 }
 
-/* A subrequest and a stream of HTTP/2 cannot become tunnels. */
+/* A subrequest cannot become a tunnel, nor can a stream of HTTP/2 but by extended CONNECT. */
 static struct str configured_upgrade(struct proxy_run *run, const struct send_field *f,
                                      struct str value)
 {
     if (!f->value->constant)
         value = proxy_upgrade_safe(run->r, value);
-    if (run->r == run->r->main && run->r->version <= 11)
+    if (run->r == run->r->main && (run->r->version <= 11 || run->r->extended_connect))
         run->upgrade = value;
     run->upgrade_by_config = true;
     return value;

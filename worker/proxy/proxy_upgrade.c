@@ -35,10 +35,16 @@ static bool is_key(struct str text)
     return text.len == KEY_TEXT && base64_decode(nonce, text) == KEY_BYTES;
 }
 
+/* Does its protocol know of switching? */
+static bool may_upgrade(const struct request *r)
+{
+    return r->version <= 11 || r->extended_connect;
+}
+
 /* RFC 6455, 4.2.1. */
 static bool is_websocket(struct request *r)
 {
-    return r->method == METHOD_GET && r->version == 11 &&
+    return r->method == METHOD_GET && (r->version == 11 || r->extended_connect) &&
            field_list_has(joined(r, FIELD_UPGRADE), STR("websocket")) &&
            str_eq(only_value(r, FIELD_SEC_WEBSOCKET_VERSION), STR("13")) &&
            is_key(only_value(r, FIELD_SEC_WEBSOCKET_KEY));
@@ -57,7 +63,7 @@ struct str proxy_upgrade_wanted(const struct proxy_run *run)
     struct request *r = run->r;
 
     if (likely(!fields_has(r->fields, FIELD_UPGRADE)) || conf->upgrade == UPGRADE_OFF ||
-        conf->plan->sets_upgrade || conf->http_version != 11 || r != r->main || r->version > 11 ||
+        conf->plan->sets_upgrade || conf->http_version != 11 || r != r->main || !may_upgrade(r) ||
         !is_passed_whole(run) ||
         !field_list_has(joined(r, FIELD_CONNECTION), STR("upgrade")))
         return STR_NONE;
