@@ -1,7 +1,7 @@
 /*
  * worker/keeper/health.c - the job that makes health checks.
  *
- * A group under checks is a ward; a check of one of its peers is a watch, which rests or asks. Where
+ * A group under checks is a ward; a check of one of its peers a watch, which rests or asks. Where
  * a group's peers are others by now, watches of those that stay go on.
  */
 #include "worker/keeper/health.h"
