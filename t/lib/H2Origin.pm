@@ -54,6 +54,32 @@ sub take ($self, %option) {
     return $conn;
 }
 
+# The connection on which the next request comes, a new one or one of those that were taken, and that request.
+sub serve ($self, %option) {
+    my $until = time + patience();
+    while (time < $until) {
+        for my $conn (grep { !$_->{gone} } @{ $self->{conns} // [] }) {
+            return ($conn, $conn->request) if $conn->has_request;
+        }
+        push @{ $self->{conns} }, $self->take(%option) if $self->knocked(0.01);
+    }
+    croak 'no request came';
+}
+
+sub has_request ($self) {
+    my $is = sub ($f) { $f->{type} == HEADERS };
+    while (!grep { $is->($_) } @{ $self->{later} }) {
+        return 0 if !length $self->{in} && !$self->{client}->ready(0, 0);
+        my $f = $self->next_frame(0.5);
+        if (!$f) {
+            $self->{gone} = 1;
+            return 0;
+        }
+        push @{ $self->{later} }, $f;
+    }
+    return 1;
+}
+
 # As H2's, but SETTINGS are acknowledged, windows opened, and frames for others kept for later.
 sub next_frame ($self, $seconds = patience()) {
     my $f = $self->SUPER::next_frame($seconds) // return undef;

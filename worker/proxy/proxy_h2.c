@@ -42,8 +42,8 @@ static struct str field_value(struct proxy_run *run, const struct send_field *f)
     switch (f->kind) {
     case SEND_HOST:
         return run->target->host;
-    case SEND_LENGTH:
-        return number_text(run->r, run->send_length);
+    case SEND_LENGTH: /* one that streams has none but the client's */
+        return number_text(run->r, run->streaming ? run->r->content_length : run->send_length);
     case SEND_TRAILERS:
         return client_te(run->r);
     case SEND_TEMPLATE:
@@ -219,7 +219,7 @@ static void set_body(struct proxy_run *run)
     if (over || has_no_body(run)) {
         run->body_kind = H1_BODY_NONE;
         run->trailers = over ? NULL : run->trailers;
-        if (over && !has_no_body(run) && run->r->version != 20)
+        if (over && !has_no_body(run))
             a->content_length = 0;
     } else {
         run->body_kind = a->content_length > 0 ? H1_BODY_LENGTH : H1_BODY_CHUNKED;
