@@ -3,7 +3,7 @@ use Site;
 use Differential;
 
 my $conf = <<'CONF';
-    log_format tries '$uri: $upstream_status | $upstream_response_length | $upstream_bytes_sent | $upstream_bytes_received | $upstream_connect_time | $upstream_header_time | $upstream_response_time | $upstream_addr';
+    log_format tries '$uri: $upstream_status | $upstream_response_length | $upstream_bytes_sent | $upstream_bytes_received | $upstream_connect_time | $upstream_header_time | $upstream_response_time | $upstream_cache_status | $upstream_addr';
     access_log %DIR%/tries.log tries;
     upstream two { server %ORIGIN% max_fails=0; server %ORIGIN2% max_fails=0; }
     upstream gone { server 127.0.0.1:%PORT9% max_fails=0; server %ORIGIN2% max_fails=0; }
@@ -63,9 +63,9 @@ sub lines ($binary) {
             my ($line) = $log =~ /([^\n]*)\n\z/;
             my @part = split / \| /, $line;
             s/[\d.]+/N/g for @part[4 .. 6];
-            $part[7] =~ s/(127\.0\.0\.1:\d+)/$name{$1}/g;
+            $part[8] =~ s/(127\.0\.0\.1:\d+)/$name{$1}/g;
             # Whose turn it is depends on what was before: both bring the same.
-            $part[7] =~ s/\b(?:one|two)\b/origin/g;
+            $part[8] =~ s/\b(?:one|two)\b/origin/g;
             push @got, "$method $status " . join ' | ', @part;
         }
     }

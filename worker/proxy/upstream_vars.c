@@ -219,6 +219,12 @@ static void get_proxy(struct scope *scope, struct var_value *out, uintptr_t port
         var_found(out, port ? summary->target->port : summary->target->host);
 }
 
+/* Nothing is cached. */
+static void get_cache(struct scope *scope, struct var_value *out, uintptr_t data)
+{
+    var_missing(out);
+}
+
 static void get_forwarded_for(struct scope *scope, struct var_value *out, uintptr_t data)
 {
     struct request *r = request_of(scope);
@@ -251,6 +257,7 @@ static const struct var_def variables[] = {
     {"upstream_queue_time", get_tries, NULL, ABOUT_QUEUE, VAR_NO_CACHE},
     {"upstream_last_addr", get_last, NULL, ABOUT_ADDR, VAR_NO_CACHE},
     {"upstream_last_server_name", get_last, NULL, ABOUT_STATUS, VAR_NO_CACHE},
+    {"upstream_cache_status", get_cache, NULL, 0, VAR_NO_CACHE},
     {"upstream_http_", get_http, NULL, 0, VAR_NO_CACHE | VAR_PREFIX},
     {"upstream_trailer_", get_trailer, NULL, 0, VAR_NO_CACHE | VAR_PREFIX},
     {"upstream_cookie_", get_cookie, NULL, 0, VAR_NO_CACHE | VAR_PREFIX},
