@@ -55,6 +55,7 @@ static void tame(struct origin_conf *conf, const struct probe *p)
     conf->dial.retry = 0;
     conf->dial.next_timeout_ms = 0;
     conf->dial.same = false;
+    conf->dial.budget = (struct retry_budget){0};
     conf->dial.keepalive = p->check->keepalive_time_ms > 0;
     conf->store = NULL;
     conf->store_by_uri = false;

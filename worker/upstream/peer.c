@@ -345,6 +345,16 @@ static void attach_static(const struct peer *peer, uint32_t generation)
     histories[peer->id] = history_for(peer, states[peer->id], own_pool);
 }
 
+void group_live_init(struct group_live *live)
+{
+    *live = (struct group_live){.idle_count = 0};
+    list_init(&live->idle);
+    list_init(&live->waiting);
+    list_init(&live->shared);
+    list_init(&live->leaders);
+    list_init(&live->followers);
+}
+
 void peer_attach(struct upstream_set *set, uint32_t generation)
 {
     attached = set;
@@ -359,11 +369,7 @@ void peer_attach(struct upstream_set *set, uint32_t generation)
     must(groups != NULL && states != NULL && own_states != NULL && histories != NULL);
     own_pool = pool_create(1024);
     for (const struct upstream_group *g = set->first; g != NULL; g = g->next) {
-        list_init(&groups[g->id].idle);
-        list_init(&groups[g->id].waiting);
-        list_init(&groups[g->id].shared);
-        list_init(&groups[g->id].leaders);
-        list_init(&groups[g->id].followers);
+        group_live_init(&groups[g->id]);
         peer_lock(g);
         peer_use_attach(g, &groups[g->id]);
         watch(g, &groups[g->id]);

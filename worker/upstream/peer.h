@@ -147,6 +147,9 @@ struct zone *peer_zone_of(const struct upstream_group *group);
 /* Where this process books what it takes there; NULL: it cannot. */
 struct slots *peer_slots_of(const struct zone *z);
 
+/* For a group of somebody's own (upstream_group.live). */
+void group_live_init(struct group_live *live);
+
 /* NULL for a group made for one request, unless it has its own. */
 struct group_live *peer_group_live(const struct upstream_group *group);
 struct peer_state *peer_state(const struct peer *peer);

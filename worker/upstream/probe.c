@@ -43,11 +43,10 @@ void probe_open(struct probe *p, const struct health_check *check, const struct 
                  .keepalive_requests = INT64_MAX},
     };
     set_peer(p, peer);
-    list_init(&p->live.idle);
+    group_live_init(&p->live);
     p->group = (struct upstream_group){
         .name = p->peer.name, .implicit = true, .single = true, .peers = &p->peer, .primaries = 1,
-        .tries = 1, .balancer = &in_order, .conf = &p->conf, .live = keeps ? &p->live : NULL,
-        .id = PEER_PASSING,
+        .tries = 1, .balancer = &in_order, .conf = &p->conf, .live = &p->live, .id = PEER_PASSING,
     };
     if (check->ops->open != NULL)
         check->ops->open(p);
