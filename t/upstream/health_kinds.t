@@ -19,6 +19,10 @@ my $site = Site->prepare(<<'CONF', main => 'worker_processes 2;');
     upstream spare { server %ORIGIN2%; server %ORIGIN3% backup; }
     upstream down  { server %ORIGIN1%; server %ORIGIN4% down; }
     upstream named { server %ORIGIN1%; }
+    upstream two   { server 127.0.0.1:%PORT2%; }
+    match two  { body ~ HTTP/2; }
+    log_format two '$connection $uri';
+    server { listen %PORT2%; http2 on; access_log %DIR%/two.log two; location / { return 200 $server_protocol; } }
     match body { status 201; body ~ "alive"; header X-App = yes; }
     server {
         listen %PORT%;
@@ -45,6 +49,13 @@ my $site = Site->prepare(<<'CONF', main => 'worker_processes 2;');
         location /unix { proxy_pass http://unix; health_check interval=50ms uri=/unix; }
         location /spare { proxy_pass http://spare; health_check mandatory interval=50ms uri=/spare; }
         location /down { proxy_pass http://down; health_check mandatory interval=50ms uri=/down; }
+        location /h2 {
+            proxy_pass http://two;
+            proxy_http_version 2;
+            health_check mandatory interval=50ms uri=/two keepalive_time=1h match=two;
+            health_check mandatory interval=50ms uri=/once match=two;
+            health_check mandatory interval=50ms type=tcp;
+        }
         location /implicit { proxy_pass http://%ORIGIN2%; health_check interval=50ms uri=/implicit; }
     }
     server {
@@ -79,6 +90,16 @@ $site->origin('memcached')->script('*', [write => "ERROR\r\n"]);
 $site->origin('memcached')->script('/key', [write => "ERROR\r\n"]);
 wait_until { $site->get('/mem')->status == 502 && $site->error_log =~ /peer is unhealthy.*"mem"/ } 'memcached: unhealthy';
 pass 'memcached: an error is not';
+
+# HTTP/2.
+wait_until { $site->get('/h2')->body eq 'HTTP/2.0' } 'HTTP/2';
+my $two = sub ($uri) { map { /^(\d+) \Q$uri\E$/ ? $1 : () } split /\n/, $site->slurp('two.log') };
+wait_until { $two->('/two') >= 4 && $two->('/once') >= 4 } 'checks over HTTP/2';
+my (%kept, %once);
+$kept{$_} = 1 for $two->('/two');
+$once{$_} = 1 for $two->('/once');
+is keys %kept, 1, 'HTTP/2: over one connection that is kept';
+cmp_ok scalar(keys %once), '>=', 4, 'or over one for each';
 
 # Connections that are kept; unix sockets; backups; servers that are down.
 my $kept = $site->origin(1);

@@ -10,6 +10,7 @@
 #include "common/conf_value.h"
 #include "common/generation.h"
 #include "worker/codec/uri.h"
+#include "worker/h2/h2_client.h"
 #include "worker/http/location.h"
 #include "worker/proxy/fastcgi.h"
 #include "worker/proxy/memcached.h"
@@ -219,7 +220,7 @@ static struct send_plan *make_plan(struct conf_call *call, const struct send_pla
 
 static enum verdict pass_on(struct request *r)
 {
-    return proxy_run_request(r, &proxy_h1);
+    return proxy_run_request(r, PROXY_CONF(r)->http_version == 20 ? &proxy_h2 : &proxy_h1);
 }
 
 static uint32_t hash_more(uint32_t hash, struct str text)
@@ -245,6 +246,15 @@ static uint32_t key_of(const struct wish *w, const struct http_check *talk)
     return hash == 0 ? 1 : hash;
 }
 
+/* To connect and no more. */
+static const struct dial_options *plain_dial(struct pool *pool, const struct dial_options *from)
+{
+    struct dial_options *own = pool_zalloc(pool, sizeof(*own));
+
+    own->exchange = from->exchange;
+    return own;
+}
+
 static bool finish_check(struct conf_call *call, struct upstream_group *group, struct wish *w,
                          struct http_check *talk)
 {
@@ -262,7 +272,7 @@ static bool finish_check(struct conf_call *call, struct upstream_group *group, s
     c->group = group;
     c->talk = talk;
     c->ops = w->tcp ? &probe_tcp : &probe_http;
-    c->dial = &conf->dial;
+    c->dial = plain_dial(call->pool, &conf->dial);
     c->secure = conf->pass->tls ? &conf->tls.secure : NULL;
     c->secure_name = name != NULL && name->constant ? name->source : conf->pass->host;
     c->key = key_of(w, talk);
@@ -316,7 +326,10 @@ static bool finish_tls(struct conf_call *call, struct proxy_conf *own)
     struct conf_call as_proxy = *call;
 
     as_proxy.module = &proxy_module;
-    return origin_tls_finish(&as_proxy, &own->origin.tls);
+    if (!origin_tls_finish(&as_proxy, &own->origin.tls))
+        return false;
+    own->origin.tls.secure.alpn = own->http_version == 20 ? H2_ALPN : STR_NONE;
+    return true;
 }
 
 static bool check_upstream(struct conf_call *call, struct wish *w)

@@ -29,7 +29,7 @@ struct health_check {
     bool persistent;                    /* nor a new first check after each reload */
     struct str uri, match_name;
     const struct check_match *match;    /* NULL: any status from 200 to 399 will do */
-    const struct dial_options *dial;    /* how to connect */
+    const struct dial_options *dial;    /* how to connect, and no more */
     const struct secure_options *secure; /* NULL: plain */
     struct str secure_name;
     const void *talk;                   /* of `ops`: more of what it asks */
