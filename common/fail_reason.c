@@ -66,6 +66,13 @@ const struct fail_reason fail_reasons[] = {
     {"tunnel.timeout", "101", "A tunnel ended because nothing had moved for `proxy_read_timeout`, "
                               "or the origin took nothing for `proxy_send_timeout`."},
     {"tunnel.upstream", "101", "A tunnel ended because the origin's connection broke."},
+    {"upstream.body_closed", "as the origin's", "The origin closed the connection, or it broke, "
+                                                "before its answer was whole."},
+    {"upstream.body_invalid", "as the origin's", "The origin's answer goes on in a form that is "
+                                                 "none of its protocol."},
+    {"upstream.body_storage", "as the origin's", "The origin's answer could not be written to a "
+                                                 "file."},
+    {"upstream.body_timeout", "as the origin's", "The origin's answer did not go on in time."},
     {"upstream.breaker", "502", "All origins that are left answered badly or slowly (`breaker`)."},
     {"upstream.closed", "502", "The origin closed the connection, or it broke."},
     {"upstream.connect", "502", "No connection to an origin could be made."},

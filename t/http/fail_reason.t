@@ -208,6 +208,21 @@ reason_is('GET /broken/', '502 upstream.connect');
 reason_is('GET /broken/', '502 upstream.breaker');
 $origin->script('/total/', 'body', 'stall');
 reason_is('GET /total/', '504 upstream.total_timeout');
+my $begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n";
+$origin->script('/p/cut', [write => $begun], 'close');
+reason_is('GET /p/cut', '200 upstream.body_closed');
+$origin->script('/p/reset', [write => $begun], [wait => 'reset'], 'reset');
+my $reset = $site->send('GET /p/reset');
+$reset->read_until(qr/some/);
+$origin->go('reset');
+$reset->closed;
+is logged('/p/reset'), '200 upstream.body_closed', 'a reset in the body';
+$origin->script('/p/chunks', [write => "${begun}x\r\n"], 'close');
+reason_is('GET /p/chunks', '200 upstream.body_invalid');
+$origin->script('/p/pause', [write => $begun], 'stall');
+reason_is('GET /p/pause', '200 upstream.body_timeout');
+$origin->script('/total/body', 'body', [write => $begun], 'stall');
+reason_is('GET /total/body', '200 upstream.total_timeout');
 my $port = $site->port(8); # whose queue is full: nobody takes what comes
 my $queue = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1) or die $!;
 my @fill = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Blocking => 0) } 1 .. 6;
@@ -325,7 +340,7 @@ is_deeply [map { "$_ in $used{$_}" } grep { !$known{$_} } sort keys %used], [], 
 is_deeply [grep { !$used{$_} } sort keys %known], [], 'and no others';
 
 # Those that cannot be produced at will.
-my %rare = map { $_ => 1 } qw(tunnel.shutdown auth.busy auth.subrequest threads.busy memory.low file.error upstream.request);
+my %rare = map { $_ => 1 } qw(tunnel.shutdown upstream.body_storage auth.busy auth.subrequest threads.busy memory.low file.error upstream.request);
 is_deeply [grep { !$seen{$_} && !$rare{$_} } sort keys %known], [], 'all others were produced';
 
 done_testing;

@@ -633,11 +633,22 @@ static enum h1_state step_switch(struct h1_conn *c)
     return H1_SWITCH;
 }
 
+/* Is a body cut that ends with the connection? An ordinary end would say that it is whole. */
+static bool is_cut(const struct h1_conn *c)
+{
+    const struct h1_stream *s = c->stream;
+
+    return s != NULL && s->begun && s->r.head_sent + s->r.body_sent > 0 && !s->r.out.upgraded &&
+           s->left_out < 0 && !s->chunk_out && (!s->body_ended || !chain_empty(&s->out));
+}
+
 static enum h1_state step_closed(struct h1_conn *c)
 {
+    bool reset = (c->timed_out && c->conf->reset_timedout) || is_cut(c);
+
     give_stream_up(c);
     buf_give(&c->in);
-    if (c->timed_out && c->conf->reset_timedout)
+    if (reset)
         conn_reset(&c->conn);
     else
         conn_close(&c->conn);

@@ -336,13 +336,13 @@ static void get_status(struct scope *scope, struct var_value *out, uintptr_t dat
     var_found(out, str_range(text, fmt_pad(text, (uint64_t)status, 3)));
 }
 
-/* Of an error that was made here and is what the client gets. */
+/* Of an error that was made here and is what the client gets, or why it got but a part. */
 static void get_fail_reason(struct scope *scope, struct var_value *out, uintptr_t data)
 {
     const struct request *r = request_of(scope);
     int status = r->error_status != 0 ? r->error_status : r->out.status;
 
-    if ((status >= 400 || r->out.upgraded) && r->fail_reason != NULL)
+    if ((status >= 400 || r->out.upgraded || r->send_failed) && r->fail_reason != NULL)
         var_found(out, str_of(r->fail_reason));
     else
         var_missing(out);

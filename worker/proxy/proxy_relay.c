@@ -193,8 +193,9 @@ static enum fill whole(struct proxy_run *run, const struct buf *b)
     return release(run, RELAY_WHOLE, PEER_GOOD, run->reuse && run->sent_all && !extra);
 }
 
-static enum fill lost(struct proxy_run *run, int err, const char *what)
+static enum fill lost(struct proxy_run *run, int err, const char *what, const char *why)
 {
+    run->r->fail_reason = why;
     dial_broke(&run->dial, err == ETIMEDOUT ? DIAL_TIMEOUT : DIAL_ERROR);
     log_error(&run->r->log, LOG_ERROR, err, "upstream %s", what);
     return release(run, RELAY_BROKEN, PEER_UNJUDGED, false);
@@ -218,7 +219,7 @@ static enum fill decode(struct proxy_run *run, struct buf *b, struct chain *into
     case DECODE_BAD:
         break;
     }
-    return lost(run, 0, run->codec->bad_body);
+    return lost(run, 0, run->codec->bad_body, "upstream.body_invalid");
 }
 
 /* The same for the `n` bytes that were just read. Where all of them were framing, or nothing that
@@ -237,7 +238,7 @@ static enum fill stream_ended(struct proxy_run *run)
 {
     if (run->codec->may_end(run))
         return release(run, RELAY_WHOLE, PEER_GOOD, false);
-    return lost(run, 0, "prematurely closed connection");
+    return lost(run, 0, "prematurely closed connection", "upstream.body_closed");
 }
 
 /* proxy_limit_rate: what may be read now; 0: wait, the timer is set. */
@@ -276,8 +277,10 @@ static enum fill fill(struct proxy_run *run, struct buf *b, struct chain *into)
         return FILL_WAIT;
     if (n == CONN_EOF)
         return stream_ended(run);
-    if (n < 0)
+    if (n < 0) {
+        run->r->fail_reason = "upstream.body_closed";
         return release(run, RELAY_BROKEN, PEER_UNJUDGED, false);
+    }
     b->last += n;
     run->dial.try->bytes_received += n;
     return decode_read(run, b, (size_t)n, into);
@@ -379,7 +382,7 @@ static enum fill spill(struct proxy_run *run)
     chain_init(&more);
     filled = fill(run, &scratch, &more);
     if (more.bytes > 0 && spool_add_chain(y->spool, &more) == RC_ERROR && run->x != NULL)
-        filled = lost(run, 0, "response could not be buffered");
+        filled = lost(run, 0, "response could not be buffered", "upstream.body_storage");
     settle_spool(y);
     chain_fini(&more);
     buf_give(&scratch);
@@ -435,7 +438,7 @@ static void on_timer(struct proxy_run *run)
     }
     if (!y->waiting && !y->buffering)
         return; /* the client's turn */
-    lost(run, ETIMEDOUT, "timed out");
+    lost(run, ETIMEDOUT, "timed out", "upstream.body_timeout");
     settle_spool(y);
     if (y->waiting)
         source_wake(&y->source);
@@ -448,7 +451,8 @@ void relay_cut(struct proxy_run *run)
     if (run->x == NULL || !y->open)
         return;
     end_stall(y);
-    lost(run, ETIMEDOUT, "timed out: the time for all of a request is over");
+    lost(run, ETIMEDOUT, "timed out: the time for all of a request is over",
+         "upstream.total_timeout");
     settle_spool(y);
     if (y->waiting)
         source_wake(&y->source);
