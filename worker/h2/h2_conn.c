@@ -432,6 +432,10 @@ static void end_stream(struct h2_conn *c, struct h2_stream *s)
     if (h2_tunnel_is_open(s))
         h2_tunnel_cut(s);
     whole = s->submitted && s->body_ended && s->pending.bytes == 0 && c->out.bytes == 0;
+    if (s->begun && !s->answered && (c->conn.ev.hangup || c->conn.ev.failed)) {
+        request_hangup(&s->r);
+        s->r.client_left = true;
+    }
     if (s->begun && whole && !s->reset)
         request_done(&s->r);
     else if (s->begun)
