@@ -77,6 +77,7 @@ const struct fail_reason fail_reasons[] = {
     {"upstream.closed", "502", "The origin closed the connection, or it broke."},
     {"upstream.connect", "502", "No connection to an origin could be made."},
     {"upstream.connect_timeout", "504", "No connection to an origin could be made in time."},
+    {"upstream.denied", "403", "`proxy_allow_upstream` and its like allow no connection there."},
     {"upstream.head_invalid", "502", "The origin's answer is not HTTP."},
     {"upstream.head_too_big", "502", "The origin's header is larger than `proxy_buffer_size`."},
     {"upstream.none_live", "502", "All origins are down, or are taken to be."},

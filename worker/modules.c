@@ -65,6 +65,7 @@
 #include "worker/proxy/memcached.h"
 #include "worker/proxy/proxy.h"
 #include "worker/proxy/scgi_pass.h"
+#include "worker/proxy/tunnel_pass.h"
 #include "worker/proxy/upstream_vars.h"
 #include "worker/proxy/uwsgi_pass.h"
 #include "worker/upstream/breaker.h"
@@ -134,6 +135,7 @@ const struct module *const modules[] = {
     &queue_module,
     &upstream_vars_module,
     &proxy_module,
+    &tunnel_pass_module,
     &fastcgi_module, &grpc_module,
     &uwsgi_module,
     &scgi_module,

@@ -172,10 +172,22 @@ static enum h1_state turn_away(struct h1_conn *c, int status, const char *why)
     return H1_SEND;
 }
 
+/* RFC 9110, 9.3.6: there is no path. Locations are found as for "/". */
+static enum uri_fault connect_target(struct h1_conn *c)
+{
+    struct request *r = &c->stream->r;
+    enum uri_fault fault = intake_target(r, STR("/"));
+
+    r->target = c->stream->heads->in.target;
+    r->uri_raw_ok = false;
+    return fault;
+}
+
 static enum h1_state head_done(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
     struct request *r = &s->r;
+    bool is_connect = s->heads->in.form == H1_AUTHORITY;
     enum uri_fault fault;
 
     c->in.pos += s->heads->in.bytes;
@@ -185,21 +197,23 @@ static enum h1_state head_done(struct h1_conn *c)
     if (s->heads->in.ignored > 0)
         log_error(&r->log, LOG_INFO, 0, "client sent invalid header line: \"%" STR_FMT "\"",
                   STR_ARG(s->heads->in.ignored_name));
-    if (s->heads->in.form == H1_AUTHORITY || s->heads->in.method == METHOD_TRACE)
+    if (s->heads->in.method == METHOD_TRACE || (is_connect && r->server->connect == NULL))
         return turn_away(c, 405, "request.method");
+    if (is_connect && (s->heads->in.content_length > 0 || s->heads->in.chunked))
+        return refuse(c, 400, "CONNECT with a body", "request.framing");
     if (unlikely(pool_low())) { /* what runs may finish from the reserve; nothing new begins */
         log_error(&r->log, LOG_CRIT, ENOMEM, "a request is refused");
         return turn_away(c, 503, "memory.low");
     }
     if (s->heads->in.form == H1_ASTERISK)
         return refuse(c, 400, "a request for \"*\"", "request.uri");
-    fault = intake_target(r, s->heads->in.path);
+    fault = is_connect ? connect_target(c) : intake_target(r, s->heads->in.path);
     if (fault != URI_OK)
         return refuse(c, 400, uri_fault_text(fault), "request.uri");
     r->content_length = s->heads->in.content_length;
     r->chunked = s->heads->in.chunked;
     r->expect_continue = s->heads->in.expect_continue;
-    r->keep_alive = s->heads->in.keep_alive && !c->draining;
+    r->keep_alive = s->heads->in.keep_alive && !c->draining && !is_connect;
     r->log.doing = NULL;
     if (s->heads->in.content_length > 0 || s->heads->in.chunked) {
         h1_body_init(c);

@@ -73,7 +73,8 @@ static char *framing_lines(char *p, struct h1_conn *c)
 
     s->chunk_out = false;
     s->left_out = out->length;
-    if (out->status < 200 || out->status == 204 || (out->status == 304 && out->length < 0))
+    if (out->upgraded || out->status < 200 || out->status == 204 ||
+        (out->status == 304 && out->length < 0))
         return p;
     if (out->length >= 0) {
         p = FMT_LIT(p, "Content-Length: ");
@@ -95,7 +96,7 @@ static char *connection_lines(char *p, const struct h1_conn *c)
     const struct http_core_conf *conf = HTTP_CORE(&c->stream->r);
 
     if (c->stream->r.out.upgraded)
-        return FMT_LIT(p, "Connection: upgrade\r\n");
+        return c->stream->r.out.status == 101 ? FMT_LIT(p, "Connection: upgrade\r\n") : p;
     if (!c->keep)
         return FMT_LIT(p, "Connection: close\r\n");
     p = FMT_LIT(p, "Connection: keep-alive\r\n");

@@ -265,6 +265,9 @@ static enum next run_content(struct request *r)
 {
     enum next next;
 
+    if (unlikely(r->method == METHOD_CONNECT))
+        return to_next(r, r->server->connect != NULL ? r->server->connect(r)
+                                                     : request_fail(r, 405, "request.method"));
     if (r->location->handler != NULL && r->ops->dry) {
         record(r, "handler", "the location's own, assumed to answer 200");
         request_answer(r, 200, STR(""), STR(""));

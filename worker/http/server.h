@@ -25,6 +25,7 @@ struct http_server {
     struct growing_map named;     /* struct location * */
     struct listen_wish *wishes, **last_wish; /* in order of writing */
     struct array listens;         /* struct listen_spec * */
+    phase_fn *connect;            /* content of CONNECT, wherever; NULL: it is not allowed */
     struct location base;         /* stands for the server itself where no location matches */
     const struct conf_node *node;
     struct http_server *next;

@@ -201,7 +201,8 @@ static bool scope_done(struct conf_call *call)
 
 static const struct word next_words[] = {
     {"error", NEXT_ERROR}, {"timeout", NEXT_TIMEOUT}, {"invalid_response", NEXT_INVALID_HEADER},
-    {"not_found", NEXT_404}, {"same", NEXT_SAME}, {"off", NEXT_OFF}, {NULL, 0},
+    {"not_found", NEXT_404}, {"same", NEXT_SAME}, {"denied", NEXT_DENIED}, {"off", NEXT_OFF},
+    {NULL, 0},
 };
 
 static const struct directive directives[] = {

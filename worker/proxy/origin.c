@@ -113,6 +113,32 @@ const struct dial_options *origin_dial_options(struct request *r, const struct o
     return own;
 }
 
+bool origin_set_allow(struct conf_call *call)
+{
+    struct origin_conf *conf = call->conf;
+    struct template **item;
+    const char *why;
+
+    for (uint32_t i = 0; i < call->count; i++) {
+        item = array_push(origin_list(call, &conf->allow, sizeof(*item)));
+        *item = template_compile(call->pool, &call->gen->http_vars, conf_arg(call, i), &why);
+        if (*item == NULL)
+            return conf_fail_arg(call, i, "%s", why);
+    }
+    return true;
+}
+
+bool origin_allows(struct request *r, const struct origin_conf *conf)
+{
+    EACH (struct template *, item, conf->allow) {
+        struct str value = scope_eval(&r->scope, *item);
+
+        if (value.len == 0 || str_eq(value, STR("0")))
+            return false;
+    }
+    return true;
+}
+
 bool origin_set_temp_path(struct conf_call *call)
 {
     struct origin_conf *conf = call->conf;
@@ -230,7 +256,7 @@ bool origin_finish(struct conf_call *call, const char *const *hidden)
     conf->dial.exchange.place = conf;
     conf->dial.retry = 0;
     if ((conf->next & NEXT_OFF) == 0)
-        conf->dial.retry = (uint32_t)conf->next & DIAL_CAUSES;
+        conf->dial.retry = (uint32_t)conf->next & (DIAL_CAUSES | DIAL_DENIED);
     conf->dial.same = (conf->next & NEXT_SAME) != 0;
     check_retries(call);
     if (conf->hidden == NULL || conf->hidden_of[0] != conf->hide ||

@@ -22,6 +22,7 @@ struct temp_path;
 enum {
     NEXT_ERROR = DIAL_ERROR,
     NEXT_TIMEOUT = DIAL_TIMEOUT,
+    NEXT_DENIED = DIAL_DENIED,
     NEXT_INVALID_HEADER = DIAL_INVALID,
     NEXT_500 = DIAL_500,
     NEXT_502 = DIAL_502,
@@ -93,12 +94,16 @@ struct origin_conf {
     bool store_by_uri;            /* or the one that root or alias give */
     int64_t store_access;         /* mode of such files */
     struct template *bind;        /* with variables; else it is in `dial` */
+    bool bind_dynamic;            /* which are asked for each try */
+    struct array *allow;          /* struct template *: a server may be connected to if all say so;
+                                     NULL: any may */
 };
 
 extern const struct word origin_ignore_words[];
 
 /* Apply functions of the shared rows. */
 bool origin_set_bind(struct conf_call *call);
+bool origin_set_allow(struct conf_call *call);
 bool origin_set_backoff(struct conf_call *call);
 bool origin_set_budget(struct conf_call *call);
 bool origin_set_temp_path(struct conf_call *call);
@@ -111,6 +116,9 @@ bool origin_finish(struct conf_call *call, const char *const *hidden);
 
 /* Options for the way of a request: conf->dial, or what variables make of it, in the pool. */
 const struct dial_options *origin_dial_options(struct request *r, const struct origin_conf *conf);
+
+/* ..._allow_upstream, for the server that is about to be tried. */
+bool origin_allows(struct request *r, const struct origin_conf *conf);
 
 /* An array that a repeated directive fills, made when first needed. */
 struct array *origin_list(struct conf_call *call, struct array **list, size_t item_bytes);

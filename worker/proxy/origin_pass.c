@@ -18,23 +18,35 @@ static void take_address(struct proxy_pass *pass, struct str text)
     pass->host = str_starts_nocase(text, pass->scheme) ? str_from(text, pass->scheme.len) : text;
 }
 
-static bool load_constant(struct conf_call *call, struct proxy_pass *pass)
+static bool load_constant(struct conf_call *call, struct proxy_pass *pass, struct str text)
 {
     const char *why;
 
-    take_address(pass, conf_arg(call, 0));
+    take_address(pass, text);
     pass->group = upstream_group_for(call, pass->host, NO_PORT, &why);
     return pass->group != NULL ||
            conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why, STR_ARG(pass->host));
 }
 
-static bool load_template(struct conf_call *call, struct proxy_pass *pass)
+static bool load_template(struct conf_call *call, struct proxy_pass *pass, struct str text)
 {
     const char *why;
 
     pass->tls = pass->schemes->secure.len > 0;
-    pass->url = template_compile(call->pool, &call->gen->http_vars, conf_arg(call, 0), &why);
+    pass->url = template_compile(call->pool, &call->gen->http_vars, text, &why);
     return pass->url != NULL || conf_fail_arg(call, 0, "%s", why);
+}
+
+struct proxy_pass *origin_pass_make(struct conf_call *call, const struct origin_schemes *schemes,
+                                    struct str text)
+{
+    struct proxy_pass *pass = pool_zalloc(call->pool, sizeof(*pass));
+    bool good;
+
+    pass->schemes = schemes;
+    good = template_has_vars(text) ? load_template(call, pass, text)
+                                   : load_constant(call, pass, text);
+    return good ? pass : NULL;
 }
 
 bool origin_pass_load(struct conf_call *call, const struct origin_schemes *schemes,
@@ -42,16 +54,16 @@ bool origin_pass_load(struct conf_call *call, const struct origin_schemes *schem
 {
     struct origin_conf *conf = call->conf;
     struct location *location = call->scope->owner;
-    struct proxy_pass *pass = pool_zalloc(call->pool, sizeof(*pass));
 
-    *pass = (struct proxy_pass){.schemes = schemes, .location = location};
-    conf->pass = pass;
+    conf->pass = origin_pass_make(call, schemes, conf_arg(call, 0));
+    if (conf->pass == NULL)
+        return false;
+    conf->pass->location = location;
     location->handler = handler;
     if (call->scope->kind == IN_LOCATION && location->kind != LOCATION_REGEX &&
         str_ends(location->name, STR("/")))
         location->auto_redirect = true;
-    return template_has_vars(conf_arg(call, 0)) ? load_template(call, pass)
-                                                : load_constant(call, pass);
+    return true;
 }
 
 /* For a request -------------------------------------------------------------------------------- */

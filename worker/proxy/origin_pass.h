@@ -17,6 +17,10 @@ struct origin_schemes {
 bool origin_pass_load(struct conf_call *call, const struct origin_schemes *schemes,
                       phase_fn *handler);
 
+/* The address of such a directive, in the pool. NULL: reported. `text`: an argument, or our own. */
+struct proxy_pass *origin_pass_make(struct conf_call *call, const struct origin_schemes *schemes,
+                                    struct str text);
+
 /* Where this request goes; see proxy_codec.target. */
 const struct proxy_pass *origin_pass_target(struct request *r, const struct proxy_pass *pass,
                                             int *status);

@@ -13,6 +13,10 @@
 
 /* How an origin is reached, and when another is tried. `causes`: the words of ..._next_upstream. */
 #define ORIGIN_WAY_ROWS(prefix, next_args, causes)                                                 \
+    ORIGIN_REACH_ROWS(prefix, next_args, causes), ORIGIN_BUFFER_ROW(prefix)
+
+/* The same for those that are sent no head. */
+#define ORIGIN_REACH_ROWS(prefix, next_args, causes)                                               \
     {.name = prefix "_connect_timeout", .where = IN_WEB, .args = "time", .value = VALUE_MS,        \
      .field = ORIGIN(dial.exchange.connect_timeout_ms), .initial = "60s",                          \
      .doc = "How long connecting to an origin may take."},                                         \
@@ -59,9 +63,20 @@
      .apply = origin_set_bind,                                                                     \
      .doc = "The local address of connections to origins. With `transparent` it may be one that "  \
             "this machine does not have, as $remote_addr."},                                       \
+    {.name = prefix "_bind_dynamic", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,       \
+     .field = ORIGIN(bind_dynamic), .initial = "off",                                              \
+     .doc = "Whether variables in `" prefix "_bind` are asked anew for each server that is "       \
+            "tried: they may speak of it, as $upstream_last_addr does."},                          \
+    {.name = prefix "_allow_upstream", .where = IN_WEB, .args = "string ...", .repeat = true,      \
+     .field = ORIGIN(allow), .apply = origin_set_allow,                                            \
+     .doc = "Connects only to servers for which none of these is empty or \"0\"; to others the "   \
+            "answer is 403. Asked for each server before it is tried: $upstream_last_addr is its " \
+            "address then, for a volatile `geo` or `map`."},                                       \
     {.name = prefix "_socket_keepalive", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,   \
      .field = ORIGIN(dial.exchange.socket_keepalive), .initial = "off",                            \
-     .doc = "TCP keepalive probes on connections to origins."},                                    \
+     .doc = "TCP keepalive probes on connections to origins."}
+
+#define ORIGIN_BUFFER_ROW(prefix)                                                                  \
     {.name = prefix "_buffer_size", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,          \
      .field = ORIGIN(buffer_bytes), .min = 256, .max = 64 << 20, .initial = "4k",                  \
      .doc = "The largest head of an answer."}

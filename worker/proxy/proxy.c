@@ -64,7 +64,8 @@ static const struct word next_words[] = {
     {"error", NEXT_ERROR}, {"timeout", NEXT_TIMEOUT}, {"invalid_header", NEXT_INVALID_HEADER},
     {"non_idempotent", NEXT_NON_IDEMPOTENT}, {"http_500", NEXT_500}, {"http_502", NEXT_502},
     {"http_503", NEXT_503}, {"http_504", NEXT_504}, {"http_403", NEXT_403},
-    {"http_404", NEXT_404}, {"http_429", NEXT_429}, {"same", NEXT_SAME}, {"off", NEXT_OFF},
+    {"http_404", NEXT_404}, {"http_429", NEXT_429}, {"same", NEXT_SAME},
+    {"denied", NEXT_DENIED}, {"off", NEXT_OFF},
     {NULL, 0},
 };
 

@@ -19,6 +19,7 @@
 #include "worker/http/phase.h"
 #include "worker/http/wire.h"
 #include "worker/proxy/origin_lookup.h"
+#include "worker/proxy/proxy_way.h"
 #include "worker/proxy/store.h"
 #include "worker/proxy/tunnel.h"
 #include "worker/proxy/upstream_vars.h"
@@ -156,6 +157,8 @@ static enum run_state dial_failed(struct proxy_run *run)
         return fail(run, 504, "upstream.connect_timeout");
     case DIAL_NO_PEER:
         return fail(run, 502, lack_reason(&run->dial));
+    case DIAL_DENIED:
+        return fail(run, 403, "upstream.denied");
     default:
         return fail(run, 502, "upstream.connect");
     }
@@ -358,7 +361,7 @@ static enum run_state go_there(struct proxy_run *run)
     if (!run->codec->write_head(run))
         return fail(run, 500, "upstream.request");
     d->group = run->target->group;
-    d->options = origin_dial_options(run->r, run->conf);
+    proxy_way_prepare(run);
     d->log = &run->r->log;
     d->pool = request_pool(run->r);
     d->scope = &run->r->scope;
@@ -571,10 +574,22 @@ static void arm(struct proxy_run *run)
         timer_cancel(timer);
 }
 
+/* All that is to be known of a tunnel's other end. */
+static enum run_state connected(struct proxy_run *run)
+{
+    run->x = run->dial.exchange;
+    run->sent_all = true;
+    run->dial.try->head_ms = clock_mono_ms;
+    run->answer.status = 200;
+    return RUN_ANSWER;
+}
+
 static enum run_state talk(struct proxy_run *run)
 {
     enum run_state next;
 
+    if (unlikely(run->codec->raw))
+        return connected(run);
     if (run->x == NULL)
         begin_talk(run);
     if (run->x->timed_out)
@@ -797,15 +812,13 @@ static enum verdict conclude_answer(struct proxy_run *run)
 {
     struct request *r = run->r;
 
+    if (run->codec->raw || run->answer.status == 101) {
+        timer_cancel(&run->total);
+        return tunnel_answer(run);
+    }
     if (is_intercepted(run))
         return conclude_intercept(run);
     proxy_response_fill(run);
-    if (run->answer.status == 101) {
-        timer_cancel(&run->total);
-        r->out.upgraded = true;
-        r->wire->upgrade(r, tunnel_take);
-        return ANSWERED;
-    }
     r->log.doing = NULL;
     return ANSWERED;
 }

@@ -44,6 +44,7 @@ struct proxy_codec {
     const char *name;
     const uint32_t *index;    /* of its module, whose struct begins with a struct origin_conf */
     bool http;                /* and is a struct proxy_conf */
+    bool raw;                 /* nothing is said nor heard: a tunnel at once. Only the next two */
     bool own_404;             /* a 404 is but a status: the page is ours */
     bool trailers;            /* those of an answer go to the client, whatever is configured */
     bool streams;             /* heads come apart from bodies: read_head looks for one by itself,

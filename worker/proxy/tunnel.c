@@ -38,6 +38,7 @@ struct tunnel {
     struct dial dial;           /* its exchange is the origin's side */
     struct way up, down;        /* client to origin, origin to client */
     struct buf head;            /* of the answer: the log may ask for its fields */
+    size_t piece;               /* read at once */
     uint64_t client_sent;       /* by the client's connection before */
     struct post post;
     bool over;
@@ -87,7 +88,7 @@ static enum pumped flush_rest(struct way *w)
     return result;
 }
 
-static enum pumped pump_once(struct way *w)
+static enum pumped pump_once(struct way *w, size_t piece)
 {
     enum pumped flushed = flush_rest(w);
     ssize_t n;
@@ -98,7 +99,7 @@ static enum pumped pump_once(struct way *w)
         return PUMP_ENDED;
     if (!w->from->ev.readable)
         return PUMP_WAIT;
-    n = conn_recv(w->from, shared, sizeof(shared));
+    n = conn_recv(w->from, shared, piece);
     if (n == CONN_AGAIN)
         return PUMP_WAIT;
     if (n == CONN_EOF || n == CONN_ERROR) {
@@ -110,12 +111,12 @@ static enum pumped pump_once(struct way *w)
     return pass_on(w, shared, (size_t)n);
 }
 
-static enum pumped pump(struct way *w)
+static enum pumped pump(struct way *w, size_t piece)
 {
     enum pumped result = PUMP_MORE;
 
     for (int i = 0; result == PUMP_MORE && i < ROUNDS; i++)
-        result = pump_once(w);
+        result = pump_once(w, piece);
     return result;
 }
 
@@ -174,7 +175,7 @@ static bool is_over(struct tunnel *t, enum pumped down, enum pumped up)
 {
     if (up == PUMP_ENDED && t->up.deaf && down != PUMP_ENDED) {
         t->down.from->ev.readable = true;
-        return pump(&t->down) != PUMP_MORE;
+        return pump(&t->down, t->piece) != PUMP_MORE;
     }
     return up == PUMP_ENDED || down == PUMP_ENDED;
 }
@@ -190,8 +191,8 @@ static void run(struct post *post)
         timed_out(t);
         return;
     }
-    down = pump(&t->down);
-    up = t->up.deaf ? PUMP_ENDED : pump(&t->up);
+    down = pump(&t->down, t->piece);
+    up = t->up.deaf ? PUMP_ENDED : pump(&t->up, t->piece);
     if (is_over(t, down, up)) {
         finish(t, why_ended(t));
         return;
@@ -241,6 +242,9 @@ static void take_over(struct tunnel *t, struct proxy_run *run)
     t->conf = run->conf;
     t->target = run->target;
     t->uri = run->uri;
+    t->piece = sizeof(shared);
+    if (run->codec->raw)
+        t->piece = (size_t)MIN(run->conf->buffer_bytes, (int64_t)sizeof(shared));
     if (buf_used(&run->relay.in) > 0)
         keep_rest(&t->down, run->relay.in.pos, buf_used(&run->relay.in));
     t->down.bytes = buf_used(&run->relay.in);
@@ -256,7 +260,8 @@ static void take_over(struct tunnel *t, struct proxy_run *run)
     proxy_run_release(run);
 }
 
-struct post *tunnel_take(struct request *r, struct conn *client, struct str early)
+/* The wire's `take`: the head is out. */
+static struct post *take(struct request *r, struct conn *client, struct str early)
 {
     struct tunnel *t = pool_zalloc(request_pool(r), sizeof(*t));
     struct conn *origin = &r->upstreams->run->dial.exchange->conn;
@@ -277,4 +282,20 @@ struct post *tunnel_take(struct request *r, struct conn *client, struct str earl
     client->ev.readable = true; /* it may have spoken while the head was awaited */
     post_now(&t->post);
     return &t->post;
+}
+
+enum verdict tunnel_answer(struct proxy_run *run)
+{
+    struct request *r = run->r;
+
+    if (run->codec->raw) {
+        r->out.status = 200;
+        r->out.reason = STR("Connection established");
+        r->out.no_default_type = true;
+    } else {
+        proxy_response_fill(run);
+    }
+    r->out.upgraded = true;
+    r->wire->upgrade(r, take);
+    return ANSWERED;
 }

@@ -1,9 +1,10 @@
 /*
- * worker/proxy/tunnel.h - after 101: bytes both ways between a client's connection and an origin's.
+ * worker/proxy/tunnel.h - bytes both ways between a client's connection and an origin's.
  */
 #pragma once
 
-#include "worker/http/request.h"
+#include "worker/proxy/proxy_run.h"
 
-/* The wire's `take`: the head of the 101 is out, the connection is ours until the tunnel ends. */
-struct post *tunnel_take(struct request *r, struct conn *client, struct str early);
+/* The run's answer is 101, or it has connected a client: answers so, and when that is out the
+   client's connection and the run's are the tunnel's until it ends. */
+enum verdict tunnel_answer(struct proxy_run *run);

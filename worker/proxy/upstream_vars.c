@@ -39,6 +39,8 @@ static int status_of(const struct dial_try *t)
         return 502;
     case DIAL_TIMEOUT:
         return 504;
+    case DIAL_DENIED:
+        return 403;
     default:
         return 0;
     }

@@ -383,6 +383,20 @@ static enum dial_state follow(struct dial *d)
     return failed(d, DIAL_TIMEOUT);
 }
 
+/* No failure of the peer's. */
+static enum dial_state denied(struct dial *d)
+{
+    log_error(d->log, LOG_ERROR, 0, "access to upstream server is denied");
+    end_try(d, DIAL_DENIED);
+    book(d, PEER_UNJUDGED);
+    d->fault = DIAL_DENIED;
+    if (!dial_may_retry(d, DIAL_DENIED))
+        return DIAL_FAIL;
+    d->retries++;
+    post_now(&d->post);
+    return DIAL_PICK;
+}
+
 static enum dial_state go_to(struct dial *d, const struct peer *peer)
 {
     bool fresh = d->fresh;
@@ -396,6 +410,8 @@ static enum dial_state go_to(struct dial *d, const struct peer *peer)
     if (d->on_try != NULL)
         d->on_try(d);
     d->exchange = NULL;
+    if (unlikely(d->allows != NULL) && !d->allows(d))
+        return denied(d);
     if (d->options->shared != NULL)
         return share(d);
     if (d->options->keepalive && !fresh)
@@ -552,7 +568,8 @@ static const struct {
     [DIAL_IDLE]    = {"idle", rest, BIT(DIAL_PICK)},
     [DIAL_NAMES]   = {"names", look_at_names, BIT(DIAL_PICK)},
     [DIAL_QUEUE]   = {"queue", look_for_peer,
-                      BIT(DIAL_FOLLOW) | BIT(DIAL_CONNECT) | BIT(DIAL_READY) | BIT(DIAL_FAIL)},
+                      BIT(DIAL_PICK) | BIT(DIAL_FOLLOW) | BIT(DIAL_CONNECT) | BIT(DIAL_READY) |
+                          BIT(DIAL_FAIL)},
     [DIAL_PICK]    = {"pick", pick_peer,
                       BIT(DIAL_NAMES) | BIT(DIAL_QUEUE) | BIT(DIAL_FOLLOW) | BIT(DIAL_CONNECT) |
                           BIT(DIAL_READY) | BIT(DIAL_FAIL)},
@@ -699,6 +716,7 @@ void dial_move(struct dial *to, struct dial *from)
     *to = *from;
     to->done = NULL;
     to->on_try = NULL;
+    to->allows = NULL;
     *from = (struct dial){.state = DIAL_IDLE};
 }
 

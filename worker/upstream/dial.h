@@ -38,6 +38,7 @@ enum dial_fault {
     DIAL_ERROR    = 1, /* refused, reset, closed early */
     DIAL_TIMEOUT  = 2,
     DIAL_NO_PEER  = 4, /* no peer may be tried */
+    DIAL_DENIED   = 8, /* the owner allows no connection to that one */
     /* What the owner may find wrong with an answer. */
     DIAL_INVALID  = 1 << 4,
     DIAL_500      = 1 << 5,
@@ -99,6 +100,7 @@ struct dial {
     struct str name;              /* who the origin should be, under TLS */
     struct post *done;
     void (*on_try)(struct dial *d); /* a peer was chosen: d->peer; may be NULL */
+    bool (*allows)(struct dial *d); /* then: may it be connected to? NULL: any may */
 
     /* The outcome. */
     enum dial_state state;

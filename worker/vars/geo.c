@@ -32,6 +32,7 @@ struct geo {
     uint32_t forwarded;             /* $http_x_forwarded_for */
     bool has_proxies, recursive, ranges, has_other;
     struct array range_list;        /* struct range; while loading */
+    struct var *var;            /* itself */
 };
 
 #define NO_VARIABLE UINT32_MAX
@@ -120,6 +121,10 @@ static bool add_line(struct conf_call *call, struct geo *geo, const struct conf_
 
     if (line->has_block)
         return conf_fail_in(call, line, 0, "unexpected block in \"geo\"");
+    if (line->count == 1 && str_eq(word, STR("volatile"))) {
+        geo->var->flags |= VAR_NO_CACHE;
+        return true;
+    }
     if (line->count == 1)
         return set_switch(call, geo, line);
     if (line->count != 2)
@@ -205,6 +210,7 @@ static bool set_geo(struct conf_call *call)
 
     if (!good)
         return false;
+    geo->var = var;
     var->get = get;
     var->data = (uintptr_t)geo;
     geo->address = NO_VARIABLE;
@@ -229,7 +235,7 @@ static const struct directive directives[] = {
     {.name = "geo", .where = IN_HTTP, .args = "[$address] $variable { }", .apply = set_geo,
      .repeat = true, .raw_block = true,
      .doc = "Defines a variable whose value depends on the client's address, or on that in a "
-            "variable: by networks, or by ranges."},
+            "variable: by networks, or by ranges. With `volatile` it is found anew each time."},
 };
 
 const struct module geo_module = {
@@ -241,11 +247,19 @@ const struct module geo_module = {
 
 /* At run time -------------------------------------------------------------------------------- */
 
+/* With a port or without, as $upstream_last_addr has one. */
+static bool parse_address(struct addr *out, struct str text)
+{
+    const char *why;
+
+    return addr_parse_ip(out, text) || addr_parse(out, text, -1, &why);
+}
+
 /* False: there is none. */
 static bool find_address(struct scope *scope, const struct geo *geo, struct addr *addr)
 {
     if (geo->address != NO_VARIABLE) {
-        if (!addr_parse_ip(addr, var_str(scope_var(scope, geo->address))))
+        if (!parse_address(addr, var_str(scope_var(scope, geo->address))))
             return false;
     } else if (!scope_client(scope, addr)) {
         return false;
