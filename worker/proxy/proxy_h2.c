@@ -145,7 +145,7 @@ void proxy_h2_frame(struct proxy_run *run, struct chain *data, bool last)
 void proxy_h2_begin(struct proxy_run *run)
 {
     struct h2_question question = {
-        .fields = run->fields, .has_body = run->body != NULL || !chain_empty(&run->out),
+        .fields = run->fields, .has_body = proxy_send_has_body(run),
         .pool = request_pool(run->r), .head = &run->answer.fields, .trailers = run->trailers,
         .head_max_bytes = (size_t)run->conf->buffer_bytes,
     };

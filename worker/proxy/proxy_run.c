@@ -185,7 +185,7 @@ static bool is_idempotent(const struct proxy_run *run)
 /* May the request be sent once more, as far as it and its body are concerned? */
 static bool may_repeat(const struct proxy_run *run)
 {
-    if (run->streaming && !run->early_whole)
+    if (run->kept_short)
         return false;
     return !run->sent_any || is_idempotent(run) ||
            (run->conf->next & NEXT_NON_IDEMPOTENT) != 0;
@@ -209,7 +209,7 @@ static enum run_state try_next(struct proxy_run *run, enum dial_fault fault, boo
 static bool was_stale(const struct proxy_run *run)
 {
     return run->dial.reused && !run->again && run->dial.try->bytes_received == 0 &&
-           (!run->streaming || run->early_whole) && (!run->sent_any || is_idempotent(run));
+           !run->kept_short && (!run->sent_any || is_idempotent(run));
 }
 
 /* With the same peer, over another connection. */

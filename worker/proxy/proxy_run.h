@@ -123,8 +123,9 @@ struct proxy_run {
     bool streaming;               /* the body cannot be sent twice */
     struct source *body;          /* NULL: none, or all pulled */
     bool pulled_all;              /* `body` has given its last bytes */
-    bool early_whole;             /* what is in `early` is all of it; kept for the next try */
-    struct source *early_body;    /* then: whose memory that is */
+    bool early_whole;             /* what is in `early` is all of it */
+    struct buf kept;              /* of a streamed body: what was sent of it, for the next try */
+    bool kept_begun, kept_short;  /* ... or there was more than is kept */
     bool sent_any, sent_all, send_broken;
 
     /* The answer. */

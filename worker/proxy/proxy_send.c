@@ -5,6 +5,8 @@
 #include "worker/proxy/proxy_run.h"
 
 #define PULL_BYTES (128 * 1024)
+#define KEPT_BYTES (16 * 1024) /* of a body that streams, for another try */
+#define KEPT_FIRST_BYTES 1024
 #define AT_ONCE    (2 << 20) /* most that goes out before others have a turn */
 
 enum rc proxy_send_peek(struct proxy_run *run)
@@ -51,61 +53,85 @@ static void take_body(struct proxy_run *run)
     }
 }
 
-static void add_pieces(struct chain *to, const struct chain *from)
+/* The beginning of a body that streams is kept, as long as it is all that was sent: then it may be
+   sent again. */
+static void keep(struct proxy_run *run, const struct chain *data)
 {
-    for (uint32_t i = 0; i < from->count; i++) {
-        const struct piece *p = &from->pieces[from->first + i];
+    struct buf *kept = &run->kept;
+
+    if (run->kept_short)
+        return;
+    if (buf_used(kept) + data->bytes > KEPT_BYTES) {
+        run->kept_short = true;
+        buf_give(kept);
+        return;
+    }
+    if (kept->start == NULL && data->bytes > 0)
+        buf_take(kept, MAX(data->bytes, KEPT_FIRST_BYTES));
+    if (buf_room(kept) < data->bytes)
+        buf_grow(kept, KEPT_BYTES);
+    for (uint32_t i = 0; i < data->count; i++) {
+        const struct piece *p = &data->pieces[data->first + i];
 
         must(p->kind == PIECE_MEMORY);
-        chain_add(to, p->data, p->len);
+        memcpy(kept->last, p->data, p->len);
+        kept->last += p->len;
     }
 }
 
-/* A body that was here as a whole may be sent again: its source stays open, for its sake. */
+/* What was here before the head was made; or for another try, all that there was of the body. */
 static void add_early(struct proxy_run *run)
 {
     struct chain data;
 
     chain_init(&data);
-    if (run->early_whole)
-        add_pieces(&data, &run->early);
-    else
+    if (run->kept_begun) {
+        chain_add(&data, run->kept.pos, buf_used(&run->kept));
+    } else {
+        run->kept_begun = true;
+        run->pulled_all = run->early_whole;
+        keep(run, &run->early);
         chain_move(&data, &run->early);
-    if (data.bytes > 0)
-        run->codec->frame(run, &data, run->early_whole);
-    chain_fini(&data);
-    if (run->early_whole && run->body != NULL) {
-        run->early_body = run->body;
-        run->body = NULL;
     }
+    if (data.bytes > 0 || (run->pulled_all && run->send_length < 0))
+        run->codec->frame(run, &data, run->pulled_all);
+    chain_fini(&data);
 }
 
 void proxy_send_begin(struct proxy_run *run)
 {
-    run->sent_any = run->sent_all = run->send_broken = run->pulled_all = false;
+    run->sent_any = run->sent_all = run->send_broken = false;
     chain_clear(&run->out);
     chain_add(&run->out, run->head.pos, buf_used(&run->head));
-    if (run->streaming)
+    if (run->streaming) {
         add_early(run);
-    else
+    } else {
+        run->pulled_all = false;
         take_body(run);
+    }
     if (run->codec->begin != NULL)
         run->codec->begin(run);
 }
 
-void proxy_send_rewind(struct proxy_run *run)
+static void close_body(struct proxy_run *run)
 {
     source_close(run->body);
     run->body = NULL;
+}
+
+void proxy_send_rewind(struct proxy_run *run)
+{
     chain_clear(&run->out);
+    if (!run->streaming)
+        close_body(run);
 }
 
 void proxy_send_end(struct proxy_run *run)
 {
-    proxy_send_rewind(run);
+    chain_clear(&run->out);
     chain_clear(&run->early);
-    source_close(run->early_body);
-    run->early_body = NULL;
+    buf_give(&run->kept);
+    close_body(run);
 }
 
 /* More of the body into run->out, all of which has been written but the head. */
@@ -117,6 +143,8 @@ static enum pull pull_body(struct proxy_run *run)
     chain_init(&more);
     run->body->waiter = &run->post;
     result = source_pull(run->body, &more, PULL_BYTES);
+    if (run->streaming)
+        keep(run, &more);
     if (more.bytes > 0 || result == PULL_END)
         run->codec->frame(run, &more, result == PULL_END);
     chain_fini(&more);
@@ -157,10 +185,8 @@ enum rc proxy_send(struct proxy_run *run)
             run->send_broken = rc == RC_ERROR;
             return rc;
         }
-        if (run->pulled_all && run->body != NULL) {
-            source_close(run->body); /* not before its last bytes are out */
-            run->body = NULL;
-        }
+        if (run->pulled_all)
+            close_body(run); /* not before its last bytes are out */
         if (run->body == NULL)
             break;
         if (pulled == PULL_WAIT)
