@@ -172,23 +172,31 @@ static void take_pieces(struct ask *ask, struct chain *pieces)
     }
 }
 
-/* Up to its end, or as far as anybody looks. */
-static void read_body(struct ask *ask)
+/* As far as it is here and anybody looks. */
+static enum pull pull_body(struct ask *ask)
 {
-    struct source *body = ask->r.out.body;
     enum pull pull = PULL_MORE;
     struct chain pieces;
 
     chain_init(&pieces);
     while (pull == PULL_MORE && ask->len < CHECK_BODY_MOST) {
-        pull = source_pull(body, &pieces, CHECK_BODY_MOST - ask->len);
+        pull = source_pull(ask->r.out.body, &pieces, CHECK_BODY_MOST - ask->len);
         take_pieces(ask, &pieces);
     }
     chain_fini(&pieces);
-    if (pull == PULL_ERROR)
-        end(ask, run_of(ask)->answer.status, "reading response body");
-    else if (pull != PULL_WAIT)
+    return pull;
+}
+
+/* Where nobody looks at it, what is here is read all the same: the origin would see a reset of a
+   connection that is closed with its answer unread. */
+static void read_body(struct ask *ask)
+{
+    enum pull pull = pull_body(ask);
+
+    if (!ask->read_all || pull == PULL_MORE || pull == PULL_END)
         judge(ask);
+    else if (pull == PULL_ERROR)
+        end(ask, run_of(ask)->answer.status, "reading response body");
 }
 
 static void on_body(struct post *post)
@@ -206,7 +214,7 @@ static void answered(struct ask *ask)
         end(ask, 0, ask->r.log.doing);
         return;
     }
-    if (body == NULL || !ask->read_all) {
+    if (body == NULL) {
         judge(ask);
         return;
     }
