@@ -50,8 +50,6 @@ faulty('curves nobody knows', "$both ssl_ecdh_curve none;", qr/SSL_CTX_set1_curv
 faulty('protocols nobody knows', "$both ssl_protocols TLSv9;", qr/"TLSv9"/);
 faulty('a command nobody knows', "$both ssl_conf_command None x;", qr/SSL_CONF_cmd\("None", "x"\) failed/);
 faulty('a faulty dhparam', "$both ssl_dhparam %C%/junk;", qr/PEM_read_bio_Parameters\(\) failed/);
-faulty('variables', 'ssl_certificate %C%/$ssl_server_name.crt; ssl_certificate_key %C%/a.key;',
-       qr/variables in "ssl_certificate" are not supported/);
 like test("$both listen 127.0.0.1:8443 ssl; } server { listen 127.0.0.1:8443;")->{stderr},
     qr/\[warn\] protocol options redefined for 127\.0\.0\.1:8443/, 'an address that is only half TLS';
 

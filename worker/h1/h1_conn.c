@@ -22,6 +22,7 @@
 #include "worker/http/phase.h"
 #include "worker/http/wire.h"
 #include "worker/net/accept.h"
+#include "worker/net/tls.h"
 
 #define PULL_BYTES       (1 << 30) /* of body at once: memory is bounded by its source */
 #define TURN_REQUESTS    64        /* most that it begins (pipelining) */
@@ -466,7 +467,7 @@ static void end_request(struct h1_conn *c)
 /* Bytes of a next request, or what was meant to be one. */
 static bool has_more(const struct h1_conn *c)
 {
-    return buf_used(&c->in) > 0 || buf_used(&c->stream->body_buf) > 0;
+    return buf_used(&c->in) > 0 || buf_used(&c->stream->body_buf) > 0 || tls_is_early(&c->conn);
 }
 
 /* After the last byte of a response: what becomes of the connection? */

@@ -6,10 +6,15 @@
  */
 #include "worker/http/http_ssl.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "common/conf_load.h"
 #include "common/conf_value.h"
 #include "common/generation.h"
 #include "worker/http/server.h"
+#include "worker/http/ssl_choose.h"
 #include "worker/net/resolver_conf.h"
 #include "worker/net/tls.h"
 #include "worker/net/tls_conf.h"
@@ -29,12 +34,12 @@ static const struct word verify_words[] = {
 
 static bool add_certificate(struct conf_call *call)
 {
-    return tls_conf_add_file(call, &((struct http_ssl_conf *)call->conf)->certificates);
+    return tls_conf_add_template(call, &((struct http_ssl_conf *)call->conf)->certificates);
 }
 
 static bool add_key(struct conf_call *call)
 {
-    return tls_conf_add_file(call, &((struct http_ssl_conf *)call->conf)->keys);
+    return tls_conf_add_template(call, &((struct http_ssl_conf *)call->conf)->keys);
 }
 
 static bool add_ticket_key(struct conf_call *call)
@@ -98,6 +103,53 @@ static bool set_session_cache(struct conf_call *call)
     return good;
 }
 
+static bool set_cert_cache(struct conf_call *call)
+{
+    return tls_conf_set_cache(call, &((struct http_ssl_conf *)call->conf)->cache);
+}
+
+static bool set_compression(struct conf_call *call)
+{
+    struct http_ssl_conf *conf = call->conf;
+
+    if (!conf_flag(conf_arg(call, 0), &conf->tls.compress))
+        return conf_fail_arg(call, 0, "\"ssl_certificate_compression\" takes \"on\" or \"off\"");
+#ifndef SSL_OP_NO_TX_CERTIFICATE_COMPRESSION
+    if (conf->tls.compress)
+        conf_warn(call, "\"ssl_certificate_compression\" is not supported on this platform, "
+                        "ignored");
+#endif
+    return true;
+}
+
+static bool refuse_ech(struct conf_call *call)
+{
+    return conf_fail(call, "\"ssl_ech_file\" is not supported by this OpenSSL (%s): it takes 4.0",
+                     OpenSSL_version(OPENSSL_VERSION));
+}
+
+/* Made here, for nobody else to read, before logs are opened. */
+static bool set_key_log(struct conf_call *call)
+{
+    struct http_ssl_conf *conf = call->conf;
+    struct str path = generation_path(call->gen, conf_arg(call, 0));
+    const char *why;
+    int fd;
+
+    conf->tls.key_log = generation_log_file(call->gen, path, &why);
+    if (conf->tls.key_log == NULL)
+        return conf_fail_arg(call, 0, "%s", why);
+    if (call->gen->testing)
+        return true;
+    fd = open(pool_cstr(call->pool, path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+              0600);
+    if (fd < 0)
+        return conf_fail_arg(call, 0, "open() \"%" STR_FMT "\" failed (%d: %s)", STR_ARG(path),
+                             errno, strerror(errno));
+    close(fd);
+    return true;
+}
+
 static bool add_command(struct conf_call *call)
 {
     return tls_conf_add_command(call, &((struct http_ssl_conf *)call->conf)->tls.commands);
@@ -117,9 +169,30 @@ static bool load_staples(struct generation *gen, const struct http_server *serve
                            &conf->host.staples);
 }
 
+static bool has_template(const struct array *files)
+{
+    for (uint32_t i = 0; files != NULL && i < files->count; i++)
+        if (((const struct tls_file *)array_at(files, i))->template != NULL)
+            return true;
+    return false;
+}
+
+static bool load_identity(struct generation *gen, struct http_ssl_conf *conf,
+                          struct tls_identity **identity)
+{
+    if (!tls_conf_identity(gen, "ssl", conf->certificates, conf->keys, conf->password_file,
+                           identity))
+        return false;
+    if (conf->watch && !gen->testing)
+        tls_watch(tls_store_of(gen), *identity, conf->certificates, conf->keys,
+                  conf->password_file, conf->expiry_warn_s);
+    return true;
+}
+
 static bool load_host(struct generation *gen, const struct http_server *server,
                       struct http_ssl_conf *conf)
 {
+    bool chooses = has_template(conf->certificates) || has_template(conf->keys);
     struct tls_identity *identity = NULL;
     const struct conf_node *node = server->node;
     const char *why;
@@ -133,17 +206,15 @@ static bool load_host(struct generation *gen, const struct http_server *server,
         return conf_fail_at(gen, node, "no ssl_client_certificate for ssl_verify_client");
     if (conf->certificates == NULL && !conf->reject)
         return true;
-    if (conf->certificates != NULL) {
+    if (conf->certificates != NULL)
         node = ((struct tls_file *)array_at(conf->certificates, 0))->node;
-        if (!tls_conf_identity(gen, "ssl", conf->certificates, conf->keys, conf->password_file,
-                               &identity))
-            return false;
-        if (conf->watch && !gen->testing)
-            tls_watch(tls_store_of(gen), identity, conf->certificates, conf->keys,
-                      conf->password_file, conf->expiry_warn_s);
-    }
+    if (conf->certificates != NULL && !chooses && !load_identity(gen, conf, &identity))
+        return false;
     if (!tls_host_make(tls_store_of(gen), &conf->tls, identity, &conf->host, &why))
         return conf_fail_at(gen, node, "%s", why);
+    if (conf->certificates != NULL && chooses)
+        return ssl_choose_make(gen, server, conf->certificates, conf->keys, conf->password_file,
+                               &conf->cache, &conf->host);
     return !conf->staple.on || identity == NULL || load_staples(gen, server, conf);
 }
 
@@ -177,8 +248,28 @@ static bool load_done(struct generation *gen)
 static const struct directive directives[] = {
     {.name = "ssl_certificate", .where = IN_HTTP | IN_SERVER, .args = "file",
      .apply = add_certificate, .field = F(certificates), .repeat = true,
-     .doc = "PEM file with the server's certificate and those between it and the root. Several may "
-            "be given, of different kinds (RSA, ECDSA)."},
+     .doc = "PEM file with the server's certificate and those between it and the root; or data: "
+            "and these themselves. Several may be given, of different kinds (RSA, ECDSA). With "
+            "variables they are chosen, and read, in each handshake."},
+    {.name = "ssl_certificate_cache", .where = IN_HTTP | IN_SERVER,
+     .args = "off | max=N [inactive=time] [valid=time]", .apply = set_cert_cache,
+     .field = F(cache), .initial = "off",
+     .doc = "Keep so many certificates and keys that were read in handshakes: until nobody asked "
+            "for them for `inactive`, without a look at their files for `valid`."},
+    {.name = "ssl_certificate_compression", .where = IN_HTTP | IN_SERVER, .args = "on|off",
+     .apply = set_compression, .field = F(tls.compress), .initial = "off",
+     .doc = "Send certificates compressed to clients that know how. It takes OpenSSL 3.2."},
+    {.name = "ssl_early_data", .where = IN_HTTP | IN_SERVER, .args = "on|off",
+     .value = VALUE_FLAG, .field = F(tls.early_data), .initial = "off",
+     .doc = "Let clients that resume a session send requests within the handshake (TLS 1.3). Such "
+            "a request may be a copy made by somebody else: $ssl_early_data tells of them, for "
+            "origins to answer 425."},
+    {.name = "ssl_key_log", .where = IN_HTTP | IN_SERVER, .args = "path", .apply = set_key_log,
+     .field = F(tls.key_log),
+     .doc = "File to which the secrets of connections are written (SSLKEYLOGFILE), for who debugs "
+            "with a capture of the traffic. Nobody but its owner can read it."},
+    {.name = "ssl_ech_file", .where = IN_HTTP | IN_SERVER, .args = "file", .apply = refuse_ech,
+     .doc = "Keys for the encrypted ClientHello. Not with this OpenSSL."},
     {.name = "ssl_certificate_key", .where = IN_HTTP | IN_SERVER, .args = "file",
      .apply = add_key, .field = F(keys), .repeat = true,
      .doc = "PEM file with the secret key of the certificate."},

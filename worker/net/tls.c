@@ -114,7 +114,8 @@ static bool make_ssl(struct conn *c)
     SSL_set_app_data(t->ssl, (char *)c);
     t->state = TLS_SHAKE;
     t->first = t->host->context;
-    if (t->host->identity == NULL || tls_host_apply(t->ssl, t->host, NULL) == RC_OK)
+    if ((t->host->identity == NULL && t->host->choose == NULL) ||
+        tls_host_apply(t->ssl, t->host, NULL) == RC_OK)
         return true;
     tls_log(&c->log, LOG_ALERT, "choosing a certificate failed");
     return false;
@@ -228,6 +229,18 @@ int tls_on_status(SSL *ssl, void *arg)
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* In a full handshake, when all that the client said is known. */
+int tls_on_certificate(SSL *ssl, void *arg)
+{
+    struct conn *c = (struct conn *)(void *)SSL_get_app_data(ssl);
+    struct tls *t = c->tls;
+
+    if (t->host->choose == NULL || t->host->choose(t->host, c, ssl))
+        return 1;
+    t->told = true;
+    return 0;
+}
+
 int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *len,
                 const unsigned char *offered, unsigned offered_len, void *arg)
 {
@@ -325,6 +338,7 @@ static enum tls_result first_bytes(struct conn *c)
         return failed(c);
     }
     SSL_set_accept_state(t->ssl);
+    t->early = t->host->context->settings->early_data ? EARLY_TRY : EARLY_OFF;
     return TLS_DONE;
 }
 
@@ -348,13 +362,51 @@ static enum tls_result shaken(struct conn *c)
     return tls_run_flush(c, 0) == RC_ERROR ? failed(c) : TLS_DONE;
 }
 
+/* The connection is as good as open: the rest of the handshake comes while it is read. */
+static enum tls_result open_early(struct conn *c, const char *text, size_t len)
+{
+    struct tls *t = c->tls;
+
+    buf_take(&t->plain, MAX(len, 1));
+    memcpy(t->plain.last, text, len);
+    t->plain.last += len;
+    t->early = EARLY_READ;
+    t->state = TLS_OPEN;
+    c->ev.readable = true;
+    return tls_run_flush(c, 0) == RC_ERROR ? failed(c) : TLS_DONE;
+}
+
+/* 1: there is such a request, and this was enough of a handshake; 0: there is none; -1: as from
+   SSL_do_handshake(). */
+static int read_early(struct conn *c, enum tls_result *result)
+{
+    static char text[FIRST_ROOM];
+    struct tls *t = c->tls;
+    size_t len;
+
+    switch (SSL_read_early_data(t->ssl, text, sizeof(text), &len)) {
+    case SSL_READ_EARLY_DATA_SUCCESS:
+        *result = open_early(c, text, len);
+        return 1;
+    case SSL_READ_EARLY_DATA_FINISH:
+        t->early = EARLY_OFF;
+        return 0;
+    default:
+        return -1;
+    }
+}
+
 static enum tls_result shake(struct conn *c)
 {
     struct tls *t = c->tls;
-    int n, why;
+    enum tls_result result;
+    int n = 0, why;
 
     tls_run_begin(!c->ev.readable);
-    n = SSL_do_handshake(t->ssl);
+    if (t->early == EARLY_TRY && (n = read_early(c, &result)) == 1)
+        return result;
+    if (n == 0)
+        n = SSL_do_handshake(t->ssl);
     if (n == 1)
         return shaken(c);
     why = SSL_get_error(t->ssl, n);
@@ -402,6 +454,7 @@ void tls_close(struct conn *c, bool in_peace)
     }
     buf_give(&t->in);
     buf_give(&t->out);
+    buf_give(&t->plain);
     if (c->log.about == c)
         c->log.describe = NULL;
     c->tls = NULL;

@@ -63,6 +63,9 @@ const struct tls_host *tls_host_of(const struct conn *c);
 /* What ALPN settled; empty: nothing. */
 struct str tls_protocol(const struct conn *c);
 
+/* A request came within the handshake, whose rest is yet to come: who closes lingers. */
+bool tls_is_early(const struct conn *c);
+
 /* For conn_move: the connection is at another place. */
 void tls_moved(struct conn *c);
 

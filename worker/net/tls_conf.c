@@ -3,11 +3,67 @@
  */
 #include "worker/net/tls_conf.h"
 
+#include "common/conf_value.h"
 #include "common/template.h"
 
 const struct word tls_protocol_words[] = {
     {"SSLv2", TLS_SSL_2}, {"SSLv3", TLS_SSL_3}, {"TLSv1", TLS_1_0}, {"TLSv1.1", TLS_1_1},
     {"TLSv1.2", TLS_1_2}, {"TLSv1.3", TLS_1_3}, {NULL, 0}};
+
+static struct tls_file *add_file(struct conf_call *call, struct array **list)
+{
+    struct tls_file *file;
+
+    if (*list == NULL) {
+        *list = pool_zalloc(call->pool, sizeof(**list));
+        **list = array_of(struct tls_file, call->pool);
+    }
+    file = array_push(*list);
+    *file = (struct tls_file){.node = call->node};
+    return file;
+}
+
+bool tls_conf_add_template(struct conf_call *call, struct array **list)
+{
+    struct str text = conf_arg(call, 0);
+    struct template *template;
+    struct tls_file *file;
+    const char *why;
+
+    if (!template_has_vars(text))
+        return tls_conf_add_file(call, list);
+    template = template_compile(call->pool, &call->gen->http_vars, text, &why);
+    if (template == NULL)
+        return conf_fail_arg(call, 0, "%s", why);
+    file = add_file(call, list);
+    file->path = text;
+    file->template = template;
+    return true;
+}
+
+static bool read_cache_word(struct conf_call *call, uint32_t i, struct tls_cert_cache_conf *cache)
+{
+    struct str value;
+
+    if (conf_arg_is(call, i, "max=", &value))
+        return conf_int(value, &cache->max) && cache->max > 0;
+    if (conf_arg_is(call, i, "inactive=", &value))
+        return conf_sec(value, &cache->inactive_s);
+    return conf_arg_is(call, i, "valid=", &value) && conf_sec(value, &cache->valid_s);
+}
+
+bool tls_conf_set_cache(struct conf_call *call, struct tls_cert_cache_conf *cache)
+{
+    *cache = (struct tls_cert_cache_conf){.inactive_s = 10, .valid_s = 60};
+    if (call->count == 1 && str_eq(conf_arg(call, 0), STR("off")))
+        return true;
+    for (uint32_t i = 0; i < call->count; i++)
+        if (!read_cache_word(call, i, cache))
+            return conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"",
+                                 STR_ARG(conf_arg(call, i)));
+    return cache->max > 0 ||
+           conf_fail(call, "\"%s\" must have the \"max\" parameter", call->directive->name);
+}
 
 bool tls_conf_add_file(struct conf_call *call, struct array **list)
 {
@@ -17,12 +73,7 @@ bool tls_conf_add_file(struct conf_call *call, struct array **list)
     if (template_has_vars(text))
         return conf_fail_arg(call, 0, "variables in \"%s\" are not supported by this version of "
                                       "Weir", call->directive->name);
-    if (*list == NULL) {
-        *list = pool_zalloc(call->pool, sizeof(**list));
-        **list = array_of(struct tls_file, call->pool);
-    }
-    file = array_push(*list);
-    file->node = call->node;
+    file = add_file(call, list);
     file->path = str_starts(text, STR("data:")) || str_starts(text, STR("engine:"))
                      ? text
                      : generation_conf_path(call->gen, text);

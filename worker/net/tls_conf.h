@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/conf_load.h"
+#include "worker/net/tls_cert_cache.h"
 #include "worker/net/tls_context.h"
 
 /* For VALUE_BITS: SSLv2 ... TLSv1.3. */
@@ -12,6 +13,12 @@ extern const struct word tls_protocol_words[];
 /* Adds the file that the directive's first argument names ("data:..." stays so) to a list of struct
    tls_file, made when first needed. */
 bool tls_conf_add_file(struct conf_call *call, struct array **list);
+
+/* The same where there may be variables, of http. */
+bool tls_conf_add_template(struct conf_call *call, struct array **list);
+
+/* off | max=N [inactive=time] [valid=time] */
+bool tls_conf_set_cache(struct conf_call *call, struct tls_cert_cache_conf *cache);
 
 /* Adds a command of OpenSSL's to a list of struct tls_command. */
 bool tls_conf_add_command(struct conf_call *call, struct array **list);

@@ -7,10 +7,13 @@
  */
 #include "worker/net/tls_context.h"
 
+#include <errno.h>
 #include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/digest.h"
 #include "common/growing_map.h"
@@ -18,6 +21,8 @@
 #include "worker/net/tls_file.h"
 #include "worker/net/tls_session.h"
 #include "worker/net/tls_ticket.h"
+
+#define EARLY_MAX 16384 /* bytes that may come within a handshake, as in nginx */
 
 struct tls_store {
     struct generation *gen;
@@ -158,8 +163,9 @@ static struct str settings_key(struct pool *pool, const struct tls_settings *s)
                            "\n%" STR_FMT "\n", STR_ARG(commands), (long long)s->verify,
                            (long long)s->verify_depth, s->reuse, STR_ARG(s->trusted),
                            STR_ARG(s->crl), STR_ARG(s->client_ca));
-    return pool_printf(pool, "%" STR_FMT "\n%lld %lld %" STR_FMT "\n%lld %d%" STR_FMT,
-                       STR_ARG(commands), (long long)s->cache, (long long)s->cached,
+    return pool_printf(pool, "%" STR_FMT "\n%d %d %p %lld %lld %" STR_FMT "\n%lld %d%" STR_FMT,
+                       STR_ARG(commands), s->early_data, s->compress, (void *)s->key_log,
+                       (long long)s->cache, (long long)s->cached,
                        STR_ARG(s->zone != NULL ? s->zone->name : STR("")),
                        (long long)s->timeout_s, s->tickets,
                        STR_ARG(join_paths(pool, STR(""), s->ticket_keys)));
@@ -414,15 +420,43 @@ static int on_name(SSL *ssl, int *alert, void *arg)
                                                                       : SSL_TLSEXT_ERR_NOACK;
 }
 
+/* For who debugs with a capture of the traffic: a line for each secret. */
+static void on_secret(const SSL *ssl, const char *line)
+{
+    const struct tls_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    char text[512];
+    int len = snprintf(text, sizeof(text), "%s\n", line);
+
+    if (len > 0 && (size_t)len < sizeof(text) &&
+        write(context->settings->key_log->fd, text, (size_t)len) < 0)
+        log_error(&process_log, LOG_ALERT, errno, "write() to the key log failed");
+    explicit_bzero(text, sizeof(text));
+}
+
+/* RFC 8879 */
+static void set_compression(SSL_CTX *ctx, const struct tls_settings *s)
+{
+#ifdef SSL_OP_NO_TX_CERTIFICATE_COMPRESSION
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
+    if (s->compress)
+        SSL_CTX_compress_certs(ctx, 0);
+    else
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TX_CERTIFICATE_COMPRESSION);
+#endif
+}
+
 static const char *set_server(struct tls_store *store, struct tls_context *context)
 {
     const char *why;
 
+    SSL_CTX_set_cert_cb(context->ctx, tls_on_certificate, NULL);
     SSL_CTX_set_client_hello_cb(context->ctx, tls_on_hello, NULL);
     SSL_CTX_set_alpn_select_cb(context->ctx, tls_on_alpn, NULL);
     SSL_CTX_set_tlsext_servername_callback(context->ctx, on_name);
     SSL_CTX_set_tlsext_status_cb(context->ctx, tls_on_status);
-    SSL_CTX_set_app_data(context->ctx, (char *)context);
+    if (context->settings->early_data)
+        SSL_CTX_set_max_early_data(context->ctx, EARLY_MAX);
+    set_compression(context->ctx, context->settings);
     set_cache(context->ctx, context->settings);
     why = set_verify(store, context->ctx, context->settings);
     return why != NULL ? why : set_tickets(store, context);
@@ -456,12 +490,15 @@ static struct tls_context *make_context(struct tls_store *store, const struct tl
         *why = ssl_fault(store->pool, "SSL_CTX_new() failed");
         return NULL;
     }
+    if (s->key_log != NULL)
+        SSL_CTX_set_keylog_callback(ctx, on_secret);
     pool_on_destroy(store->pool, free_ctx, ctx);
     set_protocols(ctx, s->protocols);
     set_options(ctx, s);
     context = pool_zalloc(store->pool, sizeof(*context));
     context->ctx = ctx;
     context->gen = store->gen;
+    SSL_CTX_set_app_data(ctx, (char *)context);
     context->settings = s;
     context->identity = identity;
     if ((*why = set_ciphers(store, ctx, s)) != NULL ||
@@ -619,9 +656,12 @@ enum rc tls_host_apply(SSL *ssl, const struct tls_host *host, const struct tls_h
         SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx));
         SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(ctx));
         set_curves(ssl, host->context->settings);
+        SSL_set_max_early_data(ssl, (uint32_t)SSL_CTX_get_max_early_data(ctx));
         SSL_set_max_send_fragment(ssl, MIN(MAX(host->context->settings->buffer_bytes, 512), 16384));
     }
-    if (shown != host->identity && install(ssl, host->identity) != RC_OK)
+    if (shown != host->identity && host->identity == NULL)
+        SSL_certs_clear(ssl);
+    else if (shown != host->identity && install(ssl, host->identity) != RC_OK)
         return RC_ERROR;
     return SSL_set_session_id_context(ssl, host->session_id, sizeof(host->session_id)) == 1
                ? RC_OK

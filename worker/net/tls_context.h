@@ -14,6 +14,9 @@
 #include "common/array.h"
 #include "common/generation.h"
 
+struct conn;
+struct template;
+
 /* Bits of tls_settings.protocols. */
 enum {
     TLS_SSL_2 = 1 << 0, /* words that nginx knows and no library speaks any more */
@@ -42,6 +45,7 @@ enum tls_verify {
 /* A file that a directive names, or "data:" and its contents. */
 struct tls_file {
     struct str path;
+    struct template *template;    /* NULL: the path has no variables */
     const struct conf_node *node;
 };
 
@@ -58,6 +62,9 @@ struct tls_settings {
     struct str ciphers, curves;   /* as OpenSSL reads them; curves "auto": its own */
     struct str dhparam;           /* path; empty: no DHE */
     int64_t buffer_bytes;         /* plaintext of a record */
+    bool early_data;              /* a server's: requests may come within the handshake */
+    bool compress;                /* certificates, where the library can */
+    struct log_file *key_log;     /* secrets of connections for who debugs; NULL: none */
     struct array *commands;       /* struct tls_command, NULL: none */
 
     int64_t verify;               /* enum tls_verify: the other side's certificate is checked */
@@ -108,6 +115,10 @@ struct tls_host {
     const struct tls_identity *identity;
     struct tls_staples *staples;         /* responses of OCSP for its certificates; NULL: none */
     uint8_t session_id[32];              /* sessions are good for hosts with the same */
+    /* Puts certificates into a handshake where they are chosen in each; NULL: they are `identity`.
+       False: logged, the handshake fails. */
+    bool (*choose)(const struct tls_host *host, struct conn *c, SSL *ssl);
+    void *choose_data;
     struct tls_host *next;               /* of the store's */
     bool reject;
 };
@@ -147,6 +158,7 @@ enum rc tls_host_apply(SSL *ssl, const struct tls_host *host, const struct tls_h
 int tls_on_hello(SSL *ssl, int *alert, void *arg);
 int tls_on_session(SSL *ssl, SSL_SESSION *session);
 int tls_on_status(SSL *ssl, void *arg);
+int tls_on_certificate(SSL *ssl, void *arg);
 int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *len,
                 const unsigned char *offered, unsigned offered_len, void *arg);
 const struct tls_context *tls_first_context(SSL *ssl);

@@ -47,11 +47,11 @@ static const char *fault(struct pool *pool, const char *kind, struct str path, c
                        STR_ARG(path), call, (int)len, text).data;
 }
 
-static BIO *open_file(struct tls_files *files, struct str path)
+static BIO *open_file(struct pool *pool, struct str path)
 {
     if (str_starts(path, STR("data:")))
         return BIO_new_mem_buf(path.data + 5, (int)(path.len - 5));
-    return BIO_new_file(pool_cstr(files->pool, path), "r");
+    return BIO_new_file(pool_cstr(pool, path), "r");
 }
 
 /* Certificates --------------------------------------------------------------------------------- */
@@ -97,7 +97,7 @@ bool tls_files_cert(struct tls_files *files, struct str path, X509 **leaf, STACK
     BIO *bio;
 
     if (file == NULL) {
-        bio = open_file(files, path);
+        bio = open_file(files->pool, path);
         if (bio == NULL) {
             *why = fault(files->pool, "certificate", path, "BIO_new_file()");
             return false;
@@ -144,8 +144,7 @@ static EVP_PKEY *read_key(BIO *bio, struct str passwords)
     return key;
 }
 
-static bool read_passwords(struct tls_files *files, struct str path, struct str *out,
-                           const char **why)
+bool tls_file_passwords(struct pool *pool, struct str path, struct str *out, const char **why)
 {
     BIO *bio;
     char *text;
@@ -154,12 +153,12 @@ static bool read_passwords(struct tls_files *files, struct str path, struct str 
     *out = STR_NONE;
     if (path.len == 0)
         return true;
-    bio = open_file(files, path);
+    bio = open_file(pool, path);
     if (bio == NULL) {
-        *why = fault(files->pool, "password file", path, "BIO_new_file()");
+        *why = fault(pool, "password file", path, "BIO_new_file()");
         return false;
     }
-    text = pool_bytes(files->pool, PASSWORD_MAX);
+    text = pool_bytes(pool, PASSWORD_MAX);
     n = BIO_read(bio, text, PASSWORD_MAX);
     BIO_free(bio);
     *out = (struct str){text, n < 0 ? 0 : (size_t)n};
@@ -182,9 +181,9 @@ static EVP_PKEY *load_key(struct tls_files *files, struct str path, struct str p
         *why = "keys of engines are not supported: OpenSSL 3 replaced engines by providers";
         return NULL;
     }
-    if (!read_passwords(files, passwords, &words, why))
+    if (!tls_file_passwords(files->pool, passwords, &words, why))
         return NULL;
-    bio = open_file(files, path);
+    bio = open_file(files->pool, path);
     if (bio == NULL) {
         *why = fault(files->pool, "certificate key", path, "BIO_new_file()");
         return NULL;
@@ -218,7 +217,7 @@ EVP_PKEY *tls_files_key(struct tls_files *files, struct str path, struct str pas
 
 EVP_PKEY *tls_files_dhparam(struct tls_files *files, struct str path, const char **why)
 {
-    BIO *bio = open_file(files, path);
+    BIO *bio = open_file(files->pool, path);
     EVP_PKEY *dh;
 
     if (bio == NULL) {

@@ -29,6 +29,9 @@ bool tls_file_parse_cert(struct pool *pool, struct str text, struct str path, X5
 EVP_PKEY *tls_file_parse_key(struct pool *pool, struct str text, struct str path,
                              struct str passwords, const char **why);
 
+/* What is in a file of passwords, in `pool`; nothing where `path` is empty. */
+bool tls_file_passwords(struct pool *pool, struct str path, struct str *out, const char **why);
+
 /* What stands in a path "data:..." itself; data NULL: it is a file's. */
 struct str tls_file_data(struct str path);
 

@@ -19,6 +19,14 @@ enum tls_state {
     TLS_BROKEN,  /* after a fatal error: nothing more may be read or written */
 };
 
+/* Requests within the handshake (RFC 8446, 2.3). */
+enum tls_early {
+    EARLY_OFF,
+    EARLY_TRY,    /* they would be read */
+    EARLY_READ,   /* they come */
+    EARLY_ENDED,  /* they have come, but the handshake is not done */
+};
+
 struct tls {
     SSL *ssl;
     const struct tls_host *host;
@@ -29,10 +37,13 @@ struct tls {
     struct buf in;      /* read before TLS began */
     struct buf out;     /* ciphertext that the socket has not taken */
     size_t owed;        /* plaintext at the head of the sender's chain that is in `out` */
+    struct buf plain;   /* a request that came within the handshake: not given out yet */
     uint8_t state;      /* enum tls_state */
+    uint8_t early;      /* enum tls_early */
     bool held;          /* `out` waits for the first data on purpose */
     bool eof;           /* the socket's end was seen */
     bool goodbye;       /* close_notify is out */
+    bool shut;          /* our direction ends as soon as the handshake is done */
     bool told;          /* the cause of a failure is in the log */
 };
 

@@ -19,6 +19,8 @@ static char stage[TLS_RUN_PLAIN]; /* plaintext gathered for records */
 
 /* Reading -------------------------------------------------------------------------------------- */
 
+static void tls_shutdown(struct conn *c);
+
 /* SSL_read gave no bytes: why? */
 static ssize_t no_bytes(struct conn *c, int n)
 {
@@ -40,6 +42,34 @@ static ssize_t no_bytes(struct conn *c, int n)
     return CONN_ERROR;
 }
 
+/* What came within the handshake. 0: that is all of it. */
+static ssize_t recv_early(struct conn *c, void *into, size_t room)
+{
+    struct tls *t = c->tls;
+    size_t n = MIN(buf_used(&t->plain), room);
+    ssize_t result;
+    int rc;
+
+    if (n > 0) {
+        memcpy(into, t->plain.pos, n);
+        t->plain.pos += n;
+        return (ssize_t)n;
+    }
+    buf_give(&t->plain);
+    tls_run_begin(false);
+    if (t->in.start != NULL)
+        tls_run.first = buf_str(&t->in);
+    rc = SSL_read_early_data(t->ssl, into, room, &n);
+    if (t->in.start != NULL)
+        tls_run_keep_first(t);
+    if (rc == SSL_READ_EARLY_DATA_FINISH)
+        t->early = EARLY_ENDED;
+    result = rc == SSL_READ_EARLY_DATA_ERROR ? no_bytes(c, 0) : (ssize_t)n;
+    if (tls_run_flush(c, 0) == RC_ERROR)
+        return CONN_ERROR;
+    return rc == SSL_READ_EARLY_DATA_FINISH ? 0 : result;
+}
+
 static ssize_t tls_recv(struct conn *c, void *into, size_t room)
 {
     struct tls *t = c->tls;
@@ -49,6 +79,8 @@ static ssize_t tls_recv(struct conn *c, void *into, size_t room)
 
     if (t->state != TLS_OPEN)
         return CONN_ERROR;
+    if (unlikely(t->early == EARLY_READ) && (result = recv_early(c, into, room)) != 0)
+        return result;
     tls_run_begin(false);
     if (unlikely(t->in.start != NULL))
         tls_run.first = buf_str(&t->in);
@@ -62,6 +94,8 @@ static ssize_t tls_recv(struct conn *c, void *into, size_t room)
         result = no_bytes(c, n);
     else if (tls_run.emptied && !SSL_has_pending(t->ssl))
         c->ev.readable = false;
+    if (unlikely(t->shut))
+        tls_shutdown(c);
     if (total > 0)
         result = (ssize_t)total; /* an end or an error comes with the next call */
     if (t->held && total > 0)
@@ -151,6 +185,19 @@ static struct str next_plain(struct conn *c, struct cursor *cur)
     return (struct str){data, len};
 }
 
+/* A request that came within the handshake may be answered before that is done. */
+static bool write_text(struct tls *t, struct str text)
+{
+    size_t n;
+
+    if (likely(t->early == EARLY_OFF))
+        return SSL_write(t->ssl, text.data, (int)text.len) == (int)text.len;
+    if (!SSL_is_init_finished(t->ssl))
+        return SSL_write_early_data(t->ssl, text.data, text.len, &n) == 1 && n == text.len;
+    t->early = EARLY_OFF;
+    return SSL_write(t->ssl, text.data, (int)text.len) == (int)text.len;
+}
+
 static bool encrypt(struct conn *c, const struct chain *out, size_t plain)
 {
     struct tls *t = c->tls;
@@ -161,7 +208,7 @@ static bool encrypt(struct conn *c, const struct chain *out, size_t plain)
 
         if (text.data == NULL)
             return false;
-        if (SSL_write(t->ssl, text.data, (int)text.len) != (int)text.len) {
+        if (!write_text(t, text)) {
             tls_explain(c, "SSL_write() failed");
             return false;
         }
@@ -238,7 +285,8 @@ void tls_say_goodbye(struct conn *c)
 {
     struct tls *t = c->tls;
 
-    if (t->goodbye || t->state != TLS_OPEN || c->ev.failed || t->out.start != NULL)
+    if (t->goodbye || t->state != TLS_OPEN || c->ev.failed || t->out.start != NULL ||
+        !SSL_is_init_finished(t->ssl))
         return;
     t->goodbye = true;
     tls_run_begin(false);
@@ -249,8 +297,17 @@ void tls_say_goodbye(struct conn *c)
         c->ev.failed = true; /* the peer has gone: nobody to tell */
 }
 
+bool tls_is_early(const struct conn *c)
+{
+    return unlikely(c->tls != NULL && c->tls->early != EARLY_OFF) &&
+           !SSL_is_init_finished(c->tls->ssl);
+}
+
 static void tls_shutdown(struct conn *c)
 {
+    tls_at(c)->shut = tls_is_early(c);
+    if (tls_at(c)->shut)
+        return;
     tls_say_goodbye(c);
     conn_plain.shutdown(c);
 }
