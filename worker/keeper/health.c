@@ -42,7 +42,6 @@ struct ward {
 static struct ward *wards;
 static struct timer look_timer;
 static uint32_t watch_count, asking_count, asking_most;
-static bool attached_here;
 
 /* A check -------------------------------------------------------------------------------------- */
 
@@ -250,9 +249,7 @@ static void start(const struct generation *gen)
     struct upstream_set *set = gen->upstreams;
     struct ward **last = &wards;
 
-    attached_here = peer_attached() == NULL;
-    if (attached_here)
-        peer_attach(set, gen->number);
+    peer_attach(set, gen->number);
     set_limits();
     for (const struct upstream_group *g = set->first; g != NULL; g = g->next) {
         if (g->checks == NULL)
@@ -289,9 +286,7 @@ static void stop(void)
         wards = ward->next;
         end_ward(ward);
     }
-    if (attached_here)
-        peer_detach();
-    attached_here = false;
+    peer_detach();
 }
 
 const struct keeper_job health_job = {

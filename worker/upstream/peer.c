@@ -41,6 +41,7 @@ static struct peer_history **histories; /* NULL members: of groups without a bre
 static struct group_live *groups;
 static uint32_t group_count;
 static const struct upstream_set *attached;
+static uint32_t attaches; /* users of all that: a worker may be the keeper too */
 static struct peer_state *own_states; /* of peers for which there was no room in a zone */
 static struct pool *own_pool;           /* of histories that are not shared */
 static uint32_t own_generation;
@@ -357,10 +358,10 @@ void group_live_init(struct group_live *live)
 
 void peer_attach(struct upstream_set *set, uint32_t generation)
 {
+    if (set == NULL || attaches++ > 0)
+        return;
     attached = set;
     own_generation = generation;
-    if (set == NULL)
-        return;
     group_count = set->groups;
     groups = calloc(set->groups, sizeof(*groups));
     states = calloc(set->peers, sizeof(struct peer_state *));
@@ -381,6 +382,9 @@ void peer_attach(struct upstream_set *set, uint32_t generation)
 
 void peer_detach(void)
 {
+    attaches -= attaches > 0;
+    if (attaches > 0)
+        return;
     for (uint32_t i = 0; i < group_count; i++) {
         keepalive_close_all(&groups[i]);
         moving_drop(groups[i].version);

@@ -130,7 +130,8 @@ int64_t peer_zone_bytes(uint32_t peers);
 enum rc peer_worker_start(const struct child *child);
 void peer_worker_stop(void);
 
-/* The tables for a generation's groups; worker_start without the worker, for tests. */
+/* The tables for a generation's groups: worker_start without the worker, for the keeper and for
+   tests. May be called again for the same ones; the last peer_detach undoes it. */
 void peer_attach(struct upstream_set *set, uint32_t generation);
 void peer_detach(void);
 const struct upstream_set *peer_attached(void);
