@@ -63,5 +63,6 @@ bool pool_low(void);
    free() gives it back. */
 void *pool_malloc(size_t bytes);
 
-/* Gives recycled blocks above `keep` of each size back to malloc; called when a worker goes idle. */
+/* Gives recycled blocks above `keep` of each size back to malloc; called when a worker goes
+   idle. */
 void pool_trim(size_t keep);

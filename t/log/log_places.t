@@ -86,7 +86,6 @@ for (['access_log logs/x none;', qr/unknown log format "none"/],
      ['access_log off off;', qr/invalid parameter "off"/],
      ['log_format a x; log_format a y;', qr/duplicate "log_format" name "a"/],
      ['log_format a escape=x y;', qr/unknown log format escaping "x"/],
-     ['log_format a escape=json;', qr/invalid number of arguments in "log_format" directive/],
      ['log_format a $no_such; access_log logs/x a;', qr/unknown "no_such" variable/],
      ['open_log_file_cache inactive=1s;', qr/must have "max" parameter/],
      ['open_log_file_cache max=x;', qr/invalid "open_log_file_cache" parameter "max=x"/]) {

@@ -25,7 +25,7 @@ like $build, qr/^built with OpenSSL 3/m, 'OpenSSL';
 like $build, qr/^TLS SNI support enabled$/m, 'SNI';
 like $build, qr{^configure arguments: --prefix=/etc/nginx --conf-path=/etc/nginx/nginx.conf}m, 'paths';
 like $build, qr{--pid-path=/run/nginx.pid}, 'pid path';
-like $build, qr{--without-http_grpc_module}, 'a module that is not in';
+unlike $build, qr{http_xslt_module}, 'and none that is not in';
 is nginx('-V')->{stdout}, '', 'all of it on stderr';
 like weir('-h')->{stderr}, qr/\Aweir version.*Usage: weir \[-\?hvVtTq\]/s, '-h';
 is weir($_)->{exit}, 0, $_ for qw(-h -? -v -V --help --version);

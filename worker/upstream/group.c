@@ -351,6 +351,7 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
 
 /* Of servers that are resolved at run time. */
 #define PEERS_PER_NAME 32
+#define PEERS_UNFOUND  4  /* of a name that was not found at load: little more than a found one */
 #define HISTORY_ROOM   512 /* that a struct peer_history takes, as a piece of a slab */
 _Static_assert(sizeof(struct peer_history) <= HISTORY_ROOM, "room of a history");
 
@@ -359,7 +360,7 @@ static uint32_t expected_peers(const struct upstream_group *group)
     uint32_t count = group->primaries + group->backups;
 
     EACH (struct upstream_server, s, &group->servers)
-        count += s->resolve ? PEERS_PER_NAME : 0;
+        count += s->unresolved ? PEERS_UNFOUND : s->resolve ? PEERS_PER_NAME : 0;
     return count;
 }
 

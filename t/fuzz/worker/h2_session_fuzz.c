@@ -24,7 +24,8 @@ static const char config[] =
     "    location /hint { toy hint; }\n"
     "    location /silent { return 444; } } }";
 
-static const char *const paths[] = {"/", "/echo", "/chunks", "/park", "/hint", "/silent", "", "/../"};
+static const char *const paths[] = {"/", "/echo", "/chunks", "/park", "/hint", "/silent", "",
+                                    "/../"};
 
 struct program {
     const uint8_t *at, *end;

@@ -90,7 +90,8 @@ static void small_pools_grow_by_doubling(void)
     memset(pool_alloc(pool, 2000), 1, 2000);
     memset(pool_alloc(pool, 2000), 1, 2000);
     is_int((int64_t)pool_footprint(pool), 3 * POOL_SMALL + 2 * POOL_BLOCK +
-           (pool_footprint(pool) > 3 * POOL_SMALL + 2 * POOL_BLOCK ? POOL_BLOCK : 0), "and no further");
+           (pool_footprint(pool) > 3 * POOL_SMALL + 2 * POOL_BLOCK ? POOL_BLOCK : 0),
+           "and no further");
     pool_destroy(pool);
     pool = pool_create(POOL_SMALL);
     memset(pool_alloc(pool, 2048), 1, 2048);
