@@ -143,6 +143,8 @@ static int64_t body_length_of(const struct proxy_run *run)
     case H1_BODY_LENGTH:
         return run->answer.content_length;
     case H1_BODY_NONE:
+        if (run->head_only && !run->r->header_only)
+            return 0;              /* proxy_method made it a HEAD: this is all there is to send */
         return run->answer.content_length; /* of a HEAD's, or 0, or unknown */
     default:
         return -1;
