@@ -78,4 +78,8 @@ size_t tls_errors(char *out, size_t room);
 /* For conn_close: says goodbye and frees. */
 void tls_close(struct conn *c, bool in_peace);
 
+/* After CONN_EOF from an origin: did the connection end without the peer's saying so (RFC 8446, 6.1)?
+   Then anybody on the way may have ended it. Never in plain TCP. */
+bool tls_is_cut(const struct conn *c);
+
 extern const struct conn_io conn_tls;

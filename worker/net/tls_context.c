@@ -191,7 +191,9 @@ static void set_protocols(SSL_CTX *ctx, int64_t protocols)
 static void set_options(SSL_CTX *ctx, const struct tls_settings *s)
 {
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                 SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_ANTI_REPLAY);
+                                 SSL_OP_NO_ANTI_REPLAY);
+    if (!s->client) /* what an origin says may end with the connection: tls_is_cut */
+        SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
     if (s->prefer_server_ciphers)
         SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN |

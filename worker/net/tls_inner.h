@@ -44,6 +44,7 @@ struct tls {
     bool eof;           /* the socket's end was seen */
     bool goodbye;       /* close_notify is out */
     bool shut;          /* our direction ends as soon as the handshake is done */
+    bool cut;           /* it ended without a close_notify */
     bool told;          /* the cause of a failure is in the log */
 };
 

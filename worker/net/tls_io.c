@@ -21,6 +21,17 @@ static char stage[TLS_RUN_PLAIN]; /* plaintext gathered for records */
 
 static void tls_shutdown(struct conn *c);
 
+static bool is_unannounced(unsigned long error)
+{
+    return ERR_GET_LIB(error) == ERR_LIB_SSL &&
+           ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+}
+
+bool tls_is_cut(const struct conn *c)
+{
+    return c->tls != NULL && tls_at(c)->cut;
+}
+
 /* SSL_read gave no bytes: why? */
 static ssize_t no_bytes(struct conn *c, int n)
 {
@@ -35,8 +46,11 @@ static ssize_t no_bytes(struct conn *c, int n)
     default:
         break;
     }
-    if (tls_run.err == 0 && ERR_peek_error() == 0)
+    if (tls_run.err == 0 && (ERR_peek_error() == 0 || is_unannounced(ERR_peek_error()))) {
+        t->cut = true;
+        ERR_clear_error();
         return CONN_EOF;
+    }
     tls_explain(c, "SSL_read() failed");
     t->state = TLS_BROKEN;
     return CONN_ERROR;

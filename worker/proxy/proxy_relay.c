@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "worker/http/file_access.h"
 #include "worker/net/spool.h"
+#include "worker/net/tls.h"
 #include "worker/proxy/proxy_run.h"
 #include "worker/proxy/store.h"
 #include "worker/upstream/sticky.h"
@@ -236,7 +237,7 @@ static enum fill decode_read(struct proxy_run *run, struct buf *b, size_t n, str
 
 static enum fill stream_ended(struct proxy_run *run)
 {
-    if (run->codec->may_end(run))
+    if (run->codec->may_end(run) && !tls_is_cut(&run->x->conn))
         return release(run, RELAY_WHOLE, PEER_GOOD, false);
     return lost(run, 0, "prematurely closed connection", "upstream.body_closed");
 }

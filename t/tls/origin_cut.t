@@ -1,0 +1,62 @@
+# t/tls/origin_cut.t - origins over TLS that break off, stall or talk nonsense: an answer whose end nobody vouched for
+# does not look whole
+use Site;
+use Certs;
+use IO::Socket::SSL;
+
+needs_weir 'nginx takes any end of a connection for that of an answer';
+
+my $dir = File::Temp->newdir;
+Certs::make("$dir", 'o', cn => 'o');
+my $site = Site->start(<<'CONF', log_level => 'crit');
+    log_format reason '$request_uri $status $fail_reason';
+    server { listen %PORT%; access_log %DIR%/reason.log reason; location / { proxy_pass https://127.0.0.1:%PORT2%; } location /bad { proxy_connect_timeout 500ms; proxy_pass https://127.0.0.1:%PORT2%; } }
+CONF
+$site->allow_log(qr/./);
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $site->port(2), Listen => 8, ReuseAddr => 1) or die $!;
+
+# What one client sees of an origin that does so with its connection: "200 whole", "200 cut", "502 whole".
+sub outcome ($uri, $version, $origin) {
+    my $client = $site->send("GET $uri", { version => $version });
+    my $taken  = $listener->accept or die "accept: $!";
+    $origin->($taken);
+    my $reply = $client->read_response;
+    my $whole = $reply->complete && ($reply->framing ne 'close' || $client->closed eq 'eof');
+    return $reply->status . ($whole ? ' whole' : ' cut');
+}
+sub secure ($taken) {
+    IO::Socket::SSL->start_SSL($taken, SSL_server => 1, SSL_cert_file => "$dir/o.crt", SSL_key_file => "$dir/o.key") or die $SSL_ERROR;
+    my $head = '';
+    sysread $taken, $head, 4096, length $head until $head =~ /\r\n\r\n/;
+    return $taken;
+}
+sub says ($bytes, $end) {
+    return sub ($taken) {
+        print { secure($taken) } $bytes;
+        $taken->flush;
+        $end eq 'notified' ? $taken->close : $taken->close(SSL_no_shutdown => 1, SSL_fast_shutdown => 1);
+    };
+}
+my %answer = ('until the end' => "HTTP/1.1 200 OK\r\n\r\nsome", 'of a length' => "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsome",
+              'cut' => "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome");
+for my $version ('1.1', '1.0') {
+    is outcome('/', $version, says($answer{'until the end'}, 'notified')), '200 whole', "HTTP/$version: an end that is announced";
+    is outcome('/unannounced', $version, says($answer{'until the end'}, 'cut off')), '200 cut', 'one that is not may be anybody\'s';
+    is outcome('/', $version, says($answer{'of a length'}, 'cut off')), '200 whole', 'what has a length needs no end';
+    is outcome('/', $version, says($answer{cut}, 'notified')), '200 cut', 'and is not whole without it';
+}
+like $site->slurp('reason.log'), qr{^/unannounced 200 upstream\.body_closed$}m, 'the reason';
+
+# Handshakes that fail
+my @held;
+my %bad = ('closes at once' => sub ($taken) { close $taken }, 'says nothing' => sub ($taken) { push @held, $taken },
+           'speaks plainly' => sub ($taken) { print $taken "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"; close $taken },
+           'sends an alert' => sub ($taken) { print $taken "\x15\x03\x03\x00\x02\x02\x28"; close $taken },
+           'sends noise' => sub ($taken) { print $taken "\x16\x03\x03\xff\xff" . 'x' x 70_000; close $taken });
+for my $what (sort keys %bad) {
+    like outcome("/bad", '1.1', $bad{$what}), qr/\A50[24] whole\z/, "an origin that $what";
+}
+my @reasons = $site->slurp('reason.log') =~ m{^/bad (.*)$}mg;
+is scalar(grep { $_ eq '504 upstream.connect_timeout' } @reasons), 1, 'silence is a timeout';
+is scalar(grep { $_ eq '502 upstream.connect' } @reasons), 4, 'all else no connection';
+done_testing;
