@@ -308,9 +308,9 @@ if ($writer == 0) {
     for my $round (1 .. 5) { $c->request('PUT /versions', { body => $_ }) for @versions }
     POSIX::_exit(0);
 }
-my ($mixed, %lengths) = 0;
-my $reader = $site->connect;
+my ($mixed, $reads, $reader) = (0, 0);
 while (waitpid($writer, POSIX::WNOHANG) == 0) {
+    $reader = $site->connect if $reads++ % 500 == 0; # a connection has an end (keepalive_requests)
     my $body = $reader->get('/versions')->body;
     $mixed++ unless grep { $_ eq $body } @versions;
 }
