@@ -173,17 +173,6 @@ static enum h1_state turn_away(struct h1_conn *c, int status, const char *why)
     return H1_SEND;
 }
 
-/* RFC 9110, 9.3.6: there is no path. Locations are found as for "/". */
-static enum uri_fault connect_target(struct h1_conn *c)
-{
-    struct request *r = &c->stream->r;
-    enum uri_fault fault = intake_target(r, STR("/"));
-
-    r->target = c->stream->heads->in.target;
-    r->uri_raw_ok = false;
-    return fault;
-}
-
 static enum h1_state head_done(struct h1_conn *c)
 {
     struct h1_stream *s = c->stream;
@@ -208,7 +197,7 @@ static enum h1_state head_done(struct h1_conn *c)
     }
     if (s->heads->in.form == H1_ASTERISK)
         return refuse(c, 400, "a request for \"*\"", "request.uri");
-    fault = is_connect ? connect_target(c) : intake_target(r, s->heads->in.path);
+    fault = is_connect ? h1_connect_target(c) : intake_target(r, s->heads->in.path);
     if (fault != URI_OK)
         return refuse(c, 400, uri_fault_text(fault), "request.uri");
     r->content_length = s->heads->in.content_length;

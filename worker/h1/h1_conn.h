@@ -6,6 +6,7 @@
 #include "common/buf.h"
 #include "worker/codec/h1_chunk.h"
 #include "worker/codec/h1_head.h"
+#include "worker/codec/uri.h"
 #include "worker/http/request.h"
 #include "worker/http/wire.h"
 
@@ -97,7 +98,9 @@ enum h1_state h1_step_secure(struct h1_conn *c);
 
 /* Heads that nobody points to any more; NULL: none. */
 void h1_heads_give(struct h1_heads *heads);
-/* h1_tunnel.c: lends the connection to who takes it, until they give it back. */
+/* h1_tunnel.c: of CONNECT. */
+enum uri_fault h1_connect_target(struct h1_conn *c);
+/* Lends the connection to who takes it, until they give it back. */
 enum h1_state h1_step_tunnel(struct h1_conn *c);
 
 /* h1_body.c: prepares the stream for the body that the head announces. */

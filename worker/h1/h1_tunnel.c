@@ -4,6 +4,18 @@
 #include "common/clock.h"
 #include "worker/h1/h1_conn.h"
 #include "worker/http/http_core.h"
+#include "worker/http/intake.h"
+
+/* RFC 9110, 9.3.6: there is no path. Locations are found as for "/". */
+enum uri_fault h1_connect_target(struct h1_conn *c)
+{
+    struct request *r = &c->stream->r;
+    enum uri_fault fault = intake_target(r, STR("/"));
+
+    r->target = c->stream->heads->in.target;
+    r->uri_raw_ok = false;
+    return fault;
+}
 
 /* Behind what was read, or in the pool. */
 static void *room_for(struct h1_conn *c, size_t bytes)

@@ -318,12 +318,17 @@ struct str proxy_tlv_named(struct str tlvs, struct str name, char number[PROXY_N
 
 /* Printing ------------------------------------------------------------------------------------- */
 
+static bool are_of_one_ip(const struct addr *from, const struct addr *to)
+{
+    return from->sa.sa_family == to->sa.sa_family &&
+           (from->sa.sa_family == AF_INET || from->sa.sa_family == AF_INET6);
+}
+
 size_t proxy_print_v1(const struct addr *from, const struct addr *to, char *out)
 {
     char *end;
 
-    if (from->sa.sa_family != to->sa.sa_family ||
-        (from->sa.sa_family != AF_INET && from->sa.sa_family != AF_INET6))
+    if (!are_of_one_ip(from, to))
         return (size_t)(FMT_LIT(out, "PROXY UNKNOWN\r\n") - out);
     end = FMT_LIT(out, "PROXY TCP");
     *end++ = from->sa.sa_family == AF_INET ? '4' : '6';
@@ -341,4 +346,38 @@ size_t proxy_print_v1(const struct addr *from, const struct addr *to, char *out)
     *end++ = ' ';
     end = fmt_uint(end, (uint64_t)addr_port(to));
     return (size_t)(FMT_LIT(end, "\r\n") - out);
+}
+
+static char *put(char *out, const void *data, size_t len)
+{
+    return (char *)memcpy(out, data, len) + len;
+}
+
+static char *put_u16(char *out, unsigned n)
+{
+    *out++ = (char)(n >> 8);
+    *out++ = (char)n;
+    return out;
+}
+
+static char *put_host(char *out, const struct addr *a)
+{
+    if (a->sa.sa_family == AF_INET)
+        return put(out, &a->in.sin_addr, sizeof(a->in.sin_addr));
+    return put(out, &a->in6.sin6_addr, sizeof(a->in6.sin6_addr));
+}
+
+size_t proxy_print_v2(const struct addr *from, const struct addr *to, char *out)
+{
+    bool known = are_of_one_ip(from, to), is_v4 = from->sa.sa_family == AF_INET;
+    char *end = put(out, v2_signature, sizeof(v2_signature));
+
+    *end++ = known ? 0x21 : 0x20; /* PROXY, LOCAL */
+    *end++ = !known ? 0 : is_v4 ? 0x11 : 0x21;
+    end = put_u16(end, !known ? 0 : is_v4 ? 12 : 36);
+    if (!known)
+        return (size_t)(end - out);
+    end = put_host(put_host(end, from), to);
+    end = put_u16(end, (unsigned)addr_port(from));
+    return (size_t)(put_u16(end, (unsigned)addr_port(to)) - out);
 }

@@ -26,6 +26,7 @@ struct proxy_header {
 /* The most that version 1 may take, and version 2 without its extensions. */
 #define PROXY_V1_MOST 107
 #define PROXY_V2_HEAD 16
+#define PROXY_V2_PRINTED (PROXY_V2_HEAD + 36) /* the most that proxy_print_v2 makes */
 
 enum proxy_result proxy_parse(struct str in, struct proxy_header *out, const char **why);
 
@@ -45,3 +46,7 @@ struct str proxy_tlv_named(struct str tlvs, struct str name, char number[PROXY_N
 /* Prints a version 1 header for these addresses: "PROXY TCP4 ...", or UNKNOWN if they are not of
    one IP family. Returns its length, at most PROXY_V1_MOST. */
 size_t proxy_print_v1(const struct addr *from, const struct addr *to, char *out);
+
+/* The same in version 2; LOCAL without addresses if they are not of one IP family. Returns its
+   length, at most PROXY_V2_PRINTED. */
+size_t proxy_print_v2(const struct addr *from, const struct addr *to, char *out);

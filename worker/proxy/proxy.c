@@ -50,11 +50,17 @@ static bool scope_done(struct conf_call *call)
     proxy_plan_finish(call);
     if (!origin_finish(call, hidden))
         return false;
+    if (conf->origin.pass != NULL && conf->protocol != 0 && conf->http_version == 20)
+        return conf_fail_at(call->gen, call->node,
+                            "\"proxy_protocol\" has no meaning with \"proxy_http_version 2\": "
+                            "such connections serve many clients");
     conf->origin.tls.secure.alpn = conf->http_version == 20 ? H2_ALPN : STR_NONE;
     return true;
 }
 
 static const struct word versions[] = {{"1.0", 10}, {"1.1", 11}, {"2", 20}, {NULL, 0}};
+
+static const struct word protocols[] = {{"off", 0}, {"on", 1}, {"v1", 1}, {"v2", 2}, {NULL, 0}};
 
 static const struct word upgrades[] = {
     {"websocket", UPGRADE_WEBSOCKET}, {"any", UPGRADE_ANY}, {"off", UPGRADE_OFF}, {NULL, 0},
@@ -99,6 +105,11 @@ static const struct directive directives[] = {
      .field = F(http_version), .words = versions, .initial = "1.1",
      .doc = "The version of HTTP spoken to origins. 1.0 uses each connection once; 2 is offered by "
             "ALPN to origins with TLS, and taken for granted of others."},
+    {.name = "proxy_protocol", .where = IN_WEB, .args = "on|off|v1|v2", .value = VALUE_ENUM,
+     .field = F(protocol), .words = protocols, .initial = "off",
+     .doc = "Tells origins the client's address (as realip leaves it) and the one that it "
+            "connected to in a PROXY header, before TLS and HTTP. `on` is version 1. Each "
+            "connection then serves one request."},
     {.name = "proxy_upgrade", .where = IN_WEB, .args = "websocket|any|off", .value = VALUE_ENUM,
      .field = F(upgrade), .words = upgrades, .initial = "websocket",
      .doc = "Which requests to switch protocols reach the origin where proxy_set_header sets no "

@@ -44,6 +44,7 @@ struct proxy_conf {
     struct template *method;
     int64_t http_version;         /* 10, 11, 20 */
     int64_t upgrade;              /* UPGRADE_... */
+    int64_t protocol;             /* the version of the PROXY header sent first; 0: none */
 
     struct array *redirects;      /* struct rewrite_rule; NULL: default */
     struct array *cookie_domains, *cookie_paths;

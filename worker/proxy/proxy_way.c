@@ -3,12 +3,42 @@
  */
 #include "worker/proxy/proxy_way.h"
 
+#include "worker/net/proxy_protocol.h"
+
+#define HEADER_MOST MAX(PROXY_V1_MOST, PROXY_V2_PRINTED)
+
+/* proxy_protocol: who the client is. A health check has none. */
+static struct str header_for(struct request *r, int64_t version)
+{
+    struct addr from = {.sa.sa_family = AF_UNSPEC}, to = from;
+    char *out = pool_bytes(request_pool(r), HEADER_MOST);
+
+    if (r->scope.conn != NULL && scope_client(&r->scope, &from) &&
+        conn_local(r->scope.conn, &to) != RC_OK)
+        to.sa.sa_family = AF_UNSPEC;
+    return (struct str){out, version == 1 ? proxy_print_v1(&from, &to, out)
+                                          : proxy_print_v2(&from, &to, out)};
+}
+
+static const struct dial_options *options_of(struct proxy_run *run)
+{
+    const struct dial_options *options = origin_dial_options(run->r, run->conf);
+    struct dial_options *own;
+
+    if (likely(run->dial.preface.len == 0))
+        return options;
+    own = pool_alloc(request_pool(run->r), sizeof(*own));
+    *own = *options;
+    own->keepalive = false;
+    return own;
+}
+
 static bool allows(struct dial *d)
 {
     struct proxy_run *run = CONTAINER(d, struct proxy_run, dial);
 
     if (run->conf->bind_dynamic)
-        d->options = origin_dial_options(run->r, run->conf);
+        d->options = options_of(run);
     return run->conf->allow == NULL || origin_allows(run->r, run->conf);
 }
 
@@ -16,7 +46,9 @@ void proxy_way_prepare(struct proxy_run *run)
 {
     const struct origin_conf *conf = run->conf;
 
-    run->dial.options = origin_dial_options(run->r, conf);
+    if (unlikely(run->http != NULL && run->http->protocol != 0))
+        run->dial.preface = header_for(run->r, run->http->protocol);
+    run->dial.options = options_of(run);
     if (unlikely(conf->allow != NULL || (conf->bind_dynamic && conf->bind != NULL)))
         run->dial.allows = allows;
 }

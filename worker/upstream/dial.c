@@ -7,6 +7,7 @@
 #include "worker/upstream/dial.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "common/booking.h"
 #include "common/clock.h"
@@ -486,9 +487,23 @@ static enum dial_state ready(struct dial *d)
     return DIAL_READY;
 }
 
+/* A new socket has room for it. */
+static bool send_preface(struct dial *d)
+{
+    ssize_t n = send(d->exchange->conn.ev.fd, d->preface.data, d->preface.len,
+                     MSG_NOSIGNAL | MSG_MORE);
+
+    if (n == (ssize_t)d->preface.len)
+        return true;
+    log_error(d->log, LOG_ERROR, n < 0 ? errno : 0, "send() of the PROXY header failed");
+    return false;
+}
+
 /* The socket is. */
 static enum dial_state plainly_connected(struct dial *d)
 {
+    if (unlikely(d->preface.len > 0) && !send_preface(d))
+        return failed(d, DIAL_ERROR);
     return d->secure != NULL ? DIAL_SECURE : ready(d);
 }
 

@@ -98,6 +98,8 @@ struct dial {
     struct scope *scope;          /* whose variables a balancer may ask for; may be NULL */
     const struct secure_options *secure; /* TLS to the origin; NULL: none */
     struct str name;              /* who the origin should be, under TLS */
+    struct str preface;           /* sent first on a new connection, before TLS: some hundred bytes
+                                     at most. Such a one is nobody else's: no keepalive */
     struct post *done;
     void (*on_try)(struct dial *d); /* a peer was chosen: d->peer; may be NULL */
     bool (*allows)(struct dial *d); /* then: may it be connected to? NULL: any may */

@@ -159,6 +159,27 @@ static void prints_version_1(void)
     is_str(out, "PROXY UNKNOWN\r\n", "no common family");
 }
 
+static void prints_version_2(void)
+{
+    static const char *const texts[] = {"PROXY TCP6 2001:db8::1 ::1 1 65535\r\n",
+                                        "PROXY TCP4 192.0.2.1 127.0.0.1 40000 80\r\n"};
+    char out[PROXY_V2_PRINTED];
+    struct addr from, to;
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        parse(str_of(texts[i]));
+        from = h.from;
+        to = h.to;
+        is_int(parse((struct str){out, proxy_print_v2(&from, &to, out)}), PROXY_DONE, texts[i]);
+        ok(h.version == 2 && h.has_addrs && !h.datagram, "with addresses");
+        ok(addr_eq(&h.from, &from) && addr_eq(&h.to, &to), "the same ones");
+        ok(h.bytes == (i == 0 ? 52 : 28), "and nothing more");
+    }
+    to.sa.sa_family = AF_UNIX;
+    is_int(parse((struct str){out, proxy_print_v2(&from, &to, out)}), PROXY_DONE, "without");
+    ok(!h.has_addrs && h.bytes == PROXY_V2_HEAD, "LOCAL");
+}
+
 static void extensions_of_makers(void)
 {
     is_slice(named(STR("\xea\0\x09\1vpce-123"), "aws_vpce_id"), "vpce-123", "a VPC endpoint");
@@ -185,5 +206,6 @@ int main(void)
     waits_for_the_rest();
     gives_up_on_an_endless_line();
     prints_version_1();
+    prints_version_2();
     return tap_done();
 }
