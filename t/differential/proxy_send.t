@@ -92,6 +92,10 @@ at("location / { $to }", map { raw("$_->[0]", "POST / HTTP/1.1\r\nHost: a\r\n$_-
 at("location / { $to }", { raw => "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nGET ", later => "", name => 'a body that looks like a request' });
 at("location / { $to }", { all => 1, raw => join('', map { "POST /$_ HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\ndat$_" } 1 .. 3), name => 'three in a row' });
 
+at("location / { $to }", map { { raw => "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n$_->[0]\r\n\r\n", later => $_->[1], name => "$_->[0], told to go on" } }
+       ['Content-Length: 4', 'data'], ['Content-Length: 100000', 'x' x 100_000], ['Transfer-Encoding: chunked', "4\r\ndata\r\n0\r\n\r\n"]);
+at("location / { proxy_request_buffering off; $to }", { raw => "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n", later => 'data', name => 'told to go on, unbuffered' });
+
 # In passing: subrequests and the like
 at("location / { auth_request /auth; $to } location = /auth { internal; proxy_pass_request_body off; proxy_set_header Content-Length ''; proxy_set_header X-Original-URI \$request_uri; proxy_pass http://%ORIGIN%; }",
    @bodies[0, 4, 5, 6]);

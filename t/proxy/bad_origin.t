@@ -1,6 +1,7 @@
 # t/proxy/bad_origin.t - answers cut at each byte, storms, heads that smuggle: no client takes half an answer
 # for a whole one, whatever version it speaks, and $fail_reason says what happened
 use Site;
+use H2;
 
 needs_weir 'nginx ends such answers as if they were whole';
 
@@ -14,6 +15,7 @@ my $site = Site->start(<<'CONF', log_level => 'crit');
         location / { proxy_pass http://%ORIGIN%; }
         location /off/ { proxy_buffering off; proxy_pass http://%ORIGIN%; }
         location /nochunks/ { chunked_transfer_encoding off; proxy_pass http://%ORIGIN%; }
+        listen %PORT2% http2;
         location /zip/ { gzip on; gzip_types *; gzip_min_length 1; proxy_pass http://%ORIGIN%; }
     }
 CONF
@@ -177,6 +179,16 @@ for my $case (['of a length', "$head{'of a length'}some textHTTP/1.1 200 OK\r\nC
     my $client = $site->connect;
     unlike $client->get('/more')->body, qr/EVIL/, "more than an answer $what";
     is $client->get('/next')->body, "GET /next\n", 'the next answer is its own';
+}
+
+# A stream of HTTP/2 is reset, not ended
+for my $kind (sort keys %head) {
+    my $bytes = $head{$kind} . ($kind eq 'in chunks' ? "4\r\nsome\r\n" : 'some');
+    $origin->script('/h2', 'body', [write => $bytes], 'reset');
+    my $h2 = H2->open($site, where => { port => 2 });
+    $h2->get(1, '/h2');
+    my $answer = $h2->answer(1);
+    ok defined $answer->{reset} || $answer->{status} == 502, "an answer $kind cut in HTTP/2";
 }
 
 is $site->get('/alive')->status, 200, 'and all the while';
