@@ -536,7 +536,7 @@ static enum dial_state connect_peer(struct dial *d)
     }
     if (!ev->writable && !ev->failed && !ev->hangup)
         return DIAL_CONNECT;
-    err = sock_error(ev->fd);
+    err = ev->failed || ev->hangup ? sock_error(ev->fd) : 0;
     if (err != 0) {
         log_error(d->log, LOG_ERROR, err, "connect() failed");
         return failed(d, DIAL_ERROR);
