@@ -101,4 +101,22 @@ $held->release;
 is $site->get('/hi')->status, 200, 'service goes on';
 like +(grep { /gone/ } $site->wait_for_access(1))[0], qr/ 499 0 /, 'and 499 is logged';
 
+# A client that posts small bodies has them read with their heads.
+{
+    require Strace;
+    my $poster = $site->connect;
+    my @post = ('POST /p', { body => 'b' x 6000 });
+    $poster->request(@post);
+    my $trace = Strace->attach($site->workers, 'recvfrom,read');
+    SKIP: {
+        skip 'strace cannot be used', 1 unless $trace && is_weir;
+        $poster->request(@post);
+        $poster->request(@post);
+        is $trace->stop->count('recvfrom'), 4, 'two posts: a read each from client and origin';
+    }
+    cmp_ok $poster->request('POST /p', { body => 'c' x 100_000 })->header('X-Length'), '>', 100_000, 'a larger one is read as ever';
+    ok $site->origin->request->body eq 'c' x 100_000, 'and whole';
+    is $poster->get('/hi')->body, "hi\n", 'as is what has none';
+}
+
 done_testing;

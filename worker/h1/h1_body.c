@@ -1,8 +1,8 @@
 /*
  * worker/h1/h1_body.c - a request's body as it arrives, framing removed (RFC 9112, 6 and 7).
  *
- * First come the bytes that lie behind the head in its buffer, then reads into a buffer of the
- * body's own: the head's slices must stay where they are. What is read past the end of a body
+ * First come the bytes that lie behind the head in its buffer (all of a small body, where one is
+ * expected), then reads into a buffer of the body's own: the head's slices must stay where they are. What is read past the end of a body
  * belongs to the next request; even where the end is known a little more is asked for, as only a
  * read that comes back short tells that nothing is left to be read.
  */
@@ -167,6 +167,7 @@ void h1_body_init(struct h1_conn *c)
     s->body = (struct source){.ops = &body_ops, .length = in->content_length, .file_ok = true};
     s->body_left = in->content_length > 0 ? (uint64_t)in->content_length : 0;
     s->body_done = !in->chunked && s->body_left == 0;
+    c->posts = in->chunked || (s->body_left > 0 && s->body_left < H1_READ_AHEAD);
     s->body_bad = s->continue_sent = s->body_used = false;
     s->r.head_bytes += (int64_t)(in->chunked ? buf_used(&c->in)
                                              : MIN(buf_used(&c->in), s->body_left));

@@ -233,6 +233,15 @@ static bool had_its_turn(struct h1_conn *c)
     return false;
 }
 
+/* For the first read of a request: a head is small; a client that sent a small body before is likely
+   to send another, and it may come with its head. */
+static size_t first_room(const struct h1_conn *c)
+{
+    size_t room = (size_t)c->conf->client_header_buffer_bytes;
+
+    return likely(!c->posts) ? room : MAX(room, H1_READ_AHEAD);
+}
+
 /* Bytes of the next request may be here already (pipelining). */
 static enum h1_state step_wait(struct h1_conn *c)
 {
@@ -249,7 +258,7 @@ static enum h1_state step_wait(struct h1_conn *c)
     if (!c->conn.ev.readable)
         return H1_WAIT;
     if (c->in.start == NULL)
-        buf_take(&c->in, (size_t)c->conf->client_header_buffer_bytes);
+        buf_take(&c->in, first_room(c));
     c->in.pos = c->in.last = c->in.start;
     n = conn_recv(&c->conn, c->in.start, buf_room(&c->in));
     if (n > 0) {

@@ -84,7 +84,10 @@ struct h1_conn {
     bool entered, progress;    /* in this run: a state was entered, bytes went out */
     bool starved;              /* all is written and the source has nothing yet */
     bool unread;               /* the client may still be sending */
+    bool posts;                /* its last request had a body that is worth reading with the head */
 };
+
+#define H1_READ_AHEAD (16 * 1024)
 
 extern const struct module h1_module;
 
