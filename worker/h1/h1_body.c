@@ -2,9 +2,10 @@
  * worker/h1/h1_body.c - a request's body as it arrives, framing removed (RFC 9112, 6 and 7).
  *
  * First come the bytes that lie behind the head in its buffer (all of a small body, where one is
- * expected), then reads into a buffer of the body's own: the head's slices must stay where they are. What is read past the end of a body
- * belongs to the next request; even where the end is known a little more is asked for, as only a
- * read that comes back short tells that nothing is left to be read.
+ * expected), then reads into a buffer of the body's own: the head's slices must stay where they
+ * are. What is read past the end of a body belongs to the next request; even where the end is known
+ * a little more is asked for, as only a read that comes back short tells that nothing is left to be
+ * read.
  */
 #include <errno.h>
 

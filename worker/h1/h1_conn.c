@@ -233,13 +233,10 @@ static bool had_its_turn(struct h1_conn *c)
     return false;
 }
 
-/* For the first read of a request: a head is small; a client that sent a small body before is likely
-   to send another, and it may come with its head. */
+/* For the first read of a request: who sent a small body before may send another with its head. */
 static size_t first_room(const struct h1_conn *c)
 {
-    size_t room = (size_t)c->conf->client_header_buffer_bytes;
-
-    return likely(!c->posts) ? room : MAX(room, H1_READ_AHEAD);
+    return MAX((size_t)c->conf->client_header_buffer_bytes, c->posts ? H1_READ_AHEAD : 0);
 }
 
 /* Bytes of the next request may be here already (pipelining). */
