@@ -17,6 +17,7 @@ enum channel_type {
                             closed, what is queued there is taken. Sent ahead of CHANNEL_DRAIN */
     CHANNEL_FILES,       /* number: the index of a set of watched files; fd: what is in them now */
     CHANNEL_TAKE_FD,     /* fd, number: what it is (a mailbox's sending end: the peer's slot) */
+    CHANNEL_CONTROL,     /* fd: a connection to the control socket, from who may control us */
     /* child to master */
     CHANNEL_READY,       /* serving */
     CHANNEL_CLOSED,      /* told to drain, it accepts nothing any more */

@@ -114,6 +114,30 @@ static tail include(struct parse *p, bool block, tail at)
     return is_pattern(path) ? include_pattern(r, path, from, at) : read_path(r, path, from, at);
 }
 
+struct str conf_state_path(struct pool *pool, struct str conf_dir, struct str text)
+{
+    if (text.len > 0 && text.data[0] == '/')
+        return pool_str(pool, text);
+    return pool_printf(pool, "%" STR_FMT "%" STR_FMT, STR_ARG(conf_dir), STR_ARG(text));
+}
+
+/* The servers that an upstream block had when the server last ran go before its `state`. */
+static tail include_state(struct parse *p, const struct conf_node *block, tail at)
+{
+    struct conf_reader *r = p->reader;
+    const struct conf_word *words = p->lex.words;
+    struct conf_place from = {p->file, words[0].line, words[0].col};
+    struct str path;
+
+    if (block == NULL || !str_eq(block->words[0].text, STR("upstream")) || p->lex.count != 2 ||
+        r->including >= CONF_INCLUDES_MAX)
+        return at;
+    path = conf_state_path(r->pool, r->conf_dir, words[1].text);
+    if (access(path.data, F_OK) != 0 && errno == ENOENT)
+        return at;
+    return read_path(r, path, from, at);
+}
+
 /* Blocks -------------------------------------------------------------------------------------- */
 
 static tail parse_block(struct parse *p, const struct conf_node *block, tail at);
@@ -217,6 +241,8 @@ static void parse_node(struct parse *p, const struct conf_node *block, enum conf
         skip_program(p);
         return;
     }
+    if (got == LEX_SIMPLE && str_eq(p->lex.words[0].text, STR("state")))
+        *at = include_state(p, block, *at);
     node = add_node(p, at);
     watch_indent(p, block, node, indented);
     if (got == LEX_BLOCK)

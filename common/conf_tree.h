@@ -69,6 +69,10 @@ struct conf_reader {
     uint32_t suspect_line;       /* and the line before which it should be */
 };
 
+/* Where the file of `state` in an upstream block is. What it holds takes the directive's place, if
+   it is there. */
+struct str conf_state_path(struct pool *pool, struct str conf_dir, struct str text);
+
 /* The directives of a text that is no file of disk, or NULL. `name` stands in for a path. */
 struct conf_node *conf_read_text(struct conf_reader *r, struct str name, struct str text,
                                  bool parameter);

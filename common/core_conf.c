@@ -472,6 +472,28 @@ static void add_debug_names(struct core_conf *conf)
         }
 }
 
+/* The control socket -------------------------------------------------------------------------- */
+
+static bool set_control(struct conf_call *call)
+{
+    struct core_conf *conf = call->conf;
+
+    conf->control_given = true;
+    if (!str_eq(conf_arg(call, 0), STR("off")))
+        conf->control_path = generation_path(call->gen, conf_arg(call, 0));
+    return true;
+}
+
+/* Beside the pid file. */
+static struct str default_control(struct pool *pool, struct str pid_path)
+{
+    struct str stem = pid_path;
+
+    if (str_ends(stem, STR(".pid")))
+        stem.len -= 4;
+    return pool_printf(pool, "%" STR_FMT ".ctl", STR_ARG(stem));
+}
+
 /* Defaults that the table cannot hold --------------------------------------------------------- */
 
 static bool default_error_log(struct conf_call *call)
@@ -505,6 +527,8 @@ static bool finish(struct conf_call *call)
         conf->pid_path = generation_path(call->gen, str_of(default_paths.pid));
     if (conf->lock_file.data == NULL)
         conf->lock_file = generation_path(call->gen, str_of(default_paths.lock));
+    if (!conf->control_given && conf->master_process)
+        conf->control_path = default_control(call->pool, conf->pid_path);
     conf->rlimit_nofile--;
     conf->rlimit_core--;
     default_user(conf);
@@ -540,6 +564,9 @@ static const struct directive directives[] = {
     { .name = "pid", .where = IN_MAIN, .args = "file",
       .value = VALUE_PATH, .field = F(pid_path),
       .doc = "Where the master writes its process id, once it serves." },
+    { .name = "control", .where = IN_MAIN, .args = "file|off", .apply = set_control,
+      .doc = "The unix socket that \"weir ctl\" connects to, for root alone. The default is beside "
+             "the pid file: run/weir.ctl for run/weir.pid. There is none without a master." },
     { .name = "lock_file", .where = IN_MAIN, .args = "file",
       .value = VALUE_PATH, .field = F(lock_file), .notice = "nothing needs a lock file",
       .doc = "A file for locks on systems without atomic operations." },

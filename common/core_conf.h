@@ -29,6 +29,8 @@ struct core_conf {
     bool daemon, master_process;
     bool has_events;             /* the block is there, empty or not */
     struct str pid_path;         /* absolute */
+    struct str control_path;     /* absolute; empty: no control socket */
+    bool control_given;          /* by a directive */
     struct str lock_file;
     int64_t worker_processes;    /* resolved: auto is the number of usable CPUs */
     struct str user, group;      /* as written; empty when not set */

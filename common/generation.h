@@ -67,6 +67,7 @@ struct temp_path {
     struct str path;             /* absolute */
     uint8_t levels[3];           /* digits per level of hashed subdirectories; 0 ends */
     const struct conf_node *node;
+    bool as_found;               /* one that is there stays whose it is */
 };
 
 /* The file of that path in this generation (made absolute against the prefix), one per path.

@@ -29,6 +29,7 @@ struct role {
     /* How many the generation needs. */
     uint32_t (*wanted)(const struct generation *gen);
     int (*run)(const struct child *child);
+    bool takes_control;    /* CHANNEL_CONTROL is for it; one is started when it is needed */
 };
 
 extern const struct role *const roles[]; /* NULL at the end */

@@ -119,6 +119,12 @@ void zone_destroy(struct zone *z);
 void zone_lock(struct zone *z);
 void zone_unlock(struct zone *z);
 
+/* In init: the zone is made, not emptied. What is allocated in one without a file is zero then. */
+static inline bool zone_is_new(const struct zone *z)
+{
+    return z->header->magic == 0;
+}
+
 /* Under the lock: back to what init makes of it. All offsets are void, and the id is another. */
 void zone_empty(struct zone *z);
 

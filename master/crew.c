@@ -19,17 +19,28 @@ static uint32_t count_children(const struct generation *gen)
     return count;
 }
 
+static void add_child(struct crew *crew, const struct role *role)
+{
+    struct child_proc *c = &crew->children[crew->count];
+
+    child_init(c, crew, role, crew->count++);
+    c->row = slots_assign(&crew->master->slots, c->slot, crew->number);
+    if (c->row == SLOTS_NONE)
+        log_error(&process_log, LOG_ALERT, 0, "too many processes: no row left for slot %u",
+                  c->slot);
+}
+
 static void add_children(struct crew *crew, const struct role *role)
 {
-    for (uint32_t i = role->wanted(crew->gen); i > 0; i--) {
-        struct child_proc *c = &crew->children[crew->count];
+    for (uint32_t i = role->wanted(crew->gen); i > 0; i--)
+        add_child(crew, role);
+}
 
-        child_init(c, crew, role, crew->count++);
-        c->row = slots_assign(&crew->master->slots, c->slot, crew->number);
-        if (c->row == SLOTS_NONE)
-            log_error(&process_log, LOG_ALERT, 0, "too many processes: no row left for slot %u",
-                      c->slot);
-    }
+void crew_add_keeper(struct crew *crew)
+{
+    for (const struct role *const *role = roles; *role != NULL; role++)
+        if ((*role)->takes_control)
+            add_child(crew, *role);
 }
 
 struct crew *crew_create(struct master *m, struct generation *gen)
@@ -38,7 +49,7 @@ struct crew *crew_create(struct master *m, struct generation *gen)
 
     must(crew != NULL);
     *crew = (struct crew){.master = m, .gen = gen, .number = gen->number, .older = m->crews};
-    crew->children = calloc(MAX(count_children(gen), 1), sizeof(*crew->children));
+    crew->children = calloc(count_children(gen) + 1, sizeof(*crew->children)); /* a keeper more */
     must(crew->children != NULL);
     for (const struct role *const *role = roles; *role != NULL; role++)
         add_children(crew, *role);

@@ -22,6 +22,9 @@ struct crew {
 /* As many children as the roles want, to be spawned by crew_run; first in the master's list. */
 struct crew *crew_create(struct master *m, struct generation *gen);
 
+/* One more child, of the role that takes control connections; a crew has at most one. */
+void crew_add_keeper(struct crew *crew);
+
 /* What is wanted of them from now on; never less than before. */
 void crew_want(struct crew *crew, enum child_want want, bool has_successor);
 

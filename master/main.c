@@ -9,6 +9,7 @@
 #include "common/fail_reason.h"
 #include "common/log.h"
 #include "common/proctitle.h"
+#include "master/ctl.h"
 #include "master/options.h"
 #include "master/quick.h"
 #include "master/signal_send.h"
@@ -76,6 +77,8 @@ int main(int argc, char **argv)
     if (!options_parse(&o, argc, argv))
         return 1;
     log_set_program(o.identity->name);
+    if (o.command == COMMAND_CTL)
+        return ctl_run(&o);
     if (o.show_help || o.show_version)
         if (show(&o) == 0 && !o.test)
             return 0;
@@ -91,6 +94,7 @@ int main(int argc, char **argv)
     case COMMAND_DUMP_REASONS:
         fail_reason_dump(stdout);
         return 0;
+    case COMMAND_CTL:
     case COMMAND_RUN:
         break;
     }

@@ -110,6 +110,7 @@ void master_leave(struct master *m)
         notify_main_pid(m->upgrade.pid);
     remove_pidfile(m);
     file_watch_end(m);
+    control_close(m);
     listener_close(m->gen, NULL, master_owns_files(m));
     log_set_process(NULL); /* the sinks go with the generation */
     generation_destroy(m->gen);

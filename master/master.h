@@ -5,6 +5,7 @@
 
 #include "common/role.h"
 #include "common/slots.h"
+#include "master/control.h"
 #include "master/crew.h"
 #include "master/generation_load.h"
 #include "master/inherit.h"
@@ -55,6 +56,7 @@ struct master {
     struct upgrade upgrade;
     struct waiters waiters;
     struct file_watch *files;  /* NULL: none were ever watched */
+    struct control control;
 
     enum will will;
     bool daemonized;

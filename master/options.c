@@ -250,6 +250,40 @@ static bool read_quick(struct reader *r)
     return true;
 }
 
+/* The options of `ctl`: those that find a configuration, and its own. */
+static bool read_ctl_option(struct reader *r, const char *word)
+{
+    struct options *o = r->o;
+    const char *value;
+
+    if (strcmp(word, "--json") == 0) {
+        o->json = true;
+        return true;
+    }
+    if (strncmp(word, "--", 2) == 0 && match_long(r, word + 2, "socket", &value)) {
+        o->socket = value;
+        return value != NULL || complain_missing(r, "--socket", "file name");
+    }
+    return word[1] == '-' ? read_long(r, word + 2) : read_letters(r, word + 1);
+}
+
+/* An option may stand anywhere; a word of the command never begins with '-'. */
+static bool read_ctl(struct reader *r)
+{
+    struct options *o = r->o;
+
+    o->words = r->argv + r->at;
+    for (; r->at < r->argc; r->at++) {
+        char *word = r->argv[r->at];
+
+        if (word[0] != '-' || word[1] == '\0')
+            o->words[o->word_count++] = word;
+        else if (!read_ctl_option(r, word))
+            return false;
+    }
+    return true;
+}
+
 static bool read_help(struct reader *r)
 {
     if (r->at >= r->argc) {
@@ -272,11 +306,15 @@ bool options_parse(struct options *o, int argc, char **argv)
         o->command = COMMAND_SERVE;
     else if (strcmp(word, "proxy") == 0)
         o->command = COMMAND_PROXY;
+    else if (strcmp(word, "ctl") == 0)
+        o->command = COMMAND_CTL;
     else if (strcmp(word, "help") == 0)
         o->command = COMMAND_HELP;
     else
         return read_options(&r);
     r.at = 2;
+    if (o->command == COMMAND_CTL)
+        return read_ctl(&r);
     return o->command == COMMAND_HELP ? read_help(&r) : read_quick(&r);
 }
 
@@ -289,8 +327,10 @@ void options_usage(const struct options *o)
             "       %*s [-e filename] [-c filename] [-g directives]\n"
             "       %s serve DIR [--listen ADDR] [--print-config]\n"
             "       %s proxy --to URL... [--listen ADDR] [--print-config]\n"
+            "       %s ctl [-c filename] [--json] COMMAND\n"
             "       %s help DIRECTIVE\n\n",
-            self->name, (int)strlen(self->name), "", self->name, self->name, self->name);
+            self->name, (int)strlen(self->name), "", self->name, self->name, self->name,
+            self->name);
     fputs("Options:\n"
           "  -?,-h, --help     : this help\n"
           "  -v, --version     : show version and exit\n"
@@ -309,5 +349,6 @@ void options_usage(const struct options *o)
     fputs("Commands:\n"
           "  serve DIR         : serve the files of a directory, in the foreground\n"
           "  proxy --to URL    : pass requests on to a server, or to several in turn\n"
+          "  ctl COMMAND       : look at a server that runs, and change it; see ctl --help\n"
           "  help DIRECTIVE    : what a directive of the configuration does\n", stderr);
 }

@@ -10,6 +10,7 @@ enum command {
     COMMAND_RUN,             /* with a configuration: start, test or signal */
     COMMAND_SERVE,           /* weir serve DIR */
     COMMAND_PROXY,           /* weir proxy --to URL... */
+    COMMAND_CTL,             /* weir ctl COMMAND */
     COMMAND_HELP,            /* weir help DIRECTIVE */
     COMMAND_DUMP_DIRECTIVES, /* --dump-directives, for tools/reference */
     COMMAND_DUMP_REASONS,    /* --dump-fail-reasons, for the same */
@@ -34,6 +35,11 @@ struct options {
     const char *to[OPTIONS_MAX_URLS];
     size_t to_count;
     bool print_config;
+
+    const char *socket;      /* ctl; NULL: that of the configuration */
+    bool json;
+    char **words;            /* of its command */
+    size_t word_count;
 };
 
 /* Strings stay in argv. False after a message on stderr. */

@@ -181,6 +181,7 @@ static void take_over(void *about)
     limit_generations(m);
     if (!m->no_pidfile && !r->first)
         master_move_pidfile(m, core_conf(m->gen)->pid_path.data);
+    control_open(m);
     r->gen = NULL;
     r->crew = NULL;
     r->first = false;

@@ -168,6 +168,8 @@ static void close_others(const struct child_proc *self)
         close(m->signal_fd);
     if (m->starter_fd >= 0)
         close(m->starter_fd);
+    control_forget(&m->control);
+    waiters_forget(&m->waiters);
 }
 
 NORETURN static void become(struct child_proc *c, int channel)

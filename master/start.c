@@ -81,6 +81,7 @@ static void init(struct master *m, const struct options *o, const struct load_so
     m->parent = getppid();
     inherit_read(&m->inherited, m->pool);
     m->next_generation = m->inherited.generation;
+    control_init(&m->control);
     reload_init(m);
     upgrade_init(m);
 }

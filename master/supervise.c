@@ -51,10 +51,8 @@ static void leave(struct master *m, enum will will)
         listener_close(m->gen, m->reload.gen, master_owns_files(m));
 }
 
-static void hang_up(struct master *m, const struct signalfd_siginfo *info)
+static void reconfigure(struct master *m)
 {
-    if (info->ssi_code == SI_QUEUE)
-        waiters_add(&m->waiters, (pid_t)info->ssi_pid, info->ssi_int);
     if (m->resting && m->will == WILL_SERVE) {
         waiters_begin(&m->waiters);
         master_wake(m);
@@ -62,6 +60,13 @@ static void hang_up(struct master *m, const struct signalfd_siginfo *info)
     } else {
         m->reload.asked = true;
     }
+}
+
+static void hang_up(struct master *m, const struct signalfd_siginfo *info)
+{
+    if (info->ssi_code == SI_QUEUE)
+        waiters_add(&m->waiters, (pid_t)info->ssi_pid, info->ssi_int);
+    reconfigure(m);
 }
 
 /* A terminal that changes its size must not stop a server in its foreground. */
@@ -138,6 +143,65 @@ static void read_signals(struct master *m)
         take_signal(m, &info);
 }
 
+/* The control socket --------------------------------------------------------------------------- */
+
+static void upgrade(struct master *m, int fd)
+{
+    bool free = m->upgrade.pid == 0 && !master_has_old(m);
+
+    m->upgrade.asked = free;
+    control_answer(fd, free, free ? STR_NONE
+                                  : STR("a binary upgrade is under way: end the old or the new "
+                                        "master process first\n"));
+}
+
+static void obey(struct master *m, enum control_verb verb, int fd)
+{
+    if (m->will != WILL_SERVE && verb != CONTROL_STOP) {
+        control_answer(fd, false, STR("the server is about to end\n"));
+        return;
+    }
+    switch (verb) {
+    case CONTROL_RELOAD:
+        waiters_add_connection(&m->waiters, fd);
+        reconfigure(m);
+        break;
+    case CONTROL_REOPEN:
+        reopen_logs(m);
+        control_answer(fd, true, STR_NONE);
+        break;
+    case CONTROL_QUIT:
+    case CONTROL_STOP:
+        leave(m, verb == CONTROL_QUIT ? WILL_LEAVE : WILL_LEAVE_AT_ONCE);
+        control_answer(fd, true, STR_NONE);
+        break;
+    case CONTROL_UPGRADE:
+        upgrade(m, fd);
+        break;
+    case CONTROL_NONE:
+        break;
+    }
+}
+
+/* True if there is something new to do. */
+static bool take_control(struct master *m)
+{
+    const struct crew *crew = m->serving;
+    uint32_t children = crew == NULL ? 0 : crew->count;
+    enum control_verb verb;
+    bool obeyed = false;
+    int fd;
+
+    while ((verb = control_next(m, &fd)) != CONTROL_NONE) {
+        static const char *const names[] = {"", "reload", "reopen", "quit", "stop", "upgrade"};
+
+        log_error(&process_log, LOG_NOTICE, 0, "control: %s", names[verb]);
+        obey(m, verb, fd);
+        obeyed = true;
+    }
+    return obeyed || (m->serving == crew && crew != NULL && crew->count != children);
+}
+
 /* Machines ------------------------------------------------------------------------------------- */
 
 static bool run_all(struct master *m)
@@ -148,6 +212,7 @@ static bool run_all(struct master *m)
         moved = crew_run(crew) || moved;
     moved = machine_run(&m->reload.machine) || moved;
     moved = machine_run(&m->upgrade.machine) || moved;
+    moved = take_control(m) || moved;
     /* What a failed start or a late signal decided holds for every crew. */
     if (m->will != WILL_SERVE)
         want_all(m, m->will == WILL_LEAVE ? WANT_DRAIN : WANT_QUIT);
@@ -191,6 +256,11 @@ static void watch_children(struct watch *w, struct crew *crew)
     }
 }
 
+static void watch_control(void *w, int fd)
+{
+    watch_fd(w, fd, POLLIN, NULL);
+}
+
 static int64_t sooner(int64_t deadline_ms, const struct machine *machine)
 {
     if (machine->deadline_ms == 0)
@@ -202,7 +272,7 @@ static int wait_ms(const struct master *m)
 {
     int64_t deadline_ms = file_watch_deadline(m, rotate_deadline(m, INT64_MAX));
 
-    deadline_ms = sooner(deadline_ms, &m->reload.machine);
+    deadline_ms = control_deadline(&m->control, sooner(deadline_ms, &m->reload.machine));
     for (const struct crew *crew = m->crews; crew != NULL; crew = crew->older)
         for (uint32_t i = 0; i < crew->count; i++)
             deadline_ms = sooner(deadline_ms, &crew->children[i].life);
@@ -228,6 +298,7 @@ static void wait_for_something(struct master *m, struct watch *w)
     watch_fd(w, file_watch_fd(m), POLLIN, NULL); /* poll() overlooks one that is -1 */
     for (struct crew *crew = m->crews; crew != NULL; crew = crew->older)
         watch_children(w, crew);
+    control_watch(&m->control, watch_control, w);
     if (poll(w->fds, (nfds_t)w->count, wait_ms(m)) < 0 && errno != EINTR)
         log_error(&process_log, LOG_ALERT, errno, "poll() failed");
     clock_update();

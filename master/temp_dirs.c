@@ -58,7 +58,10 @@ static bool create(const struct temp_path *temp, const struct core_conf *core)
         return fail("mkdir()", temp->path.data);
     }
     snprintf(path, sizeof(path), "%.*s", (int)len, temp->path.data);
-    if (!is_directory(path)) {
+    if (is_directory(path)) {
+        if (temp->as_found)
+            return true;
+    } else {
         dir_make_above(path, 0755); /* what goes wrong here shows below */
         if (mkdir(path, 0700) != 0 && errno != EEXIST)
             return fail("mkdir()", path);

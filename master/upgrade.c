@@ -117,6 +117,8 @@ static void go_back(void *about)
     m->upgrade.pid = 0;
     if (m->pid_path != NULL)
         pidfile_rename(m->pid_path, false);
+    if (m->will == WILL_SERVE)
+        control_open(m); /* the new one had the path */
     if (m->resting && m->will == WILL_SERVE)
         master_wake(m);
 }

@@ -17,6 +17,7 @@
 
 #include "common/log.h"
 #include "common/random.h"
+#include "master/control.h"
 
 #define TEXT_MAX        32768  /* of the answer; the log has the rest */
 #define STEP_MS         10
@@ -54,12 +55,36 @@ static void send_to(const struct waiter *w, const char *data, size_t len)
 
 void waiters_add(struct waiters *w, pid_t pid, int token)
 {
-    struct waiter new = {pid, token};
+    struct waiter new = {pid, token, -1};
 
     if (w->count == WAITERS_MAX)
         return;
     w->list[w->count++] = new;
     send_to(&new, "a", 1);
+}
+
+void waiters_add_connection(struct waiters *w, int fd)
+{
+    if (w->count < WAITERS_MAX)
+        w->list[w->count++] = (struct waiter){.fd = fd};
+    else
+        control_answer(fd, false, STR("too many wait for a reload\n"));
+}
+
+void waiters_forget(struct waiters *w)
+{
+    for (uint32_t i = 0; i < w->count; i++)
+        if (w->list[i].fd >= 0)
+            close(w->list[i].fd);
+    *w = (struct waiters){0};
+}
+
+static void answer_one(const struct waiter *w, char *data, size_t len)
+{
+    if (w->fd < 0)
+        send_to(w, data, len);
+    else
+        control_answer(w->fd, data[0] == 'k', (struct str){data + 1, len - 1});
 }
 
 static void keep(struct str line)
@@ -87,7 +112,7 @@ void waiters_answer(struct waiters *w, bool ok)
     log_set_copy(NULL);
     answer[0] = ok ? 'k' : 'f';
     for (uint32_t i = 0; i < w->asked; i++)
-        send_to(&w->list[i], answer, text != NULL ? text_len : 1);
+        answer_one(&w->list[i], answer, text != NULL ? text_len : 1);
     w->count -= w->asked;
     memmove(w->list, w->list + w->asked, w->count * sizeof(w->list[0]));
     w->asked = 0;

@@ -14,6 +14,7 @@
 struct waiter {
     pid_t pid;
     int token;
+    int fd;          /* a connection to the control socket instead; -1: none */
 };
 
 struct waiters {
@@ -24,6 +25,12 @@ struct waiters {
 
 /* Remembers one and tells it that its signal was seen. */
 void waiters_add(struct waiters *w, pid_t pid, int token);
+
+/* The same for a connection to the control socket, which is its own from now on. */
+void waiters_add_connection(struct waiters *w, int fd);
+
+/* In a child. */
+void waiters_forget(struct waiters *w);
 
 /* A reload begins for all who have asked. From now on [warn] lines and worse are kept for the
    answer. */

@@ -12,6 +12,7 @@
 #include "common/generation.h"
 #include "worker/event/loop.h"
 #include "worker/heir.h"
+#include "worker/keeper/control.h"
 #include "worker/keeper/keeper.h"
 #include "worker/net/resolver.h"
 #include "worker/orders.h"
@@ -34,12 +35,14 @@ static enum rc start(const struct child *child)
     if (core->error_log != NULL)
         log_set_process(core->error_log);
     orders_init(child, on_order);
+    orders_on_control(control_take);
     if (loop_init(&own_loop, BATCH) != RC_OK)
         return RC_ERROR;
     loop = &own_loop;
     if (orders_listen() != RC_OK)
         return RC_ERROR;
     heir_enter(child);
+    control_start(child->gen);
     keeper_start(child->gen);
     return RC_OK;
 }
@@ -53,6 +56,7 @@ static int run(const struct child *child)
     orders_tell(CHANNEL_READY, 0);
     loop_run(&own_loop);
     keeper_stop();
+    control_stop();
     resolver_stop();
     heir_leave(child);
     orders_tell(CHANNEL_DRAINED, 0);
@@ -65,4 +69,6 @@ static uint32_t wanted(const struct generation *gen)
     return keeper_is_wanted(gen);
 }
 
-const struct role keeper_role = {"keeper", wanted, run};
+const struct role keeper_role = {
+    .name = "keeper", .wanted = wanted, .run = run, .takes_control = true,
+};

@@ -24,6 +24,7 @@
 
 static const struct child *self;
 static order_fn *obey;
+static control_fn *controlled;
 static bool ordered; /* an end, by whomever */
 static struct event channel, signals;
 static struct post read_channel, read_signals, rotate;
@@ -141,6 +142,12 @@ static void take_message(const struct channel_msg *msg)
     case CHANNEL_REOPEN_LOG:
         take_log(msg->number, msg->fd);
         break;
+    case CHANNEL_CONTROL:
+        if (controlled != NULL)
+            controlled(msg->fd);
+        else
+            close(msg->fd);
+        break;
     default:
         log_error(&process_log, LOG_ALERT, 0, "unknown message %u from the master", msg->type);
         if (msg->fd >= 0)
@@ -245,6 +252,11 @@ void orders_init(const struct child *child, order_fn *fn)
     channel.fd = child->channel;
     rotate.run = run_rotate;
     log_rotate_on_full(on_full);
+}
+
+void orders_on_control(control_fn *fn)
+{
+    controlled = fn;
 }
 
 enum rc orders_listen(void)

@@ -14,6 +14,10 @@ typedef void order_fn(enum drain_order order, bool successor);
 /* First of all. The child must live as long as the process. */
 void orders_init(const struct child *child, order_fn *fn);
 
+/* Told of each connection to the control socket, which is its own from then on. */
+typedef void control_fn(int fd);
+void orders_on_control(control_fn *fn);
+
 /* Listens from now on, in the process's loop. */
 enum rc orders_listen(void);
 

@@ -261,6 +261,14 @@ sub run ($self, @args) {
     return run_binary($self->{binary}, map({ $self->fill_in($_) } @args), { $self->environment });
 }
 
+# `weir ctl WORDS`: what it prints; dies when it fails. ctl_run gives what run does.
+sub ctl_run ($self, @words) { return $self->run('ctl', '-p', '%DIR%/', '-c', '%DIR%/weir.conf', @words) }
+sub ctl ($self, @words) {
+    my $result = $self->ctl_run(@words);
+    croak "ctl @words: $result->{stderr}" if $result->{exit};
+    return $result->{stdout};
+}
+
 sub run_binary ($binary, @args) {
     my $env = ref $args[-1] ? pop @args : {};
     my ($out, $err) = map { File::Temp->new } 1 .. 2;

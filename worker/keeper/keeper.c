@@ -4,11 +4,13 @@
 #include "worker/keeper/keeper.h"
 
 #include "common/clock.h"
+#include "common/core_conf.h"
 #include "worker/event/timer.h"
 #include "worker/keeper/health.h"
 #include "worker/keeper/lease.h"
 #include "worker/keeper/ocsp_refresh.h"
 #include "worker/keeper/resolve_refresh.h"
+#include "worker/upstream/group.h"
 
 #define LEASE_BYTES ZONE_MIN_BYTES
 
@@ -33,6 +35,14 @@ static const struct conf_node *who_wants(const struct generation *gen)
     return NULL;
 }
 
+/* One may be started for changes at run time. */
+static const struct conf_node *who_may_want(const struct generation *gen)
+{
+    const struct upstream_set *set = gen->upstreams;
+
+    return set == NULL || core_conf(gen)->control_path.len == 0 ? NULL : set->first->node;
+}
+
 bool keeper_is_wanted(const struct generation *gen)
 {
     return who_wants(gen) != NULL;
@@ -43,6 +53,8 @@ static bool load_done(struct generation *gen)
     const struct conf_node *node = who_wants(gen);
     const char *why;
 
+    if (node == NULL)
+        node = who_may_want(gen);
     if (node == NULL)
         return true;
     gen->keeper = generation_zone(gen, STR("weir:keeper"), LEASE_BYTES, &lease_zone_kind, node,
@@ -70,7 +82,7 @@ static void set_acting(bool act)
     acting = act;
     log_error(&process_log, LOG_INFO, 0, "keeper: %s", act ? "ours is the lease" : "others act");
     for (size_t i = 0; i < COUNT(jobs); i++) {
-        if (jobs[i]->wanted(gen) == NULL)
+        if (jobs[i]->wanted(gen) == NULL && !jobs[i]->changes)
             continue;
         if (act)
             jobs[i]->start(gen);

@@ -15,6 +15,7 @@
 
 struct keeper_job {
     const char *name;
+    bool changes;          /* changes at run time may give it work, too */
     /* The first line of the configuration that wants it; NULL: none does. */
     const struct conf_node *(*wanted)(const struct generation *gen);
     void (*start)(const struct generation *gen);

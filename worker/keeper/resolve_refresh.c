@@ -8,12 +8,11 @@
  */
 #include "worker/keeper/resolve_refresh.h"
 
-#include <stdlib.h>
-
 #include "common/clock.h"
 #include "worker/event/loop.h"
 #include "worker/net/system_lookup.h"
 #include "worker/net/resolver_conf.h"
+#include "worker/upstream/changes.h"
 #include "worker/upstream/moving.h"
 
 #define LEAST_REST_MS  1000
@@ -38,6 +37,8 @@ struct refresh {
 
 static struct refresh *all;
 static uint32_t count;
+static struct pool *pool;               /* of servers that were added; while acting */
+static const struct generation *served;
 
 /* Answers -------------------------------------------------------------------------------------- */
 
@@ -184,16 +185,6 @@ static const struct conf_node *wanted(const struct generation *gen)
     return NULL;
 }
 
-static uint32_t count_names(const struct upstream_set *set)
-{
-    uint32_t names = 0;
-
-    for (const struct upstream_group *g = set->first; g != NULL; g = g->next)
-        EACH (struct upstream_server, s, &g->servers)
-            names += s->resolve;
-    return names;
-}
-
 static void begin(struct refresh *r, const struct upstream_group *group,
                   const struct upstream_server *server)
 {
@@ -202,18 +193,33 @@ static void begin(struct refresh *r, const struct upstream_group *group,
     post_now(&r->post);
 }
 
-static void start(const struct generation *gen)
+/* Under way or not: those that were added at run time are as good as configured ones. */
+static struct array names_of(const struct generation *gen)
 {
     const struct upstream_set *set = gen->upstreams;
-    struct refresh *next;
+    struct array names = array_of(struct refresh, pool);
 
-    count = count_names(set);
-    next = all = calloc(count, sizeof(*all));
-    must(all != NULL);
-    for (const struct upstream_group *g = set->first; g != NULL; g = g->next)
-        EACH (struct upstream_server, s, &g->servers)
+    for (const struct upstream_group *g = set == NULL ? NULL : set->first; g != NULL; g = g->next) {
+        struct array servers = g->implicit ? g->servers : changes_servers(g, pool);
+
+        EACH (const struct upstream_server, s, &servers)
             if (s->resolve)
-                begin(next++, g, s);
+                *(struct refresh *)array_push(&names) = (struct refresh){.group = g, .server = s};
+    }
+    return names;
+}
+
+static void start(const struct generation *gen)
+{
+    struct array names;
+
+    served = gen;
+    pool = pool_create(POOL_BLOCK);
+    names = names_of(gen);
+    all = names.items;
+    count = (uint32_t)names.count;
+    for (uint32_t i = 0; i < count; i++)
+        begin(&all[i], all[i].group, all[i].server);
 }
 
 static void stop(void)
@@ -225,11 +231,20 @@ static void stop(void)
         timer_cancel(&all[i].rest);
         post_cancel(&all[i].post);
     }
-    free(all);
+    pool_destroy(pool);
+    pool = NULL;
     all = NULL;
     count = 0;
 }
 
+void resolve_refresh_again(void)
+{
+    if (pool == NULL)
+        return;
+    stop();
+    start(served);
+}
+
 const struct keeper_job resolve_refresh_job = {
-    .name = "resolve", .wanted = wanted, .start = start, .stop = stop,
+    .name = "resolve", .changes = true, .wanted = wanted, .start = start, .stop = stop,
 };

@@ -7,3 +7,6 @@
 #include "worker/keeper/keeper.h"
 
 extern const struct keeper_job resolve_refresh_job;
+
+/* Servers were changed at run time: asks for the names that there are now. */
+void resolve_refresh_again(void);

@@ -117,17 +117,21 @@ static bool read_change(struct server_change *c, struct str line)
     return true;
 }
 
-struct array changes_read(const struct upstream_group *group, struct pool *pool)
+struct array changes_read(const struct upstream_group *group, struct pool *pool, uint64_t *number)
 {
     struct array all = array_of(struct server_change, pool);
     struct zone *z = peer_zone_of(group);
     struct server_change c;
     struct str text;
 
+    if (number != NULL)
+        *number = 0;
     if (z == NULL)
         return all;
     zone_lock(z);
     text = copy_text(z, find(z, key_of(group)), pool);
+    if (number != NULL)
+        *number = changes_number(group);
     zone_unlock(z);
     while (text.len > 0)
         if (read_change(&c, str_cut(&text, '\n')))
@@ -145,13 +149,14 @@ static size_t print_change(char *out, size_t room, const struct server_change *c
     return (size_t)len;
 }
 
-enum rc changes_write(const struct upstream_group *group, const struct array *changes)
+enum rc changes_write(const struct upstream_group *group, const struct array *changes,
+                      uint64_t number)
 {
     struct zone *z = peer_zone_of(group);
     struct pool *pool = pool_create(POOL_BLOCK);
     char *text = pool_alloc(pool, CHANGES_MOST);
-    enum rc rc = RC_OK;
     size_t len = 0;
+    enum rc rc;
 
     EACH (const struct server_change, c, changes) {
         len += print_change(text + len, CHANGES_MOST - len, c);
@@ -161,7 +166,8 @@ enum rc changes_write(const struct upstream_group *group, const struct array *ch
         }
     }
     zone_lock(z);
-    rc = replace(z, key_of(group), (struct str){text, len});
+    rc = changes_number(group) != number ? RC_AGAIN
+                                         : replace(z, key_of(group), (struct str){text, len});
     zone_unlock(z);
     pool_destroy(pool);
     return rc;
@@ -311,4 +317,11 @@ struct array changes_apply(const struct upstream_group *base, const struct array
         *(struct upstream_server *)array_push(&all) = s;
     }
     return all;
+}
+
+struct array changes_servers(const struct upstream_group *base, struct pool *pool)
+{
+    struct array changes = changes_read(base, pool, NULL);
+
+    return changes.count == 0 ? base->servers : changes_apply(base, &changes, pool);
 }

@@ -22,12 +22,13 @@ struct server_change {
 /* When they last changed, as peer_zone.version; 0: there are none. Under the zone's lock. */
 uint64_t changes_number(const struct upstream_group *group);
 
-/* All of them: struct server_change. Takes the lock. */
-struct array changes_read(const struct upstream_group *group, struct pool *pool);
+/* All of them: struct server_change. *number (may be NULL) is theirs. Takes the lock. */
+struct array changes_read(const struct upstream_group *group, struct pool *pool, uint64_t *number);
 
-/* The keeper: replaces them all. RC_ERROR when the zone has no room, or they are too many: nothing
-   has changed then. Takes the lock. */
-enum rc changes_write(const struct upstream_group *group, const struct array *changes);
+/* The keeper: replaces those with that number. RC_AGAIN when they are others by now, RC_ERROR when
+   the zone has no room or they are too many: nothing has changed then. Takes the lock. */
+enum rc changes_write(const struct upstream_group *group, const struct array *changes,
+                      uint64_t number);
 
 /* The one for a server with that configured line; NULL: none holds. */
 const struct server_change *changes_find(const struct array *changes, struct str address,
@@ -37,6 +38,9 @@ const struct server_change *changes_find(const struct array *changes, struct str
    not, without those that were removed, and behind them those that were added. */
 struct array changes_apply(const struct upstream_group *base, const struct array *changes,
                            struct pool *pool);
+
+/* The same of what the zone has now; the configured ones themselves when there is no change. */
+struct array changes_servers(const struct upstream_group *base, struct pool *pool);
 
 /* A configured server's line from its address on, with one blank between words. */
 struct str server_line_text(const struct upstream_server *s, struct pool *pool);

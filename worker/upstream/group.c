@@ -236,6 +236,33 @@ static bool set_zone(struct conf_call *call)
     return group->zone != NULL || conf_fail_arg(call, 0, "%s", why);
 }
 
+/* The loader has read the file's lines as if they stood here. */
+static bool set_state(struct conf_call *call)
+{
+    struct upstream_group *group = call->scope->owner;
+    struct temp_path *above = pool_zalloc(call->pool, sizeof(*above));
+
+    group->state = conf_state_path(call->pool, call->gen->conf_dir, conf_arg(call, 0));
+    group->scope = call->scope;
+    above->path = (struct str){group->state.data, (size_t)str_rfind(group->state, '/')};
+    above->path = pool_printf(call->pool, "%" STR_FMT "/", STR_ARG(above->path));
+    above->node = call->node;
+    above->as_found = true;
+    *(struct temp_path **)array_push(&call->gen->paths) = above;
+    return true;
+}
+
+/* All servers are in the state file, or none is. */
+static bool is_consistent(struct conf_call *call, const struct upstream_group *group)
+{
+    EACH (const struct upstream_server, s, &group->servers)
+        if (group->state.len > 0 && !str_eq(s->node->file->path, group->state))
+            return conf_fail_at(call->gen, s->node,
+                                "\"server\" cannot be beside \"state\" in upstream "
+                                "\"%" STR_FMT "\"", STR_ARG(group->name));
+    return true;
+}
+
 /* A block of an upstream has been read. */
 static bool scope_done(struct conf_call *call)
 {
@@ -247,7 +274,7 @@ static bool scope_done(struct conf_call *call)
     EACH (struct upstream_server, s, &group->servers)
         if (s->addrs != NULL)
             s->addrs->may_fail = conf->unresolved == UNRESOLVED_START;
-    return true;
+    return is_consistent(call, group);
 }
 
 /* Loading ends --------------------------------------------------------------------------------- */
@@ -323,7 +350,7 @@ static void finish_peers(struct generation *gen, struct upstream_set *set,
 static bool finish_group(struct generation *gen, struct upstream_set *set,
                          struct upstream_group *group)
 {
-    if (group->servers.count == 0)
+    if (group->servers.count == 0 && group->state.len == 0)
         return conf_fail_at(gen, group->node, "no servers are inside upstream");
     if (group->scope != NULL) {
         group->conf = CONF(group->scope, upstream_index, struct upstream_conf);
@@ -333,7 +360,7 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
     take_unresolved(gen, group);
     group->primaries = count_peers(group, false);
     group->backups = count_peers(group, true);
-    if (group->primaries == 0 && !group->moves)
+    if (group->primaries == 0 && !group->moves && group->state.len == 0)
         return conf_fail_at(gen, group->node, "no servers in upstream \"%" STR_FMT "\"",
                             STR_ARG(group->name));
     if (group->moves && !may_move(gen, group))
@@ -344,7 +371,7 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
     if (group->sticky != NULL)
         sticky_name_peers(gen->pool, group);
     group->counted |= group->balancer->counted && !group->single;
-    if (group->balancer->build != NULL && !group->moves)
+    if (group->balancer->build != NULL && !group->moves && group->primaries > 0)
         group->balancer->build(gen->pool, group);
     return group->breaker == NULL || breaker_check(gen, group);
 }
@@ -369,7 +396,7 @@ static uint32_t expected_peers(const struct upstream_group *group)
 static bool declare_zone(struct generation *gen, struct upstream_set *set, uint32_t peers,
                          uint32_t histories)
 {
-    int64_t bytes = 256 * 1024;
+    int64_t bytes = 1024 * 1024;
     const char *why;
 
     while (bytes < peer_zone_bytes(peers) * 4 || bytes < 3 * (int64_t)histories * HISTORY_ROOM)
@@ -431,6 +458,10 @@ static const struct directive directives[] = {
     {.name = "zone", .where = IN_UPSTREAM, .args = "name [size]", .apply = set_zone,
      .doc = "The shared memory that holds the state of the group's servers. Without it, all groups "
             "share one that sizes itself."},
+    {.name = "state", .where = IN_UPSTREAM, .args = "file", .apply = set_state,
+     .doc = "A file with the group's \"server\" lines, which \"weir ctl upstream\" changes: what "
+            "it changed holds over a restart too. The workers' user must be able to write to its "
+            "directory. It need not be there, and no server may stand in the block."},
     {.name = "keepalive", .where = IN_UPSTREAM, .args = "connections [local]", .value = VALUE_INT,
      .field = F(keepalive), .max = INT32_MAX, .initial = "32 local", .apply = set_keepalive,
      .doc = "How many idle connections to the group each worker keeps. With \"local\", a "

@@ -85,6 +85,7 @@ struct upstream_group {
     const struct resolver_conf *names; /* who is asked for its servers, if they are resolved */
     struct conf_scope *scope;     /* of the block */
     struct zone_spec *zone;
+    struct str state;             /* the file that has its servers; empty: the configuration has */
     struct health_check *checks;  /* see check.h; NULL: none */
     struct group_live *live;      /* of a PEER_PASSING that is somebody's own: its idle connections;
                                      NULL: it keeps none */

@@ -362,7 +362,7 @@ static void count_tries(struct upstream_group *v)
 /* The servers as they are by now. */
 static void take_changes(struct upstream_group *v)
 {
-    struct array changes = changes_read(v->base, v->pool);
+    struct array changes = changes_read(v->base, v->pool, NULL);
 
     if (changes.count == 0)
         return;
@@ -474,12 +474,15 @@ const struct upstream_group *moving_hold(const struct upstream_group *group, str
 
 bool moving_is_current(const struct upstream_group *version)
 {
-    return version == current(version);
+    const struct upstream_group *now = current(version);
+
+    return now == NULL ? version->base == NULL : version == now;
 }
 
 const struct peer *moving_same(const struct peer *peer)
 {
-    const struct upstream_group *version = peer_group_live(peer->group)->version;
+    const struct group_live *live = peer_group_live(peer->group);
+    const struct upstream_group *version = live == NULL ? NULL : live->version;
 
     if (version == NULL || peer->group == version)
         return peer;

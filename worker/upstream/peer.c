@@ -64,7 +64,8 @@ static struct peer_table *make_table(struct zone *z, size_t bytes)
     }
     if (table == NULL)
         return NULL;
-    memset(table, 0, bytes);
+    if (!zone_is_new(z))
+        memset(table, 0, bytes); /* else it stays untouched, and costs no memory */
     table->cap = (uint32_t)((bytes - sizeof(*table)) / sizeof(table->peers[0]));
     return table;
 }
