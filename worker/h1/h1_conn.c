@@ -233,12 +233,6 @@ static bool had_its_turn(struct h1_conn *c)
     return false;
 }
 
-/* For the first read of a request: who sent a small body before may send another with its head. */
-static size_t first_room(const struct h1_conn *c)
-{
-    return MAX((size_t)c->conf->client_header_buffer_bytes, c->posts ? H1_READ_AHEAD : 0);
-}
-
 /* Bytes of the next request may be here already (pipelining). */
 static enum h1_state step_wait(struct h1_conn *c)
 {
@@ -255,7 +249,8 @@ static enum h1_state step_wait(struct h1_conn *c)
     if (!c->conn.ev.readable)
         return H1_WAIT;
     if (c->in.start == NULL)
-        buf_take(&c->in, first_room(c));
+        buf_take(&c->in, MAX((size_t)c->conf->client_header_buffer_bytes,
+                             c->posts ? H1_READ_AHEAD : 0)); /* another may come with its head */
     c->in.pos = c->in.last = c->in.start;
     n = conn_recv(&c->conn, c->in.start, buf_room(&c->in));
     if (n > 0) {
