@@ -369,10 +369,12 @@ int h2_call_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint
         return NGHTTP2_ERR_WOULDBLOCK;
     }
     memcpy(c->out.last, head, FRAME_HEAD);
-    if (bytes > 0)
-        memcpy(c->out.last + FRAME_HEAD, call->out.pos, bytes);
-    c->out.last += FRAME_HEAD + bytes;
-    call->out.pos += bytes;
+    c->out.last += FRAME_HEAD;
+    if (bytes > 0) {
+        memcpy(c->out.last, call->out.pos, bytes);
+        c->out.last += bytes;
+        call->out.pos += bytes;
+    }
     h2_flood_earn(&c->flood);
     if (call->out.pos == call->out.last)
         buf_give(&call->out);
