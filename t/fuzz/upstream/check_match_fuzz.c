@@ -1,8 +1,8 @@
 /*
  * t/fuzz/upstream/check_match_fuzz.c - any tests of a match, and any answer.
  *
- * The input's first line stands in the match (';' ends a test there); the answer follows: a byte for
- * the status, fields, an empty line, the body.
+ * The input's first line stands in the match (';' ends a test there); the answer follows: a byte
+ * for the status, fields, an empty line, the body.
  */
 #include "t/unit/upstream/match_toy.h"
 

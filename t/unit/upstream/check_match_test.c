@@ -49,7 +49,7 @@ static void header(void)
     ok(fault_of("header Empty; header Empty = '';") == NULL, "it may be empty");
     ok(fault_of("header Set-Cookie = 'c=2';") == NULL, "one of several will do");
     is_str(fault_of("header Set-Cookie != 'c=2';"), "checking response header", "none may be that");
-    is_str(fault_of("header None ~ .;"), "checking response header", "what is not there is nothing");
+    is_str(fault_of("header None ~ .;"), "checking response header", "what is not there is none");
     ok(fault_of("header None !~ .; header ! None; header None != x;") == NULL, "and not something");
 }
 
@@ -79,7 +79,7 @@ static void giving_up(void)
     is_str(match_try(toy, 200, str_of(text)), "checking response body", "given up: not found");
     toy_free(toy);
     toy = toy_load("events { } http { match m { body !~ '(a+)+[bc]$'; } }");
-    is_str(match_try(toy, 200, str_of(text)), "checking response body", "nor known not to be there");
+    is_str(match_try(toy, 200, str_of(text)), "checking response body", "nor known to be absent");
     toy_free(toy);
 }
 
