@@ -11,7 +11,7 @@
 #include "worker/proxy/proxy_h2.h"
 #include "worker/proxy/proxy_plan.h"
 
-static uint32_t grpc_index;
+uint32_t grpc_index;
 
 /* Its client waits no longer than that; neither does anybody else. */
 static bool write_head(struct proxy_run *run)

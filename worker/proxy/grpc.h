@@ -6,3 +6,4 @@
 #include "common/module.h"
 
 extern const struct module grpc_module;
+extern uint32_t grpc_index;

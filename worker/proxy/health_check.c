@@ -9,11 +9,14 @@
 
 #include "common/conf_value.h"
 #include "common/generation.h"
+#include "worker/codec/grpc_health.h"
 #include "worker/codec/uri.h"
 #include "worker/h2/h2_client.h"
 #include "worker/http/location.h"
 #include "worker/proxy/fastcgi.h"
+#include "worker/proxy/grpc.h"
 #include "worker/proxy/memcached.h"
+#include "worker/proxy/probe_grpc.h"
 #include "worker/proxy/probe_http.h"
 #include "worker/proxy/proxy_run.h"
 #include "worker/proxy/scgi_pass.h"
@@ -32,12 +35,14 @@ struct health_check_conf {
 /* A health_check as read. */
 struct wish {
     struct health_check *check;
-    bool tcp, tls;
+    bool tcp, tls, grpc;
+    struct str service;    /* of gRPC; empty: the server */
+    int64_t status;        /* a grpc-status that will do, too; 0: none */
 };
 
 /* Modules that pass requests on; their structs begin with a struct origin_conf. */
 static const uint32_t *const speakers[] = {
-    &proxy_index, &fastcgi_index, &uwsgi_index, &scgi_index, &memcached_index,
+    &proxy_index, &fastcgi_index, &uwsgi_index, &scgi_index, &memcached_index, &grpc_index,
 };
 
 /* match ---------------------------------------------------------------------------------------- */
@@ -106,12 +111,25 @@ static bool read_number(struct conf_call *call, uint32_t i, struct health_check 
 static bool read_type(struct conf_call *call, uint32_t i, struct wish *w, struct str type)
 {
     w->tcp = str_eq(type, STR("tcp"));
-    if (w->tcp || str_eq(type, STR("http")))
+    w->grpc = str_eq(type, STR("grpc"));
+    if (w->tcp || w->grpc || str_eq(type, STR("http")))
         return true;
     bad_parameter(call, i);
-    if (str_eq(type, STR("grpc")))
-        return conf_hint(call, "health checks of gRPC servers are not there yet; type=tcp is");
-    return conf_hint(call, "http or tcp");
+    return conf_hint(call, "http, grpc or tcp");
+}
+
+/* grpc_service=, grpc_status=, which stand behind type=grpc. */
+static bool read_grpc(struct conf_call *call, uint32_t i, struct wish *w, bool *good)
+{
+    struct str value;
+
+    if (conf_arg_is(call, i, "grpc_service=", &w->service))
+        *good = w->grpc && w->service.len > 0 && w->service.len <= GRPC_SERVICE_MOST;
+    else if (conf_arg_is(call, i, "grpc_status=", &value))
+        *good = w->grpc && read_count(value, &w->status, 65535);
+    else
+        return false;
+    return true;
 }
 
 static bool read_uri(struct conf_call *call, uint32_t i, struct health_check *c)
@@ -140,7 +158,7 @@ static bool read_parameter(struct conf_call *call, uint32_t i, struct wish *w)
     struct str text = conf_arg(call, i), value;
     bool good = true;
 
-    if (read_number(call, i, c, &good))
+    if (read_number(call, i, c, &good) || read_grpc(call, i, w, &good))
         return good || bad_parameter(call, i);
     if (conf_arg_is(call, i, "uri=", &c->uri))
         return read_uri(call, i, c);
@@ -165,9 +183,9 @@ static bool parameters_agree(struct conf_call *call, const struct wish *w)
 
     if (c->persistent && !c->mandatory)
         return conf_fail(call, "\"persistent\" of a health check requires \"mandatory\"");
-    if (w->tcp && (c->match != NULL || c->uri.len > 0))
+    if ((w->tcp || w->grpc) && (c->match != NULL || c->uri.len > 0))
         return conf_fail(call, "\"uri\" and \"match\" of a health check have no meaning with "
-                               "\"type=tcp\"");
+                               "\"type=%s\"", w->tcp ? "tcp" : "grpc");
     return true;
 }
 
@@ -184,7 +202,7 @@ static bool add_check(struct conf_call *call)
     if (!parameters_agree(call, &w))
         return false;
     if (w.check->uri.len == 0)
-        w.check->uri = STR("/");
+        w.check->uri = w.grpc ? STR(GRPC_HEALTH_PATH) : STR("/");
     *(struct wish *)array_push(origin_list(call, &conf->checks, sizeof(w))) = w;
     return true;
 }
@@ -235,6 +253,7 @@ static uint32_t key_of(const struct wish *w, const struct http_check *talk)
     const struct proxy_pass *pass = talk->conf->pass;
     uint32_t hash = (uint32_t)(w->tcp + 2 * c->port);
 
+    hash = hash_more(hash + (uint32_t)w->status, w->service);
     hash = hash_more(hash, c->uri);
     hash = hash_more(hash, c->match_name);
     hash = hash_more(hash, pass->scheme);
@@ -264,7 +283,9 @@ static bool finish_check(struct conf_call *call, struct upstream_group *group, s
 
     talk->vars = &call->gen->http_vars;
     talk->http = call->gen->http;
-    if (talk->index == proxy_index)
+    if (w->grpc)
+        talk->grpc = probe_grpc_make(call->pool, w->service, w->status);
+    if (talk->index == proxy_index || talk->index == grpc_index)
         talk->plan = make_plan(call, ((const struct proxy_conf *)(const void *)conf)->plan,
                                c->keepalive_time_ms > 0);
     if (c->timeout_ms == 0)
@@ -311,6 +332,10 @@ static bool check_location(struct conf_call *call, struct wish *w)
     if (talk->conf->pass->group == NULL)
         return conf_fail_at(call->gen, w->check->node,
                             "\"health_check\" in a location whose upstream is made of variables");
+    if (w->grpc && talk->index != grpc_index)
+        return conf_fail_at(call->gen, w->check->node,
+                            "\"health_check\" with \"type=grpc\" in a location without "
+                            "\"grpc_pass\"");
     talk->conf_bytes = modules[talk->index]->conf_size;
     talk->handler = talk->location->handler;
     talk->memcached = talk->index == memcached_index;
@@ -345,6 +370,11 @@ static bool check_upstream(struct conf_call *call, struct wish *w)
     };
     *own = *CONF(call->scope->parent, proxy_index, struct proxy_conf);
     own->origin.pass = pass;
+    if (w->grpc) {
+        own->http_version = 20;
+        own->origin.dial.shared = &h2_shared;
+        own->origin.pass_headers = true;
+    }
     if (w->tls && !finish_tls(call, own))
         return false;
     talk->index = proxy_index;
@@ -392,7 +422,8 @@ static const struct directive directives[] = {
             "upstream, again and again; one that fails gets no requests until it is well. "
             "Parameters: interval=time (5s), jitter=time (0: how much later at most), "
             "fails=number (1: failures in a row that make it unhealthy), passes=number (1), "
-            "uri=path (/), port=number, match=name, type=http|tcp, mandatory [persistent] (no "
+            "uri=path (/), port=number, match=name, type=http|tcp|grpc [grpc_service=name] "
+            "[grpc_status=code: one that will do, too], mandatory [persistent] (no "
             "requests before the first check; with \"persistent\" not anew after a reload), "
             "keepalive_time=time (0: a connection for each check), timeout=time (for a whole "
             "check; by default connecting and reading may take what they may in that location, "

@@ -12,6 +12,7 @@
 #include "worker/codec/uri.h"
 #include "worker/http/wire.h"
 #include "worker/proxy/fastcgi.h"
+#include "worker/proxy/probe_grpc.h"
 #include "worker/proxy/proxy_run.h"
 #include "worker/proxy/upstream_vars.h"
 #include "worker/upstream/check_match.h"
@@ -60,6 +61,8 @@ static void tame(struct origin_conf *conf, const struct probe *p)
     conf->store = NULL;
     conf->store_by_uri = false;
     conf->set_body = NULL;
+    if (check_of(p)->grpc != NULL)
+        conf->set_body = (struct template *)(uintptr_t)&check_of(p)->grpc->body;
 }
 
 static void open_talk(struct probe *p)
@@ -134,23 +137,35 @@ static struct proxy_run *run_of(const struct ask *ask)
     return ask->r.upstreams == NULL ? NULL : ask->r.upstreams->run;
 }
 
+static const char *fault_of(struct ask *ask)
+{
+    const struct http_check *c = check_of(ask->probe);
+    const struct check_match *match = ask->probe->check->match;
+    const struct proxy_run *run = run_of(ask);
+    struct str body = {ask->body == NULL ? "" : ask->body, ask->body == NULL ? 0 : ask->len};
+
+    if (c->grpc != NULL)
+        return probe_grpc_fault(c->grpc, run, body);
+    if (c->memcached && match == NULL && run->answer.status == 404)
+        return NULL;
+    return check_match_fault(match, run->answer.status, &run->answer.fields, body, &ask->r.scope);
+}
+
 static void judge(struct ask *ask)
 {
-    const struct proxy_run *run = run_of(ask);
-    struct str body = {ask->body == NULL ? "" : ask->body, ask->len};
-    uint16_t status = run->answer.status;
-    const char *fault = check_match_fault(ask->probe->check->match, status, &run->answer.fields,
-                                          body, &ask->r.scope);
+    const char *fault = fault_of(ask);
 
-    if (fault != NULL && status == 404 && check_of(ask->probe)->memcached &&
-        ask->probe->check->match == NULL)
-        fault = NULL;
-    end(ask, status, fault);
+    end(ask, run_of(ask)->answer.status, fault);
+}
+
+static bool wants_body(const struct probe *p)
+{
+    return check_match_wants_body(p->check->match) || check_of(p)->grpc != NULL;
 }
 
 static void keep(struct ask *ask, const char *data, size_t len)
 {
-    if (check_match_wants_body(ask->probe->check->match)) {
+    if (wants_body(ask->probe)) {
         if (ask->cap - ask->len < len) {
             ask->cap = MAX(2 * ask->cap, ask->len + len);
             ask->body = realloc(ask->body, ask->cap);
@@ -278,7 +293,6 @@ static void set_question(struct request *r, struct str target, const struct prox
     r->method_text = STR("GET");
     r->version = 11;
     r->target = target;
-    r->line = pool_printf(request_pool(r), "GET %" STR_FMT " HTTP/1.1", STR_ARG(target));
     r->uri = uri.path;
     r->args = uri.args;
     r->ext = uri.ext;
@@ -299,7 +313,7 @@ static void begin(struct probe *p)
     t->ask = ask;
     ask->probe = p;
     ask->news.run = on_body;
-    ask->read_all = check_match_wants_body(p->check->match) || p->check->keepalive_time_ms > 0;
+    ask->read_all = wants_body(p) || p->check->keepalive_time_ms > 0;
     request_vars = c->vars;
     request_init(r, NULL, &wire, ask, &ask->in, &ask->out);
     fields_init(&ask->in, request_pool(r));
@@ -312,8 +326,12 @@ static void begin(struct probe *p)
     r->scope.conf = t->conf;
     r->log = p->log;
     set_question(r, p->check->uri, &t->pass);
+    if (c->grpc != NULL)
+        probe_grpc_question(r);
     if (c->memcached)
         scope_set(&r->scope, c->key, r->uri);
+    r->line = pool_printf(request_pool(r), "%" STR_FMT " %" STR_FMT " HTTP/1.1",
+                          STR_ARG(r->method_text), STR_ARG(r->target));
     post_now(&r->post);
 }
 

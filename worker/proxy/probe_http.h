@@ -8,6 +8,8 @@
 #include "worker/proxy/proxy.h"
 #include "worker/upstream/probe.h"
 
+struct grpc_check;
+
 /* What such a check asks: its health_check.talk. */
 struct http_check {
     uint32_t index;                  /* of the module that speaks */
@@ -21,6 +23,7 @@ struct http_check {
     const struct var_table *vars;
     bool memcached;                  /* the uri is the key; that it is not there will do */
     uint32_t key;                    /* variable for it */
+    const struct grpc_check *grpc;   /* type=grpc; else NULL */
 };
 
 extern const struct probe_ops probe_http;
