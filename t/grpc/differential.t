@@ -121,7 +121,7 @@ sub play ($site, $origin, $other, $case) {
         my $sent = $r->{ended} ? undef : $c->body($r->{stream});
         my %fields = %{ $r->{fields} };
         $_ = defined $_ ? s/:\d+/:PORT/r : '-' for $fields{':authority'}, $fields{host};
-        push @seen, 'origin: ' . join ' | ', show(%fields), defined $sent ? 'body ' . length $sent : 'no body';
+        push @seen, 'origin: ' . join ' | ', show(%fields), 'body ' . length($sent // '');
         $turn->[1]->($c, $r, $sent);
     }
     my $answer = $h2->answer(1);

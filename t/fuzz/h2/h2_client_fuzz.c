@@ -2,8 +2,8 @@
  * t/fuzz/h2/h2_client_fuzz.c - an origin of HTTP/2 that does anything, and those who call it.
  *
  * The input is a program: each step sends a frame that is right but for what the input chooses, or
- * raw bytes, or lets one of the callers begin, write, read or leave. Whatever happens, everything is
- * given back when all have left.
+ * raw bytes, or lets one of the callers begin, write, read or leave. Whatever happens, everything
+ * is given back when all have left.
  */
 #include "common/addr.h"
 #include "t/unit/net/net_kit.h"
