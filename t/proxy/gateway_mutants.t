@@ -1,4 +1,4 @@
-# t/proxy/gateway_mutants.t - answers of applications with bytes changed, lost and repeated: none harms
+# t/proxy/gateway_mutants.t - answers of applications and origins with bytes changed, lost and repeated: none harms
 # the worker, and a client always gets an answer that is whole or seen to be cut
 use Site;
 
@@ -10,6 +10,8 @@ my %valid = (
         . Origin::Gateway::record(6, '') . Origin::Gateway::end_record(),
     scgi  => "Status: 201 Made\r\nLocation: /x\r\nX-Accel-Limit-Rate: 99999\r\n\r\n" . 'abc' x 10,
     uwsgi => "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 30\r\nSet-Cookie: a=b\r\n\r\n" . 'abc' x 10,
+    http => "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\nSet-Cookie: a=b; Path=/; Domain=a.b\r\n"
+        . "Refresh: 5; url=http://one/x\r\nX-Accel-Limit-Rate: 99999\r\n\r\n" . join('', map { "3;x=y\r\nabc\r\n" } 1 .. 10) . "0\r\nX-T: v\r\n\r\n",
     memcached => "VALUE / 0 30\r\n" . 'abc' x 10 . "\r\nEND\r\n",
 );
 
@@ -40,11 +42,15 @@ my $site = Site->start(<<'CONF', log_level => 'crit');
         location /scgi { scgi_buffering off; scgi_read_timeout 1s; scgi_pass %SCGI%; }
         location /uwsgi { uwsgi_read_timeout 1s; uwsgi_pass %UWSGI%; }
         location /memcached { set $memcached_key /; memcached_read_timeout 1s; memcached_pass %MEMCACHED%; }
+        location /http {
+            proxy_read_timeout 1s; proxy_pass_trailers on; proxy_cookie_path / /x; proxy_cookie_domain a.b b.c; proxy_cookie_flags ~ secure;
+            proxy_redirect http://one/ /; early_hints $is_args$args$scheme; proxy_pass http://%ORIGIN%;
+        }
         location /ok { return 200 fine; }
     }
 CONF
 for my $protocol (sort keys %valid) {
-    my $app = $site->origin($protocol);
+    my $app = $site->origin($protocol eq 'http' ? 1 : $protocol);
     my @mutants = ($valid{$protocol}, map { mutant($valid{$protocol}) } 2 .. EACH);
     my (%seen, @wrong);
     $app->scripts('*', map { my $bytes = $_; [($protocol eq 'memcached' ? () : 'body'), [write => $bytes], 'close'] } @mutants);
