@@ -45,7 +45,7 @@ sub more_origins ($site) {
 sub body ($what) { return { what => $what, body => 'data', name => "$what with a body" } }
 
 # Tries
-my $three = 'location / { proxy_pass http://three; proxy_read_timeout 200ms;';
+my $three = 'location / { proxy_pass http://three;';
 my $intercepted = { option => { allow => { 'log up.log' => sub ($nginx, $weir) {
     'what came with the head of an intercepted answer counts' if $nginx->{body} =~ s/\|500 : 200\|0/|500 : 200|8/r =~ s/\|0, 0\|118/|0, 8|118/r eq $weir->{body} } } } };
 at("location / { proxy_pass http://gone; }", 'GET /', 'HEAD /', 'POST /', body('PUT /'));
@@ -56,7 +56,8 @@ at("location / { proxy_pass http://down; }", 'GET /', 'GET /');
 at("location / { proxy_pass http://alldown; }", 'GET /');
 at("$three }", 'GET /close');
 at("$three }", 'GET /half');
-at("$three }", 'GET /stall');
+my $soon = 'proxy_read_timeout 500ms;';
+at("$three $soon }", 'GET /stall');
 at("$three }", 'POST /close', 'POST /close');
 at("$three }", map { "GET /$_" } 403, 404, 429, 500, 502, 503, 504);
 for my $code (403, 404, 429, 500, 502, 503, 504) {
@@ -64,13 +65,12 @@ for my $code (403, 404, 429, 500, 502, 503, 504) {
 }
 at("$three proxy_next_upstream http_404; }", 'POST /404');
 at("$three proxy_next_upstream http_404 non_idempotent; }", body('POST /404'));
-at("$three proxy_next_upstream error; }", 'GET /stall');
-at("$three proxy_next_upstream timeout; }", 'GET /stall');
+at("$three $soon proxy_next_upstream error; }", 'GET /stall');
 at("$three proxy_next_upstream timeout; }", 'GET /close');
 at("$three proxy_next_upstream off; }", 'GET /close');
 at("$three proxy_next_upstream error http_500; proxy_next_upstream_tries 1; }", 'GET /500');
 at("$three proxy_next_upstream error http_500; proxy_next_upstream_tries 2; }", 'GET /500');
-at("$three proxy_next_upstream error timeout; proxy_next_upstream_timeout 100ms; }", 'GET /stall');
+at("$three $soon proxy_next_upstream error timeout; proxy_next_upstream_timeout 100ms; }", 'GET /stall');
 at("$three proxy_intercept_errors on; error_page 500 502 /e.html; proxy_next_upstream http_500; proxy_next_upstream_tries 2; }", 'GET /500', $intercepted);
 at("location / { proxy_pass http://one; }", map { "GET /$_" } qw(close reset half 500));
 at("location / { proxy_pass http://one; error_page 500 502 = \@fall; proxy_intercept_errors on; } location \@fall { proxy_pass http://three; }", (map { "GET /$_" } qw(half 500)), $intercepted);

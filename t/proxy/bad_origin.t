@@ -10,9 +10,9 @@ my $site = Site->start(<<'CONF', log_level => 'crit');
     server {
         listen %PORT%;
         access_log %DIR%/reason.log reason;
-        proxy_read_timeout 300ms;
-        proxy_connect_timeout 300ms;
         location / { proxy_pass http://%ORIGIN%; }
+        location /stall { proxy_read_timeout 300ms; proxy_pass http://%ORIGIN%; }
+        location /off/stall { proxy_buffering off; proxy_read_timeout 300ms; proxy_pass http://%ORIGIN%; }
         location /off/ { proxy_buffering off; proxy_pass http://%ORIGIN%; }
         location /nochunks/ { chunked_transfer_encoding off; proxy_pass http://%ORIGIN%; }
         listen %PORT2% http2;
@@ -83,6 +83,8 @@ for my $way ('/stall', '/off/stall') {
     is outcome("GET $way", version => '1.0'), '200 cut', "so can one before an end$way";
     is reason($way), '200 upstream.body_timeout', 'with the same reason';
 }
+$origin->script('/stall/trailers', 'body', [write => "$head{'in chunks'}4\r\nsome\r\n0\r\nX: y"], 'stall');
+is outcome("GET /stall/trailers", version => $_), '200 cut', "trailers that never end, HTTP/$_" for '1.1', '1.0';
 $origin->script('/large', 'body', [write => "HTTP/1.1 200 OK\r\n\r\n"], [fill => 3_000_000], [wait => 'cut'], 'reset');
 my $slow = $site->send('GET /large', { rcvbuf => 4096, version => '1.0' });
 like $slow->read_until(qr/\r\n\r\n/), qr/ 200 /, 'a large answer to a slow client';
@@ -141,6 +143,13 @@ $origin->script('/bad', 'body', [write => 'HTTP/1.1 200 ' . 'x' x 100_000], 'clo
 is $site->get('/bad')->status, 502, 'a status line without an end';
 is reason('/bad'), '502 upstream.head_too_big', 'is too long';
 
+my %once = (Location => '/first', ETag => '"first"', 'Last-Modified' => 'Sun, 13 Sep 2020 12:26:40 GMT', 'Accept-Ranges' => 'first', 'Content-Encoding' => 'first', Date => 'Mon, 01 Jan 2001 00:00:00 GMT', Server => 'first');
+$origin->answer('/twice', status => 201, headers => [%once, (map { ($_ => 'second') } sort keys %once), (map { ("X-$_" => 1, "X-$_" => 2) } 1 .. 3)]);
+my $twice = $site->get('/twice');
+is scalar($twice->headers($_)), 1, "one line of $_ is passed on, not two" for sort keys %once;
+is $twice->header('Location') =~ s{http://[^/]+}{}r, '/first', 'the first';
+is join(',', $twice->headers('X-1')), '1,2', 'of others all';
+
 # Chunks
 for my $case (['no size', "\r\n"], ['a negative size', "-1\r\nx\r\n"], ['a huge size', "fffffffffffffffff\r\nx"], ['a size of blanks', "  \r\nx\r\n"], ['no CRLF behind', "1\r\nxy\r\n0\r\n\r\n"],
               ['a long extension', '1;' . 'x' x 100_000 . "\r\nx\r\n"], ['long trailers', "1\r\nx\r\n0\r\n" . "X: y\r\n" x 20_000 . "\r\n"], ['a broken trailer', "1\r\nx\r\n0\r\nnonsense\r\n\r\n"],
@@ -166,9 +175,9 @@ is reason('/storm'), '200 -', 'are none too many';
 $origin->script('/storm', 'body', [write => $continue x 100_000], 'close');
 is $site->get('/storm')->status, 502, 'a storm of them';
 is reason('/storm'), '502 upstream.head_invalid', 'is no answer';
-$origin->script('/storm', 'body', [write => "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" x 60], 'stall');
-is $site->get('/storm')->status, 504, 'hints, and then nothing';
-is reason('/storm'), '504 upstream.timeout', 'is no answer either';
+$origin->script('/stall/storm', 'body', [write => "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" x 60], 'stall');
+is $site->get('/stall/storm')->status, 504, 'hints, and then nothing';
+is reason('/stall/storm'), '504 upstream.timeout', 'is no answer either';
 
 # More than was said, in every shape: the next request never sees it
 for my $case (['of a length', "$head{'of a length'}some textHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"], ['in chunks', "$head{'in chunks'}1\r\nx\r\n0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"],

@@ -151,6 +151,29 @@ static int64_t body_length_of(const struct proxy_run *run)
     }
 }
 
+/* A second line of what there can be but one of: the first counts, as in nginx since 1.23. */
+static bool is_repeated(const struct proxy_run *run, const struct http_field *f)
+{
+    switch (f->id) {
+    case FIELD_DATE:
+    case FIELD_SERVER:
+    case FIELD_LOCATION:
+    case FIELD_ETAG:
+    case FIELD_LAST_MODIFIED:
+    case FIELD_ACCEPT_RANGES:
+    case FIELD_CONTENT_ENCODING:
+        break;
+    default:
+        return false;
+    }
+    if (fields_find(&run->answer.fields, (enum field_id)f->id) == f)
+        return false;
+    log_error(&run->r->log, LOG_WARN, 0,
+              "upstream sent duplicate header line: \"%" STR_FMT ": %" STR_FMT "\", ignored",
+              STR_ARG(f->name), STR_ARG(f->value));
+    return true;
+}
+
 /* What is passed on of Server and Date is the origin's, also that it has none. */
 static void leave_to_origin(struct proxy_run *run)
 {
@@ -176,7 +199,8 @@ void proxy_response_fill(struct proxy_run *run)
     EACH_FIELD (f, &run->answer.fields) {
         if (f->id == FIELD_ACCEPT_RANGES && run->conf->force_ranges)
             continue; /* we say it */
-        if (is_framing(f->id) || name_set_has(run->conf->hidden, f->name, f->id))
+        if (is_framing(f->id) || name_set_has(run->conf->hidden, f->name, f->id) ||
+            is_repeated(run, f))
             continue;
         if (f->id == FIELD_DATE || f->id == FIELD_SERVER)
             out->keep_head = true;
