@@ -6,7 +6,8 @@
  *     bench_tls resumed PORT CONNECTIONS SECONDS TARGET  the same, of a session fetched at first
  *     bench_tls idle PORT CONNECTIONS TARGET             one request each, then silence
  *
- * A target is URI=SIZE. The loop is blunt: all connections of a batch are written to, then all are
+ * Each says "ready" when its connections are there, and waits: for a byte on stdin to begin, `idle`
+ * for its end. A target is URI=SIZE. The loop is blunt: all connections of a batch are written to, then all are
  * read, so that the server always has several to work on. What it prints is what bench_load prints,
  * as far as it applies. Bodies are compared byte by byte.
  */
@@ -145,12 +146,25 @@ static SSL *open_one(void)
     return ssl;
 }
 
-static void keep(int count, double until)
+static double until_after(double seconds)
+{
+    char byte;
+
+    printf("ready\n");
+    fflush(stdout);
+    if (read(STDIN_FILENO, &byte, 1) < 0)
+        exit(1);
+    return now() + seconds;
+}
+
+static void keep(int count, double seconds)
 {
     SSL **all = calloc((size_t)count, sizeof(*all));
+    double until;
 
     for (int i = 0; i < count; i++)
         all[i] = open_one();
+    until = until_after(seconds);
     while (now() < until) {
         for (int i = 0; i < count; i++)
             if (all[i] != NULL)
@@ -169,9 +183,10 @@ static void keep(int count, double until)
 }
 
 /* A first flight from each, then the rest of each: the server has several at a time. */
-static void shake(int count, double until, bool resume)
+static void shake(int count, double seconds, bool resume)
 {
     SSL **all = calloc((size_t)count, sizeof(*all));
+    double until = until_after(seconds);
 
     while (now() < until) {
         for (int i = 0; i < count; i++)
@@ -245,7 +260,7 @@ int main(int argc, char **argv)
 {
     struct rlimit files;
     int count, alive = 0;
-    double until;
+    double seconds;
 
     if (argc < 5)
         return 2;
@@ -263,13 +278,13 @@ int main(int argc, char **argv)
         read_target(argv[strcmp(argv[1], "idle") == 0 ? 4 : 5]);
     if (strcmp(argv[1], "resumed") == 0)
         fetch_session();
-    until = now() + atof(argv[4]);
+    seconds = atof(argv[4]);
     if (strcmp(argv[1], "keep") == 0)
-        keep(count, until);
+        keep(count, seconds);
     else if (strcmp(argv[1], "idle") == 0)
         alive = idle(count);
     else
-        shake(count, until, strcmp(argv[1], "resumed") == 0);
+        shake(count, seconds, strcmp(argv[1], "resumed") == 0);
     printf("{\"statuses\": {}, \"requests\": %llu, \"alive\": %d, \"failed\": {\"connect\": %llu, "
            "\"unanswered\": %llu, \"status\": %llu, \"body\": %llu}}\n", tally.requests, alive,
            tally.connect, tally.unanswered, tally.status, tally.body);

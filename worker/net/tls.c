@@ -342,22 +342,29 @@ static enum tls_result first_bytes(struct conn *c)
     return TLS_DONE;
 }
 
-/* Nothing of it is left to say, or it goes out together with the answer that is already asked
-   for. */
+/* What is left to say (a ticket) goes out together with the first answer: one that is already asked
+   for, or, in TLS 1.3, where no client waits for it, whichever comes. */
+static bool may_hold(const struct conn *c)
+{
+    return buf_used(&c->tls->out) == 0 && tls_run.len > 0 && tls_run.len <= HELD_MAX &&
+           (SSL_has_pending(c->tls->ssl) ||
+            (c->listen != NULL && SSL_version(c->tls->ssl) == TLS1_3_VERSION));
+}
+
 static enum tls_result shaken(struct conn *c)
 {
     struct tls *t = c->tls;
+    bool pending = SSL_has_pending(t->ssl);
 
     t->state = TLS_OPEN;
-    if (SSL_has_pending(t->ssl)) {
+    if (pending)
         c->ev.readable = true;
-        if (buf_used(&t->out) == 0 && tls_run.len > 0 && tls_run.len <= HELD_MAX) {
-            tls_run_keep(t, tls_run.bytes, tls_run.len);
-            t->held = true;
-            return TLS_DONE;
-        }
-    } else if (tls_run.emptied) {
+    else if (tls_run.emptied)
         c->ev.readable = false;
+    if (may_hold(c)) {
+        tls_run_keep(t, tls_run.bytes, tls_run.len);
+        t->held = true;
+        return TLS_DONE;
     }
     return tls_run_flush(c, 0) == RC_ERROR ? failed(c) : TLS_DONE;
 }

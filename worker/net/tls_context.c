@@ -284,9 +284,13 @@ static const char *install_in_context(struct tls_store *store, SSL_CTX *ctx,
 
 /* Sessions ------------------------------------------------------------------------------------- */
 
+/* With a ticket of TLS 1.3 the client has all of it, and nobody would look it up. */
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
-    tls_session_put(tls_first_context(ssl)->settings->zone->zone, session);
+    const struct tls_context *context = tls_first_context(ssl);
+
+    if (context->tickets == NULL || SSL_version(ssl) != TLS1_3_VERSION)
+        tls_session_put(context->settings->zone->zone, session);
     return 0; /* not kept by reference */
 }
 

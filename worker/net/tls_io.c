@@ -112,8 +112,8 @@ static ssize_t tls_recv(struct conn *c, void *into, size_t room)
         tls_shutdown(c);
     if (total > 0)
         result = (ssize_t)total; /* an end or an error comes with the next call */
-    if (t->held && total > 0)
-        return result; /* the answer takes them along */
+    if (t->held && tls_run.len == 0)
+        return result; /* the answer takes it along */
     if ((tls_run.len > 0 || unlikely(t->out.start != NULL)) && tls_run_flush(c, 0) == RC_ERROR)
         return CONN_ERROR;
     return result;
@@ -243,6 +243,15 @@ static size_t share(size_t plain, size_t left, size_t all)
     return left == 0 ? 0 : MAX((size_t)((uint64_t)plain * left / all), 1);
 }
 
+/* To the front of the run that follows. */
+static void take_held(struct tls *t)
+{
+    tls_run.len = buf_used(&t->out);
+    memcpy(tls_run.bytes, t->out.pos, tls_run.len);
+    t->held = false;
+    buf_give(&t->out);
+}
+
 /* What an earlier call left behind goes first. */
 static enum rc send_kept(struct conn *c, struct chain *out, size_t *max)
 {
@@ -250,11 +259,8 @@ static enum rc send_kept(struct conn *c, struct chain *out, size_t *max)
     size_t before = buf_used(&t->out), owed;
     enum rc rc;
 
-    if (t->held) { /* to the front of the run that follows */
-        memcpy(tls_run.bytes, t->out.pos, before);
-        tls_run.len = before;
-        t->held = false;
-        buf_give(&t->out);
+    if (t->held) {
+        take_held(t);
         return RC_OK;
     }
     rc = tls_run_push(c);
@@ -299,11 +305,13 @@ void tls_say_goodbye(struct conn *c)
 {
     struct tls *t = c->tls;
 
-    if (t->goodbye || t->state != TLS_OPEN || c->ev.failed || t->out.start != NULL ||
-        !SSL_is_init_finished(t->ssl))
+    if (t->goodbye || t->state != TLS_OPEN || c->ev.failed ||
+        (t->out.start != NULL && !t->held) || !SSL_is_init_finished(t->ssl))
         return;
     t->goodbye = true;
     tls_run_begin(false);
+    if (t->held)
+        take_held(t);
     SSL_shutdown(t->ssl);
     ERR_clear_error();
     if (tls_run.len > 0 &&
