@@ -1,0 +1,120 @@
+# t/tls/hostile.t - clients that break TLS after the handshake, or flood it: refused, bounded, told once
+use Site;
+use Certs;
+use SClient;
+use IO::Select;
+use IPC::Open2;
+use IO::Socket::SSL;
+use POSIX ();
+
+my $site = Site->prepare(<<'CONF');
+    client_header_timeout 5s;
+    server {
+        listen %PORT% ssl; server_name a.example;
+        ssl_certificate %DIR%/a.crt; ssl_certificate_key %DIR%/a.key;
+        ssl_conf_command MinProtocol TLSv1.2;
+        return 200 "fine\n";
+    }
+    server {
+        listen %PORT% ssl; server_name refused.example; ssl_reject_handshake on;
+    }
+    server {
+        listen %PORT2% ssl;
+        ssl_certificate %DIR%/old.crt; ssl_certificate_key %DIR%/old.key;
+        ssl_verify_client on; ssl_client_certificate %DIR%/a.crt;
+        return 200 "verified\n";
+    }
+CONF
+Certs::make($site, 'a');
+Certs::make($site, 'old', days => -1);
+Certs::make($site, 'stranger');
+$site->up;
+
+# A connection whose raw bytes we can send: through the handshake by OpenSSL, then below it.
+sub shaken (%option) {
+    my $sock = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $site->port) or die $@;
+    my $ssl = IO::Socket::SSL->start_SSL($sock, SSL_verify_mode => 0, SSL_ca_file => $site->path('a.crt'),
+                                         SSL_hostname => 'a.example', SSL_version => $option{version} // 'TLSv1_3')
+        or die "no handshake: $IO::Socket::SSL::SSL_ERROR";
+    return $ssl;
+}
+sub raw ($ssl, $bytes) { return POSIX::write(fileno $ssl, $bytes, length $bytes) }
+
+# Reads until the server ends it; false when it does not.
+sub ends ($ssl) {
+    my $select = IO::Select->new(fileno $ssl);
+    my $deadline = time + 5;
+    while (time < $deadline) {
+        next unless $select->can_read(0.2);
+        my $n = POSIX::read(fileno $ssl, my $bytes, 65536);
+        return 1 if !defined $n || $n == 0 || $n eq '0 but true';
+    }
+    return 0;
+}
+
+my %damage = (
+    'a record with a wrong tag'           => "\x17\x03\x03\x00\x20" . 'x' x 32,
+    'a record that is too long'           => "\x17\x03\x03\x48\x00" . 'x' x 0x4800,
+    'a record of a type there is not'     => "\x2a\x03\x03\x00\x10" . 'x' x 16,
+    'a record of another version'         => "\x17\x09\x09\x00\x20" . 'x' x 32,
+    'plain text'                          => "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    'an empty record'                     => "\x17\x03\x03\x00\x00",
+    'a hello in the clear'                => "\x16\x03\x01\x00\x2c\x01\x00\x00\x28\x03\x03" . 'x' x 38,
+);
+for my $version ('TLSv1_3', 'TLSv1_2') {
+    for my $name (sort keys %damage) {
+        next if $version eq 'TLSv1_2' && $name eq 'an empty record'; # bad only there because it has no tag
+        my $mark = $site->log_mark;
+        my $ssl = shaken(version => $version);
+        raw($ssl, $damage{$name});
+        ok ends($ssl), "$version: $name ends the connection";
+        like $site->wait_for_log(qr/SSL_read\(\) failed|400/, since => $mark), qr/\[info\].*SSL_read\(\) failed \(SSL: error:/, "$version: $name is told";
+        is scalar(() = $site->log_since($mark) =~ /SSL_read\(\) failed/g), 1, 'once';
+        $ssl->close(SSL_no_shutdown => 1);
+    }
+}
+
+# Renegotiation is refused in TLS 1.2; in TLS 1.3 a change of keys is not one.
+sub commanded ($version, $letter, $then) {
+    my $pid = open2(my $out, my $in, 'sh', '-c', 'exec openssl s_client "$@" 2>&1', 's_client', '-connect',
+                    '127.0.0.1:' . $site->port, '-servername', 'a.example', $version);
+    my $text = '';
+    my $read = sub ($until) { # true when it has come, false at the end
+        while ($text !~ $until) { sysread $out, $text, 65536, length $text or return 0 }
+        return 1;
+    };
+    $read->(qr/Verify return code.*---/s);
+    syswrite $in, "$letter\n";
+    $read->(qr/RENEGOTIATING|KEYUPDATE/);
+    syswrite $in, $then;
+    $read->(qr/fine|:error:|closed|write:errno/);
+    close $in;
+    kill TERM => $pid;
+    waitpid $pid, 0;
+    return $text;
+}
+my $get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+like commanded('-tls1_2', 'R', ''), qr/RENEGOTIATING.*no renegotiation/s, 'renegotiation is refused';
+like commanded('-tls1_3', 'k', $get), qr/KEYUPDATE.*fine/s, 'a change of keys is fine';
+like commanded('-tls1_3', 'K', $get), qr/KEYUPDATE.*fine/s, 'and one that asks for ours';
+
+# Rules about certificates.
+is SClient::run($site->port, '-servername', 'refused.example')->{ok}, 0, 'a name that is refused';
+is SClient::run($site->port(2), '-servername', 'x')->{ok}, 1, 'an expired certificate of our own is the client\'s to refuse';
+like SClient::run($site->port(2), '-cert', $site->path('stranger.crt'), '-key', $site->path('stranger.key'))->{text},
+    qr/The SSL certificate error/, "a stranger's certificate";
+like SClient::run($site->port(2))->{text}, qr/No required SSL certificate was sent/, 'none';
+
+# A thousand connections that say little, and a few that say noise, at once: those who behave are served meanwhile.
+my @idle = map { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $site->port) } 1 .. 200;
+syswrite $_, "\x16\x03\x01\x02\x00\x01" for grep { $_ } @idle;
+srand 7;
+for (1 .. 100) {
+    my $noisy = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $site->port) or next;
+    syswrite $noisy, "\x16\x03\x01" . join '', map { chr rand 256 } 1 .. 10 + rand 400;
+    close $noisy;
+}
+is $site->get('/', { tls => { SSL_hostname => 'a.example' } })->body, "fine\n", 'who behaves is served';
+close $_ for grep { $_ } @idle;
+
+done_testing;
