@@ -1,45 +1,12 @@
 # t/upstream/unresolved.t - upstream_unresolved: names that are not found when the server starts
 use Site;
 use Dns;
+use Names;
 
 needs_weir('nginx does not start');
 
-# The rest of the machine's names are ours too: getaddrinfo reads a file that the test writes.
-my $dir = File::Temp::tempdir(CLEANUP => 1);
-chmod 0755, $dir;
-sub names (%names) {
-    open my $file, '>', "$dir/names.new" or die $!;
-    print $file map { "$_ $names{$_}\n" } sort keys %names;
-    close $file;
-    rename "$dir/names.new", "$dir/names" or die $!;
-}
-open my $source, '>', "$dir/names.c" or die $!;
-print $source <<'C';
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <netdb.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-static char path[4096];
-__attribute__((constructor)) static void start(void) { snprintf(path, sizeof(path), "%s", getenv("NAMES_FILE")); }
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out)
-{
-    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
-    char name[256], addr[256];
-    FILE *file = fopen(path, "r");
-    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
-    while (file && fscanf(file, "%255s %255s", name, addr) == 2)
-        if (!strcmp(name, node)) { fclose(file); return !strcmp(addr, "again") ? EAI_AGAIN : real(addr, service, hints, out); }
-    if (file) fclose(file);
-    return strstr(node, ".test") ? EAI_NONAME : real(node, service, hints, out);
-}
-C
-close $source;
-Test::More::plan(skip_all => 'no compiler')
-    if system("cc -shared -fPIC -o $dir/names.so $dir/names.c -ldl 2>$dir/cc.log");
-my %env = (LD_PRELOAD => "$dir/names.so", NAMES_FILE => "$dir/names");
-$env{ASAN_OPTIONS} = join ':', grep { defined && length } $ENV{ASAN_OPTIONS}, 'verify_asan_link_order=0', 'detect_leaks=1';
+my $names = Names->new // Test::More::plan(skip_all => 'no compiler');
+sub names (%names) { $names->set(%names) }
 names('there.test' => '127.0.0.2');
 
 sub conf ($http, $server) {
@@ -51,9 +18,7 @@ sub conf ($http, $server) {
 CONF
 }
 sub site ($http, $server, %option) {
-    my $site = Site->prepare(conf($http, $server), env => { %env }, %option);
-    $site->{env}{ASAN_OPTIONS} = join ':', $env{ASAN_OPTIONS}, "log_path=$site->{dir}/sanitizer/report";
-    return $site;
+    return $names->settle(Site->prepare(conf($http, $server), env => $names->env, %option));
 }
 sub starts ($site) { return $site->run('-p', '%DIR%/', '-c', '%DIR%/weir.conf', '-e', '%DIR%/error.log', '-t') }
 

@@ -1,6 +1,6 @@
 /*
- * worker/keeper/resolve_refresh.c - a machine for each `server NAME resolve`, and for each name
- * that was not found at load: ask, store, rest.
+ * worker/keeper/resolve_refresh.c - a machine for each `server NAME resolve`, each name that was not
+ * found at load, and each that was and is followed: ask, store, rest.
  *
  * With `resolve`, a name that is not there any more takes its peers away. Servers that fail or are
  * silent change nothing: the peers stay, and they are asked again soon. A name that was not found
@@ -17,6 +17,7 @@
 
 #define LEAST_REST_MS  1000
 #define SYSTEM_REST_MS 5000
+#define DOUBT_REST_MS  60000
 
 enum refresh_state {
     REFRESH_ASK,   /* an answer is awaited */
@@ -31,8 +32,22 @@ struct refresh {
     enum refresh_state state;
     struct resolve resolve;       /* where there is a resolver */
     struct system_lookup *lookup; /* else */
+    struct follow *follow;        /* of a server that follows its name; else NULL */
     struct post post;
     struct timer rest;
+};
+
+/*
+ * A server that has addresses of its load follows its name only when the resolver is found to speak
+ * of the same host: when it once gave an address that the system knew, at load or when asked again.
+ */
+struct follow {
+    bool trusted;
+    bool ask_system;              /* the next question is for the system */
+    bool asked_system;            /* since the last doubt */
+    bool told;                    /* that the resolver does not know it, or knows another */
+    uint32_t count;
+    struct resolved_addr known[SYSTEM_ADDRS_MOST]; /* to the system */
 };
 
 static struct refresh *all;
@@ -78,6 +93,92 @@ static int64_t take_resolved(struct refresh *r)
     return valid_ms;
 }
 
+/* Following ------------------------------------------------------------------------------------ */
+
+static void tell_once(struct refresh *r, const char *why)
+{
+    if (!r->follow->told)
+        log_error(&process_log, LOG_NOTICE, 0,
+                  "%" STR_FMT " keeps the addresses that it has: %s, upstream: \"%" STR_FMT "\"",
+                  STR_ARG(r->server->lookup), why, STR_ARG(r->group->name));
+    r->follow->told = true;
+}
+
+static bool is_known(const struct follow *f, const struct resolved_addr *addr)
+{
+    for (uint32_t i = 0; i < f->count; i++)
+        if (f->known[i].family == addr->family &&
+            memcmp(f->known[i].bytes, addr->bytes, sizeof(addr->bytes)) == 0)
+            return true;
+    return false;
+}
+
+static void judge(struct follow *f, const struct resolve_answer *answer)
+{
+    for (uint32_t i = 0; i < answer->count && !f->trusted; i++)
+        f->trusted = is_known(f, &answer->addrs[i]);
+}
+
+/* Milliseconds until the next question. */
+static int64_t follow_answer(struct refresh *r, const struct resolve_answer *answer,
+                             int64_t valid_ms)
+{
+    struct follow *f = r->follow;
+
+    judge(f, answer);
+    if (!f->trusted && !f->asked_system) {
+        f->ask_system = f->asked_system = true;
+        return 0;
+    }
+    f->asked_system = false;
+    if (!f->trusted) {
+        tell_once(r, "the resolver gives others than the system");
+        return MAX(valid_ms, DOUBT_REST_MS);
+    }
+    f->told = false;
+    if (keeper_may_act() &&
+        moving_follow(r->group, r->server, answer->addrs, answer->count) == RC_OK)
+        log_error(&process_log, LOG_INFO, 0,
+                  "%" STR_FMT " has %u addresses now, upstream: \"%" STR_FMT "\"",
+                  STR_ARG(r->server->lookup), answer->count, STR_ARG(r->group->name));
+    return valid_ms;
+}
+
+static int64_t take_followed(struct refresh *r)
+{
+    int64_t rest_ms = MAX(r->resolve.valid_ms, LEAST_REST_MS);
+
+    if (r->resolve.state == RESOLVE_FOUND)
+        rest_ms = follow_answer(r, r->resolve.answer, rest_ms);
+    else
+        tell_once(r, resolve_fault_text(r->resolve.fault));
+    resolve_end(&r->resolve);
+    return rest_ms;
+}
+
+static int64_t take_system(struct refresh *r)
+{
+    struct follow *f = r->follow;
+
+    f->ask_system = false;
+    if (r->lookup->count > 0) {
+        f->count = r->lookup->count;
+        memcpy(f->known, r->lookup->addrs, f->count * sizeof(f->known[0]));
+    }
+    system_lookup_end(r->lookup);
+    r->lookup = NULL;
+    return 0;
+}
+
+static struct follow *new_follow(const struct upstream_server *server)
+{
+    struct follow *f = pool_zalloc(pool, sizeof(*f));
+
+    for (uint32_t i = 0; i < server->addrs->count && f->count < SYSTEM_ADDRS_MOST; i++)
+        f->known[f->count++] = moving_plain_addr(&server->addrs->addrs[i]);
+    return f;
+}
+
 /* Once found it is as good as it would have been at load. -1: no need to ask again. */
 static int64_t take_looked_up(struct refresh *r)
 {
@@ -105,9 +206,9 @@ static enum refresh_state take_answer(struct refresh *r)
     if (waits(r))
         return REFRESH_ASK;
     if (r->resolve.state != RESOLVE_IDLE)
-        rest_ms = take_resolved(r);
+        rest_ms = r->follow != NULL ? take_followed(r) : take_resolved(r);
     else if (r->lookup != NULL)
-        rest_ms = take_looked_up(r);
+        rest_ms = r->follow != NULL ? take_system(r) : take_looked_up(r);
     if (rest_ms < 0)
         return REFRESH_DONE;
     timer_set(&r->rest, rest_ms);
@@ -128,7 +229,7 @@ static void begin_ask(struct refresh *r)
 {
     const struct resolver_conf *names = r->group->names;
 
-    if (names->resolver == NULL) {
+    if (names->resolver == NULL || (r->follow != NULL && r->follow->ask_system)) {
         r->lookup = system_lookup_start(r->server->lookup, &r->post);
         return;
     }
@@ -177,10 +278,10 @@ static const struct conf_node *wanted(const struct generation *gen)
 {
     const struct upstream_set *set = gen->upstreams;
 
-    if (set == NULL || !set->moves)
+    if (set == NULL || (!set->moves && !set->follows))
         return NULL;
     for (const struct upstream_group *g = set->first; g != NULL; g = g->next)
-        if (g->moves)
+        if (g->moves || g->follows)
             return g->node;
     return NULL;
 }
@@ -189,7 +290,8 @@ static void begin(struct refresh *r, const struct upstream_group *group,
                   const struct upstream_server *server)
 {
     *r = (struct refresh){.group = group, .server = server, .state = REFRESH_REST,
-                          .post.run = run, .rest.on_timer = on_rested};
+                          .post.run = run, .rest.on_timer = on_rested,
+                          .follow = server->follows ? new_follow(server) : NULL};
     post_now(&r->post);
 }
 
@@ -203,7 +305,7 @@ static struct array names_of(const struct generation *gen)
         struct array servers = g->implicit ? g->servers : changes_servers(g, pool);
 
         EACH (const struct upstream_server, s, &servers)
-            if (s->resolve)
+            if (s->resolve || s->follows)
                 *(struct refresh *)array_push(&names) = (struct refresh){.group = g, .server = s};
     }
     return names;

@@ -274,6 +274,7 @@ static void change(struct upstream_server *s, const struct server_change *c, str
     s->backup = configured->backup;
     s->resolve = configured->resolve;
     s->unresolved = configured->unresolved;
+    s->follows = configured->follows;
     s->service = configured->service;
     s->lookup = configured->lookup;
     s->port = configured->port;

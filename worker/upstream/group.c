@@ -323,6 +323,44 @@ static void take_unresolved(struct generation *gen, struct upstream_group *group
     }
 }
 
+/* Names of this machine are nobody else's (RFC 6761, 6.3). */
+static bool is_local_name(struct str name)
+{
+    static const char suffix[] = ".localhost";
+
+    if (name.len > 0 && name.data[name.len - 1] == '.')
+        name.len--;
+    return str_eq_nocase(name, STR("localhost")) ||
+           (name.len >= strlen(suffix) &&
+            str_eq_nocase(str_from(name, name.len - strlen(suffix)), str_of(suffix)));
+}
+
+static bool is_name(const struct upstream_server *s)
+{
+    struct addr addr;
+    const char *why;
+
+    return !str_starts(s->text, STR("unix:")) && !addr_parse(&addr, s->text, 80, &why);
+}
+
+/* A name that was found is asked for again, where there is somebody to ask. */
+static void take_followed(struct upstream_group *group)
+{
+    if (group->names == NULL || group->names->resolver == NULL || !group->conf->reresolve)
+        return;
+    EACH (struct upstream_server, s, &group->servers) {
+        const char *why;
+
+        if (s->resolve || !is_name(s))
+            continue;
+        must(addr_split(s->text, &s->lookup, &s->port, &why));
+        if (is_local_name(s->lookup))
+            continue;
+        s->port = s->port < 0 ? s->addrs->default_port : s->port;
+        s->follows = group->follows = true;
+    }
+}
+
 static bool may_move(struct generation *gen, const struct upstream_group *group)
 {
     bool asked = false;
@@ -358,6 +396,7 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
         group->breaker = breaker_of(group->scope);
     }
     take_unresolved(gen, group);
+    take_followed(group);
     group->primaries = count_peers(group, false);
     group->backups = count_peers(group, true);
     if (group->primaries == 0 && !group->moves && group->state.len == 0)
@@ -366,6 +405,7 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
     if (group->moves && !may_move(gen, group))
         return false;
     set->moves |= group->moves;
+    set->follows |= group->follows;
     group->single = group->primaries == 1 && group->backups == 0 && !group->moves;
     finish_peers(gen, set, group);
     if (group->sticky != NULL)
@@ -378,16 +418,26 @@ static bool finish_group(struct generation *gen, struct upstream_set *set,
 
 /* Of servers that are resolved at run time. */
 #define PEERS_PER_NAME 32
-#define PEERS_UNFOUND  4  /* of a name that was not found at load: little more than a found one */
+#define PEERS_UNFOUND  8   /* of a name that may not be found at load, whether it was or not */
+#define PEERS_FOLLOWED 4   /* more than there were at load */
 #define HISTORY_ROOM   512 /* that a struct peer_history takes, as a piece of a slab */
 _Static_assert(sizeof(struct peer_history) <= HISTORY_ROOM, "room of a history");
 
 static uint32_t expected_peers(const struct upstream_group *group)
 {
-    uint32_t count = group->primaries + group->backups;
+    bool may_lack = group->conf != NULL && group->conf->unresolved == UNRESOLVED_START;
+    uint32_t count = 0;
 
-    EACH (struct upstream_server, s, &group->servers)
-        count += s->unresolved ? PEERS_UNFOUND : s->resolve ? PEERS_PER_NAME : 0;
+    EACH (struct upstream_server, s, &group->servers) {
+        uint32_t loaded = s->addrs == NULL ? 0 : s->addrs->count;
+
+        if (s->resolve && !s->unresolved)
+            count += PEERS_PER_NAME;
+        else if (may_lack && is_name(s))
+            count += MAX(loaded, PEERS_UNFOUND);
+        else
+            count += loaded + (s->follows ? PEERS_FOLLOWED : 0);
+    }
     return count;
 }
 
@@ -455,6 +505,12 @@ static const struct directive directives[] = {
      .doc = "Whether a name in an upstream or a proxy_pass that is not found stops the start. With "
             "\"start\" there is a warning, and the name is asked for until it is found: by the "
             "resolver if one is given, else as the rest of the machine does."},
+    {.name = "upstream_reresolve", .where = IN_HTTP | IN_UPSTREAM, .args = "on|off",
+     .value = VALUE_FLAG, .field = F(reresolve), .initial = "on",
+     .doc = "Whether names in an upstream or a proxy_pass go on being looked up, as long as their "
+            "records say, where there is a resolver, without \"resolve\" too. Only a resolver that "
+            "agrees with what the machine found at load is believed, and its silence, its errors "
+            "and its ignorance change nothing."},
     {.name = "zone", .where = IN_UPSTREAM, .args = "name [size]", .apply = set_zone,
      .doc = "The shared memory that holds the state of the group's servers. Without it, all groups "
             "share one that sizes itself."},

@@ -25,6 +25,7 @@ struct upstream_conf {
     bool keepalive_local;         /* kept for the place that opened them */
     int64_t keepalive_timeout_ms, keepalive_time_ms, keepalive_requests;
     int64_t unresolved;           /* enum upstream_unresolved */
+    bool reresolve;               /* servers follow their names */
 };
 
 /* What a name means that is not found at load. */
@@ -44,6 +45,8 @@ struct upstream_server {
     struct str lookup;            /* and the name that is asked for */
     int port;                     /* and its port; 0: that of the SRV records */
     bool unresolved;              /* it resolves because its name was not found at load */
+    bool follows;                 /* it does not, but when its name is known to the resolver too it
+                                     goes where that says */
     const struct conf_node *node;
     const struct upstream_server *configured; /* of a version: in whose place it is; NULL: as
                                      configured, or new */
@@ -95,6 +98,7 @@ struct upstream_group {
 
     bool moves;                   /* some of its servers are resolved at run time: what is dialled
                                      is a version of it, see moving.h */
+    bool follows;                 /* some of its servers do */
     const struct upstream_group *base; /* of a version: the group as configured */
     bool unasked;                 /* of a version: a name was never asked for so far */
     uint32_t refs;                /* of a version: one for being the current one, one per dial */
@@ -106,7 +110,7 @@ struct upstream_set {
     struct growing_map blocks, implicit; /* by name, in lower case */
     uint32_t groups, peers;
     int wake_fd;                  /* an eventfd on which those who wait are woken; 0: nobody does */
-    bool moves;                   /* one of the groups does */
+    bool moves, follows;          /* one of the groups does */
     struct zone_spec *zone;       /* of all groups without one of their own */
 };
 

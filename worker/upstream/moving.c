@@ -22,6 +22,7 @@ struct found_name {
     uint64_t key;              /* of group, server and service */
     uint64_t block;            /* struct found_block; 0: no address */
     uint64_t changed;          /* peer_zone.version when it did */
+    uint64_t over;             /* load_sum of the server, if it follows its name */
     uint32_t asked;            /* at least once */
 };
 
@@ -130,22 +131,57 @@ static void let_go(const struct upstream_group *group, const struct upstream_ser
     }
 }
 
+static bool is_asked_for(const struct upstream_server *server)
+{
+    return server->resolve || server->follows;
+}
+
+struct resolved_addr moving_plain_addr(const struct addr *addr)
+{
+    struct resolved_addr out = {.family = addr->sa.sa_family};
+
+    if (out.family == AF_INET)
+        memcpy(out.bytes, &addr->in.sin_addr, 4);
+    else if (out.family == AF_INET6)
+        memcpy(out.bytes, &addr->in6.sin6_addr, 16);
+    return out;
+}
+
+/* Of the addresses found at load, in any order: what was found later holds over these alone. 0 for
+   a server that had none. */
+static uint64_t load_sum(const struct upstream_server *server)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; server->follows && i < server->addrs->count; i++) {
+        struct resolved_addr a = moving_plain_addr(&server->addrs->addrs[i]);
+
+        sum += str_hash_fixed((struct str){(const char *)&a, sizeof(a)});
+    }
+    return sum;
+}
+
 /* Under the lock. */
 static enum rc store(struct zone *z, const struct upstream_group *group,
                      const struct upstream_server *server, const struct resolved_addr *addrs,
                      uint32_t count)
 {
-    struct found_name *n = get_name(z, name_key(group, server));
+    uint64_t key = name_key(group, server), over = load_sum(server);
+    struct found_name *n = find_name(z, key);
     struct found_block *old, *new = NULL;
 
+    if (n == NULL && server->follows && count == 0)
+        return RC_AGAIN;
+    n = get_name(z, key);
     if (n == NULL)
         return RC_ERROR;
-    if (n->asked && is_same(block_of(z, n), addrs, count))
+    if (n->asked && n->over == over && is_same(block_of(z, n), addrs, count))
         return RC_AGAIN;
     if (count > 0 && (new = make_block(z, addrs, count)) == NULL)
         return RC_ERROR;
     old = zone_ptr(z, n->block);
     n->block = zone_offset(z, new);
+    n->over = over;
     has_changed(z, n);
     if (old == NULL)
         return RC_OK;
@@ -180,6 +216,37 @@ enum rc moving_store(const struct upstream_group *group, const struct upstream_s
     return rc;
 }
 
+static bool has_family(const struct resolved_addr *addrs, uint32_t count, uint16_t family)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (addrs[i].family == family)
+            return true;
+    return false;
+}
+
+/* Of the families that the answer has, it has what was found at load. */
+static bool is_as_loaded(const struct upstream_server *server, const struct resolved_addr *addrs,
+                         uint32_t count)
+{
+    uint32_t same = 0;
+
+    for (uint32_t i = 0; i < server->addrs->count; i++) {
+        struct resolved_addr a = moving_plain_addr(&server->addrs->addrs[i]);
+        bool there = is_address_in(&a, addrs, count);
+
+        if (!there && has_family(addrs, count, a.family))
+            return false;
+        same += there;
+    }
+    return same == count;
+}
+
+enum rc moving_follow(const struct upstream_group *group, const struct upstream_server *server,
+                      const struct resolved_addr *addrs, uint32_t count)
+{
+    return moving_store(group, server, addrs, is_as_loaded(server, addrs, count) ? 0 : count);
+}
+
 void moving_store_failure(const struct upstream_group *group,
                           const struct upstream_server *server)
 {
@@ -209,7 +276,7 @@ static uint32_t count_moving(const struct upstream_group *group)
     uint32_t count = 0;
 
     EACH (struct upstream_server, s, &group->servers)
-        count += s->resolve;
+        count += is_asked_for(s);
     return count;
 }
 
@@ -218,6 +285,8 @@ static void copy_found(struct zone *z, struct found *f, const struct upstream_gr
     const struct found_name *n = find_name(z, name_key(group, f->server));
     const struct found_block *block = block_of(z, n);
 
+    if (n != NULL && n->over != load_sum(f->server))
+        block = block_of(z, NULL);
     f->asked = n != NULL && n->asked;
     f->count = MIN(block->count, FOUND_MOST);
     memcpy(f->addrs, block->addrs, f->count * sizeof(f->addrs[0]));
@@ -238,7 +307,7 @@ static struct found *read_names(const struct upstream_group *group, struct pool 
 
     zone_lock(z);
     EACH (struct upstream_server, s, &group->servers) {
-        if (!s->resolve)
+        if (!is_asked_for(s))
             continue;
         f->server = s;
         copy_found(z, f++, group);
@@ -256,9 +325,9 @@ static uint64_t last_change(const struct upstream_group *group)
     zone_lock(z);
     last = changes_number(group);
     EACH (struct upstream_server, s, &group->servers) {
-        const struct found_name *n = s->resolve ? find_name(z, name_key(group, s)) : NULL;
+        const struct found_name *n = is_asked_for(s) ? find_name(z, name_key(group, s)) : NULL;
 
-        last = n == NULL ? last : MAX(last, n->changed);
+        last = n == NULL || n->over != load_sum(s) ? last : MAX(last, n->changed);
     }
     zone_unlock(z);
     return last;
@@ -291,20 +360,23 @@ static const struct upstream_server *server_for(struct pool *pool,
     return own;
 }
 
+static void name_peer(struct pool *pool, struct peer *peer)
+{
+    char *text = pool_bytes(pool, ADDR_TEXT);
+
+    peer->name = (struct str){text, addr_print(&peer->addr, text, ADDR_TEXT)};
+}
+
 static struct peer *add_found(struct upstream_group *v, struct peer *peer, const struct found *f,
                               bool backup)
 {
     for (uint32_t i = 0; i < f->count; i++) {
-        char *text;
-
         if (!belongs(v, f, i, backup))
             continue;
-        text = pool_bytes(v->pool, ADDR_TEXT);
         *peer = (struct peer){.server = server_for(v->pool, f->server, &f->addrs[i], backup),
                               .group = v, .id = PEER_FOUND};
         resolved_addr(&f->addrs[i], f->server->port, &peer->addr);
-        peer->name = (struct str){text, addr_print(&peer->addr, text, ADDR_TEXT)};
-        peer++;
+        name_peer(v->pool, peer++);
     }
     return peer;
 }
@@ -327,15 +399,43 @@ static struct peer *add_fixed(struct upstream_group *v, struct peer *peer,
     return peer;
 }
 
+/* One that follows its name: of the addresses it had at load those that it still has, or that are
+   of a family nobody knows better of; then the others. */
+static struct peer *add_followed(struct upstream_group *v, struct peer *peer, const struct found *f)
+{
+    struct peer *end = add_fixed(v, peer, f->server), *kept = peer;
+    uint32_t loaded = (uint32_t)(end - peer);
+
+    if (f->count == 0)
+        return end;
+    for (uint32_t i = 0; i < loaded; i++) {
+        struct resolved_addr a = moving_plain_addr(&peer[i].addr);
+
+        if (is_address_in(&a, f->addrs, f->count) || !has_family(f->addrs, f->count, a.family))
+            *kept++ = peer[i];
+    }
+    for (uint32_t i = 0; i < f->count; i++) {
+        struct addr addr;
+        bool known = false;
+
+        resolved_addr(&f->addrs[i], f->server->port, &addr);
+        for (struct peer *p = peer; p < kept && !known; p++)
+            known = addr_eq(&p->addr, &addr);
+        if (known)
+            continue;
+        *kept = (struct peer){.server = f->server, .group = v, .id = PEER_FOUND, .addr = addr};
+        name_peer(v->pool, kept++);
+    }
+    return kept;
+}
+
 static struct peer *add_new(struct upstream_group *v, struct peer *peer,
                             const struct upstream_server *server)
 {
     for (uint32_t i = 0; i < server->addrs->count; i++, peer++) {
-        char *text = pool_bytes(v->pool, ADDR_TEXT);
-
         *peer = (struct peer){.server = server, .group = v, .id = PEER_FOUND,
                               .addr = server->addrs->addrs[i]};
-        peer->name = (struct str){text, addr_print(&peer->addr, text, ADDR_TEXT)};
+        name_peer(v->pool, peer);
     }
     return peer;
 }
@@ -346,6 +446,8 @@ static struct peer *add_peers(struct upstream_group *v, struct peer *peer, const
     EACH (struct upstream_server, s, &v->servers) {
         if (s->resolve)
             peer = add_found(v, peer, f++, backup);
+        else if (s->follows)
+            peer = s->backup == backup ? add_followed(v, peer, f++) : (f++, peer);
         else if (s->backup == backup)
             peer = server_is_new(s) ? add_new(v, peer, s) : add_fixed(v, peer, s);
     }
@@ -390,7 +492,7 @@ static struct upstream_group *make_version(const struct upstream_group *base)
     for (uint32_t i = 0; i < names; i++) {
         find_priority(&found[i]);
         count += found[i].count;
-        v->unasked |= !found[i].asked;
+        v->unasked |= found[i].server->resolve && !found[i].asked;
     }
     count += (uint32_t)v->servers.count; /* some may be new: with one address each */
     v->peers = pool_zalloc(pool, MAX(count, 1) * sizeof(*v->peers));

@@ -20,6 +20,14 @@
 enum rc moving_store(const struct upstream_group *group, const struct upstream_server *server,
                      const struct resolved_addr *addrs, uint32_t count);
 
+/* An address as resolvers give it: without a port. */
+struct resolved_addr moving_plain_addr(const struct addr *addr);
+
+/* The same for a server that has addresses of its load and follows its name. An answer without any
+   of a family leaves those of that family. */
+enum rc moving_follow(const struct upstream_group *group, const struct upstream_server *server,
+                      const struct resolved_addr *addrs, uint32_t count);
+
 /* The keeper: it was asked for, and nobody knows. What was known stays; those who wait for the
    first answer go on without. */
 void moving_store_failure(const struct upstream_group *group,

@@ -130,7 +130,7 @@ static bool repair_zone(struct zone *z)
 }
 
 const struct zone_kind peer_zone_kind = {
-    .name = "upstream", .layout_version = 7, .init = init_zone, .repair = repair_zone,
+    .name = "upstream", .layout_version = 8, .init = init_zone, .repair = repair_zone,
     .booked = booked,
 };
 
@@ -337,7 +337,7 @@ static void watch(const struct upstream_group *group, struct group_live *live)
     struct zone *z = peer_zone_of(group);
     const struct peer_zone *root = z == NULL ? NULL : zone_root(z);
 
-    if (root != NULL && !group->implicit)
+    if (root != NULL && (!group->implicit || group->follows))
         live->watched = &root->version;
 }
 
