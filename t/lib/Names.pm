@@ -1,7 +1,8 @@
 # t/lib/Names.pm - the names of this machine as a test says: what getaddrinfo finds
 #
 #     my $names = Names->new // plan skip_all => 'no compiler';
-#     $names->set('there.test' => '127.0.0.2', 'slow.test' => 'again');   # all there are below .test
+#     $names->set('a.test' => '127.0.0.2', 'b.test' => ['127.0.0.3', '127.0.0.4'], 'c.test' => 'again');
+#                                                            # all there are below .test
 #     my $site = Site->prepare($conf, env => $names->env); $names->settle($site); $site->up;
 #
 # A library before libc's reads them from a file, anew each time.
@@ -24,9 +25,17 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     char name[256], addr[256];
     FILE *file = fopen(path, "r");
     *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
-    while (file && fscanf(file, "%255s %255s", name, addr) == 2)
-        if (!strcmp(name, node)) { fclose(file); return !strcmp(addr, "again") ? EAI_AGAIN : real(addr, service, hints, out); }
+    struct addrinfo **end = out;
+    *out = NULL;
+    while (file && fscanf(file, "%255s %255s", name, addr) == 2) {
+        if (strcmp(name, node))
+            continue;
+        if (!strcmp(addr, "again")) { fclose(file); return EAI_AGAIN; }
+        if (real(addr, service, hints, end) == 0)
+            for (; *end; end = &(*end)->ai_next) ;
+    }
     if (file) fclose(file);
+    if (*out) return 0;
     return strstr(node, ".test") ? EAI_NONAME : real(node, service, hints, out);
 }
 C
@@ -47,7 +56,9 @@ sub set ($self, %names) {
     my $file = "$self->{dir}/names";
 
     open my $out, '>', "$file.new" or die $!;
-    print $out map { "$_ $names{$_}\n" } sort keys %names;
+    for my $name (sort keys %names) {
+        print $out map { "$name $_\n" } ref $names{$name} ? @{ $names{$name} } : $names{$name};
+    }
     close $out;
     rename "$file.new", $file or die $!;
     return $self;

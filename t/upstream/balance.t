@@ -1,6 +1,7 @@
 # t/upstream/balance.t - the same peers as under nginx: by key, by client, by turns, by connections
 use Site;
 use Differential;
+use Names;
 use Wait;
 
 use constant KEYS => 10_000;
@@ -18,9 +19,14 @@ sub servers (@weights) {
     return join ' ', map { $n++; "server 127.0.0.$n:$port" . ($_ ? " $_" : '') . ';' } @weights;
 }
 
+my $names = Names->new;
+$names->set('three.test' => ['127.0.0.21', '127.0.0.22', '127.0.0.23'], 'one.test' => '127.0.0.24') if $names;
+
+# The servers are parameters for each of 127.0.0.1, 127.0.0.2 ..., or the text of the lines.
 sub front ($balancing, $binary, @servers) {
-    my $servers = servers(@servers);
-    return Site->start(<<"CONF", binary => $binary);
+    my $servers = @servers && $servers[0] =~ /\A\s*server / ? "@servers" : servers(@servers);
+    my @named   = $names && $servers =~ /\.test:/ ? (env => $names->env) : ();
+    my $site    = Site->prepare(<<"CONF", binary => $binary, @named);
         keepalive_requests 1000000;
         upstream group { $balancing $servers }
         set_real_ip_from 127.0.0.1;
@@ -30,6 +36,10 @@ sub front ($balancing, $binary, @servers) {
             location / { proxy_pass http://group; add_header X-Peer \$upstream_addr; }
         }
 CONF
+    $names->settle($site) if @named;
+    $site->allow_log(qr/Connection refused/);
+    $site->up;
+    return $site;
 }
 
 # The peer of each request. They are sent in bundles on one connection.
@@ -81,6 +91,54 @@ same_peers('hash $arg_k consistent;', \@uneven, \@keys, 'hash consistent');
 same_peers('hash $arg_none;', \@uneven, [@keys[0 .. 99]], 'hash without a key: in turn');
 same_peers('least_conn;', \@uneven, [@keys[0 .. 999]], 'least_conn without load: in turn');
 
+same_peers('', ['weight=3', 'down', '', 'weight=2 backup', 'backup'], [@keys[0 .. 499]], 'backups are for later');
+same_peers('', ['down', 'down weight=9', 'weight=3 backup', 'backup'], [@keys[0 .. 499]], 'in turn among backups');
+same_peers('least_conn;', ['down', 'weight=3 backup', 'backup'], [@keys[0 .. 499]], 'least_conn among backups');
+same_peers('hash $arg_k consistent;', ['down weight=5', '', 'down', 'weight=9'], \@keys, 'a ring with those that are down');
+same_peers('ip_hash;', ['down weight=5', '', 'down', 'weight=9'], \@clients, 'ip_hash with those that are down');
+
+# Sockets, ports left out, and names with several addresses.
+{
+    my $here = File::Temp::tempdir(CLEANUP => 1);
+    chmod 0755, $here;
+    my $sockets = Site->start(join '', map { "server { listen unix:$here/$_; keepalive_requests 100000; return 200 x; }\n" } 'a', 'b', 'c');
+    my $text = join ' ', "server unix:$here/a weight=2;", "server unix:$here/b;", "server unix:$here/c;", "server 127.0.0.3:$port;";
+    same_peers($_, [$text], [@keys[0 .. 1999]], "$_ with sockets") for 'hash $arg_k consistent;', 'hash $arg_k;', '';
+    if ($names) {
+        my $named = "server three.test:$port weight=2; server one.test:$port; server 127.0.0.3:$port weight=3;";
+        same_peers($_, [$named], [@keys[0 .. 1999]], "$_ with names") for 'hash $arg_k consistent;', 'hash $arg_k;', '', 'least_conn;';
+        same_peers('ip_hash;', [$named], [@clients[0 .. 1999]], 'ip_hash with names');
+    }
+}
+
+# Those that fail are left alone and lose weight; their failures are the same.
+{
+    my $dead = Ports::take();
+    my %groups = (
+        'one failure'       => "server 127.0.0.1:$port weight=2; server 127.0.0.9:$dead weight=3 fail_timeout=1h; server 127.0.0.2:$port;",
+        'several failures'  => "server 127.0.0.1:$port; server 127.0.0.9:$dead weight=7 max_fails=4 fail_timeout=1h; server 127.0.0.2:$port weight=5;",
+        'failures for ever' => "server 127.0.0.1:$port; server 127.0.0.9:$dead weight=4 max_fails=0; server 127.0.0.2:$port weight=2;",
+        'then the backup'   => "server 127.0.0.9:$dead fail_timeout=1h; server 127.0.0.8:$dead weight=2 fail_timeout=1h; server 127.0.0.1:$port backup; server 127.0.0.2:$port backup weight=3;",
+    );
+    for my $what (sort keys %groups) {
+        same_peers('', [$groups{$what}], [@keys[0 .. 199]], "in turn: $what");
+        same_peers('least_conn;', [$groups{$what}], [@keys[0 .. 199]], "least_conn: $what");
+    }
+}
+
+# After a reload weights are those of the new configuration.
+{
+    my $site = front('hash $arg_k consistent;', Site::binary(), '', 'weight=5', '');
+    peers_of($site, @keys[0 .. 9]);
+    (my $conf = $site->slurp('weir.conf')) =~ s/weight=5/weight=2/;
+    $conf =~ s/127\.0\.0\.3:$port/127.0.0.3:$port weight=3/;
+    $site->file('weir.conf', $conf);
+    $site->reload;
+    my @now  = peers_of($site, @keys[0 .. 1999]);
+    my @then = peers_of(front('hash $arg_k consistent;', $oracle // Site::binary(), '', 'weight=2', 'weight=3'), @keys[0 .. 1999]);
+    is_deeply \@now, \@then, 'the ring is made of new weights';
+}
+
 # A peer that refuses: the next one is the same too. 127.0.0.1 with another port is nobody's.
 {
     my $dead = Ports::take();
@@ -90,7 +148,6 @@ same_peers('least_conn;', \@uneven, [@keys[0 .. 999]], 'least_conn without load:
 
         for my $binary (Site::binary(), $oracle // Site::binary()) {
             my $site = front("$method; server 127.0.0.9:$dead max_fails=0 weight=2;", $binary, ('') x 4);
-            $site->allow_log(qr/Connection refused/);
             push @seen, [peers_of($site, @requests)];
         }
         is_deeply $seen[0], $seen[1], "$method: the same second choice";

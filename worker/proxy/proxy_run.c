@@ -303,6 +303,8 @@ static void on_try(struct dial *d)
 
     if (summary->tries == NULL)
         summary->tries = d->tries;
+    if (unlikely(d->secure != NULL) && run->conf->tls.name != NULL)
+        d->name = scope_eval(&run->r->scope, run->conf->tls.name); /* it may tell of the peer */
     run->r->log.doing = "connecting to upstream";
     record(run->r, "upstream", "%" STR_FMT, STR_ARG(d->try->addr));
 }
