@@ -1,6 +1,6 @@
 /*
- * worker/keeper/resolve_refresh.c - a machine for each `server NAME resolve`, each name not found at
- * load, and each that was found and is followed: ask, store, rest.
+ * worker/keeper/resolve_refresh.c - a machine for each `server NAME resolve`, each name not found
+ * at load, and each that was found and is followed: ask, store, rest.
  *
  * With `resolve`, a name that is not there any more takes its peers away. Servers that fail or are
  * silent change nothing: the peers stay, and they are asked again soon. A name that was not found

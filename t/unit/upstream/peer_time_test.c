@@ -1,6 +1,5 @@
 /*
- * t/unit/upstream/peer_time_test.c - times of answers: averaged, faded, and what least_time makes of
- * them.
+ * t/unit/upstream/peer_time_test.c - times of answers: averaged, faded, and what they cost.
  */
 #include "worker/upstream/peer_time.h"
 
@@ -104,7 +103,7 @@ static void awaited_answers_count(void)
     is_int(peer_time_us(state, TIMING_HEAD, true), 640000, "how long they have been awaited");
     is_int(peer_time_us(state, TIMING_HEAD, false), 0, "only when that is asked for");
     peer_time_note(&peers[0], TIMING_HEAD, 1000, false);
-    is_int(peer_time_us(state, TIMING_HEAD, true), 1000000, "and when it is worse than the average");
+    is_int(peer_time_us(state, TIMING_HEAD, true), 1000000, "or the average, if that is worse");
     state->since = UINT32_MAX - 5;
     state->pending = 1;
     clock_fake(((int64_t)UINT32_MAX + 1 + 20) * 64, 0);
