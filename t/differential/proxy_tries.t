@@ -4,7 +4,7 @@ use Differential;
 
 my $times = join "\n", map { "map \$upstream_$_ \$t_$_ { '' none; - dash; '~^\\d+\\.\\d\\d\\d\$' one; '~^(\\d+\\.\\d\\d\\d|-)(, (\\d+\\.\\d\\d\\d|-))+\$' several; '~:' redirected; default odd; }" }
     qw(response_time connect_time header_time);
-my $log = 'log_format up "$request $status $upstream_addr|$upstream_status|$upstream_response_length|$upstream_bytes_received|$upstream_http_x_n|$t_response_time $t_connect_time $t_header_time";';
+my $log = 'log_format up "$request $status $upstream_addr|$upstream_status|$upstream_response_length|$upstream_bytes_received|$upstream_bytes_sent|$upstream_http_x_n|$t_response_time $t_connect_time $t_header_time";';
 
 sub at ($text, @requests) {
     my %option = ref $requests[-1] eq 'HASH' && $requests[-1]{option} ? %{ pop(@requests)->{option} } : ();

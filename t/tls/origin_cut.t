@@ -8,9 +8,10 @@ needs_weir 'nginx takes any end of a connection for that of an answer';
 
 my $dir = File::Temp->newdir;
 Certs::make("$dir", 'o', cn => 'o');
-my $site = Site->start(<<'CONF', log_level => 'crit');
+Certs::make("$dir", 'c', cn => 'c');
+my $site = Site->start(<<'CONF', log_level => 'crit', files => { map { ("c.$_" => Procs::slurp("$dir/c.$_")) } 'crt', 'key' });
     log_format reason '$request_uri $status $fail_reason';
-    server { listen %PORT%; access_log %DIR%/reason.log reason; location / { proxy_pass https://127.0.0.1:%PORT2%; } location /bad { proxy_connect_timeout 500ms; proxy_pass https://127.0.0.1:%PORT2%; } }
+    server { listen %PORT%; listen %PORT3% ssl; ssl_certificate %DIR%/c.crt; ssl_certificate_key %DIR%/c.key; access_log %DIR%/reason.log reason; location / { proxy_pass https://127.0.0.1:%PORT2%; } location /bad { proxy_connect_timeout 500ms; proxy_pass https://127.0.0.1:%PORT2%; } }
 CONF
 $site->allow_log(qr/./);
 my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $site->port(2), Listen => 8, ReuseAddr => 1) or die $!;
@@ -46,6 +47,17 @@ for my $version ('1.1', '1.0') {
     is outcome('/', $version, says($answer{cut}, 'notified')), '200 cut', 'and is not whole without it';
 }
 like $site->slurp('reason.log'), qr{^/unannounced 200 upstream\.body_closed$}m, 'the reason';
+
+# A client that speaks TLS itself, and an old HTTP: the end of its connection is none in peace either
+my $client = $site->send('GET /', { version => '1.0', port => 3, tls => {} });
+says($answer{'until the end'}, 'cut off')->(scalar $listener->accept);
+my $got = eval { $client->read_all } // '';
+my $error = $@ . $client->{end};
+ok $error =~ /reset|unexpected|read:/, "a cut answer over TLS ends as such: $error";
+$client = $site->send('GET /', { version => '1.0', port => 3, tls => {} });
+says($answer{'until the end'}, 'notified')->(scalar $listener->accept);
+like $client->read_all, qr/some\z/, 'a whole one does not';
+is $client->closed, 'eof', 'but in peace';
 
 # Handshakes that fail
 my @held;

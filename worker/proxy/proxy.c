@@ -93,7 +93,8 @@ static const struct directive directives[] = {
      .doc = "Changes the path of cookies that the origin sets."},
     {.name = "proxy_cookie_flags", .where = IN_WEB, .args = "off|cookie [flag] [flag] [flag]",
      .field = F(cookie_flags), .repeat = true, .apply = proxy_cookie_flags_load,
-     .doc = "Adds or removes Secure, HttpOnly and SameSite of cookies that the origin sets."},
+     .doc = "Adds or removes Secure, HttpOnly and SameSite of cookies that the origin sets. Flags "
+            "may be variables."},
     {.name = "proxy_set_header", .where = IN_WEB, .args = "field value", .field = F(set_headers),
      .repeat = true, .apply = proxy_plan_set_header,
      .doc = "Sends this field to the origin in place of the client's; an empty value: neither."},
