@@ -104,6 +104,20 @@ for (1 .. 2) {
 is asked($site, 6), '222222', 'a server that is too slow';
 $site->stop;
 
+# Clients that do not wait for it tell as much.
+$site = name_origins(site("$two breaker consecutive=2 slow=50ms; $never"), 2);
+$site->origin->script('*', 'body', 'stall');
+for my $n (1, 2) {
+    my @both = map { $site->send('GET /') } 1 .. 2;
+    wait_until { $site->origin->count == $n } 'one at the slow server';
+    select undef, undef, undef, 0.1;
+    $_->close for @both;
+    wait_until { $site->origin->open == 0 } 'the connection to it to be closed';
+}
+wait_until { $site->error_log =~ /opened for \d+ms: 2 errors in a row/ } 'the breaker to open';
+is asked($site, 4), '2222', 'a server that nobody waits for';
+$site->stop;
+
 $site = name_origins(site("$two breaker consecutive=2; breaker_errors http_404 http_429; $never", http => 'proxy_read_timeout 300ms;'), 2);
 $site->origin->script('*', @$bad);
 asked($site, 8);
@@ -152,6 +166,27 @@ is $site->get('/')->status, 502, 'a lone server that is gone';
 $site->origin->accept;
 wait_until { asked($site, 1) eq '1' } 'a probe';
 is asked($site, 5), '11111', 'comes back';
+$site->stop;
+
+# A tunnel is judged by how it came about, not by how long it is there.
+$site = Site->start(<<"CONF");
+    upstream u { server %ORIGIN%; breaker consecutive=1 slow=100ms; breaker_open 100ms; }
+    server { listen %PORT%; tunnel_pass u; }
+CONF
+sub tunnel_says { my $c = $site->connect; $c->write("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"); return ($c, $c->read_until(qr/\r\n\r\n/)) }
+for my $time ('long ago', 'now', 'once more') {
+    my ($client, $head) = tunnel_says();
+    like $head, qr/ 200 /, "a tunnel: $time";
+    select undef, undef, undef, 0.2;
+    $client->close;
+    wait_until { $site->origin->open == 0 } 'its end';
+}
+$site->origin->refuse;
+like((tunnel_says())[1], qr/ 502 /, 'a server that refuses tunnels');
+$site->origin->accept;
+like((tunnel_says())[1], qr/ 502 /, 'is left alone');
+wait_until { (tunnel_says())[1] =~ / 200 / } 'a probe';
+like((tunnel_says())[1], qr/ 200 /, 'that is judged at once, and takes it back');
 $site->stop;
 
 my $three = 'server %ORIGIN% max_fails=0; server %ORIGIN2% max_fails=0; server %ORIGIN3% max_fails=0;';

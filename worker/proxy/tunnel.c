@@ -289,6 +289,7 @@ enum verdict tunnel_answer(struct proxy_run *run)
     struct request *r = run->r;
 
     if (run->codec->raw) {
+        dial_suffices(&run->dial);
         r->out.status = 200;
         r->out.reason = STR("Connection established");
         r->out.no_default_type = true;

@@ -97,10 +97,18 @@ static void judge(struct dial *d, uint32_t cause)
     breaker_judge(d->peer, cause, end_ms - d->try->started_ms, d->probing, d->log);
 }
 
+/* Whoever gave up waiting, it was too slow. */
+static bool was_too_slow(const struct dial *d)
+{
+    int64_t slow_ms = d->group->breaker->slow_ms;
+
+    return slow_ms > 0 && clock_mono_ms - d->try->started_ms > slow_ms;
+}
+
 /* The try is over: if it was not judged by its answer it is by its end. */
 static void end_judging(struct dial *d, enum peer_result result)
 {
-    if (!d->judged && result != PEER_UNJUDGED)
+    if (!d->judged && (result != PEER_UNJUDGED || was_too_slow(d)))
         judge(d, d->try->fault);
     if (d->probing)
         breaker_probe_ends(d->peer, d->probe);
@@ -668,6 +676,12 @@ void dial_answered(struct dial *d)
         return;
     peer_time_end(d->peer, &d->wait);
     peer_time_note(d->peer, TIMING_HEAD, d->try->head_ms - d->try->started_ms, false);
+}
+
+void dial_suffices(struct dial *d)
+{
+    if (unlikely(d->group->breaker != NULL))
+        judge(d, DIAL_NO_FAULT);
 }
 
 void dial_broke(struct dial *d, enum dial_fault fault)

@@ -152,6 +152,9 @@ bool dial_may_retry(struct dial *d, enum dial_fault fault);
 /* In DIAL_READY: the head of an answer is in; d->try has its status and time. */
 void dial_answered(struct dial *d);
 
+/* In DIAL_READY: a connection was all that was asked for. For breakers, as above. */
+void dial_suffices(struct dial *d);
+
 /* In DIAL_READY, after that: the answer broke off. */
 void dial_broke(struct dial *d, enum dial_fault fault);
 
