@@ -199,9 +199,39 @@ static bool is_allowed(int fd)
     return false;
 }
 
-static void accept_all(struct control *c)
+/* Who has said nothing for longest gives way to who comes. */
+static void make_room(struct control *c)
 {
-    while (c->fd >= 0 && c->count < CONTROL_CLIENTS && clock_mono_ms >= c->rest_until_ms) {
+    uint32_t oldest = CONTROL_CLIENTS;
+
+    if (c->count < CONTROL_CLIENTS)
+        return;
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct control_client *client = &c->clients[i];
+
+        if (!client->for_keeper && (oldest == CONTROL_CLIENTS ||
+                                    client->deadline_ms < c->clients[oldest].deadline_ms))
+            oldest = i;
+    }
+    must(oldest < CONTROL_CLIENTS);
+    close(c->clients[oldest].fd);
+    forget(c, oldest);
+}
+
+static bool may_accept(const struct control *c)
+{
+    uint32_t silent = 0;
+
+    for (uint32_t i = 0; i < c->count; i++)
+        silent += !c->clients[i].for_keeper;
+    return c->fd >= 0 && clock_mono_ms >= c->rest_until_ms &&
+           (c->count < CONTROL_CLIENTS || silent > 0);
+}
+
+/* A few at a time: they may have said already what they want. */
+static void accept_some(struct control *c)
+{
+    for (int most = CONTROL_CLIENTS / 2; most > 0 && may_accept(c); most--) {
         int fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
@@ -211,11 +241,13 @@ static void accept_all(struct control *c)
                 c->rest_until_ms = clock_mono_ms + REST_MS;
             return;
         }
-        if (is_allowed(fd))
-            c->clients[c->count++] = (struct control_client){
-                .fd = fd, .deadline_ms = clock_mono_ms + SAYS_MS};
-        else
+        if (!is_allowed(fd)) {
             control_answer(fd, false, STR("only root may control this server\n"));
+            continue;
+        }
+        make_room(c);
+        c->clients[c->count++] = (struct control_client){
+            .fd = fd, .deadline_ms = clock_mono_ms + SAYS_MS};
     }
 }
 
@@ -348,7 +380,7 @@ enum control_verb control_next(struct master *m, int *fd)
     enum control_verb verb = CONTROL_NONE;
 
     want_keeper(m);
-    accept_all(c);
+    accept_some(c);
     for (uint32_t i = 0; i < c->count && verb == CONTROL_NONE;) {
         *fd = c->clients[i].fd;
         if (serve(m, &c->clients[i], &verb))
@@ -363,7 +395,7 @@ enum control_verb control_next(struct master *m, int *fd)
 
 void control_watch(const struct control *c, void (*watch)(void *arg, int fd), void *arg)
 {
-    if (c->fd >= 0 && c->count < CONTROL_CLIENTS && clock_mono_ms >= c->rest_until_ms)
+    if (may_accept(c))
         watch(arg, c->fd);
     for (uint32_t i = 0; i < c->count; i++)
         if (!c->clients[i].for_keeper)

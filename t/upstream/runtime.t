@@ -22,6 +22,7 @@ CONF
 my $site = Site->start($conf, main => 'worker_processes 2;');
 my ($a, $b, $c) = map { '127.0.0.1:' . $site->port($_) } 2 .. 4;
 my ($pa, $pb, $pc) = map { $site->port($_) } 2 .. 4;
+wait_until { -S $site->path('weir.ctl') } 'the control socket';
 
 sub ctl (@words) { return $site->ctl('upstream', @words) }
 sub refused ($pattern, $what, @words) {
