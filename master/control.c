@@ -28,6 +28,7 @@
 #include "master/master.h"
 #include "master/privilege.h"
 
+#define ENV_KEEPER   "WEIR_KEEPER" /* to a new binary: ours had one for changes at run time */
 #define BACKLOG      64
 #define SAYS_MS      5000  /* what a client may take to say its line */
 #define KEEPER_MS    10000 /* and the keeper to come */
@@ -44,7 +45,14 @@ static const struct {
 
 void control_init(struct control *c)
 {
-    *c = (struct control){.fd = -1};
+    *c = (struct control){.fd = -1, .used = getenv(ENV_KEEPER) != NULL};
+    unsetenv(ENV_KEEPER);
+}
+
+void control_hand_over(const struct control *c)
+{
+    if (c->used)
+        setenv(ENV_KEEPER, "1", 1);
 }
 
 /* The file ------------------------------------------------------------------------------------- */

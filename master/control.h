@@ -48,6 +48,9 @@ struct control {
 
 void control_init(struct control *c);
 
+/* In a binary upgrade, before exec: what the new master has to know. */
+void control_hand_over(const struct control *c);
+
 /* The socket is that of the configuration that serves, and at its path. What goes wrong is logged:
    one can serve without. */
 void control_open(struct master *m);

@@ -23,8 +23,10 @@ enum upgrade_state { IDLE, EXEC, BESIDE, BACK, STATES };
 NORETURN static void execute(struct master *m)
 {
     struct pool *pool = pool_create(POOL_BLOCK);
-    char **env = inherit_environment(m->gen, &m->slots, pool, m->next_generation);
+    char **env;
 
+    control_hand_over(&m->control);
+    env = inherit_environment(m->gen, &m->slots, pool, m->next_generation);
     log_after_fork();
     sig_reset_all();
     execve(m->binary, m->argv, env);

@@ -3,6 +3,7 @@
 use Site;
 use Load;
 use Procs;
+use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
 
 needs_weir('nginx has no control socket');
@@ -13,9 +14,14 @@ my $conf = <<'CONF';
     upstream counted { least_conn; server 127.0.0.1:%PORT2%; }
     upstream hashed { hash $arg_k consistent; server 127.0.0.1:%PORT2%; server 127.0.0.1:%PORT3%; }
     upstream keyed { ip_hash; server 127.0.0.1:%PORT2%; }
+    upstream small { zone small 64k; server 127.0.0.1:%PORT2%; }
+    upstream checked { server 127.0.0.1:%PORT2%; health_check interval=50ms mandatory; }
+    upstream stuck { sticky cookie s; server 127.0.0.1:%PORT2%; server 127.0.0.1:%PORT3%; }
     upstream kept { state %DIR%/state/kept; }
     server { listen %PORT%; location / { proxy_pass http://u; } location /one { proxy_pass http://one; }
              location /counted { proxy_pass http://counted; } location /hashed { proxy_pass http://hashed; }
+             location /checked { proxy_pass http://checked; } location /small { proxy_pass http://small; }
+             location /stuck { proxy_pass http://stuck; }
              location /kept { proxy_pass http://kept; } }
     server { listen %PORT2%; listen %PORT3%; listen %PORT4%; location / { return 200 "$server_port "; } }
 CONF
@@ -24,7 +30,18 @@ my ($a, $b, $c) = map { '127.0.0.1:' . $site->port($_) } 2 .. 4;
 my ($pa, $pb, $pc) = map { $site->port($_) } 2 .. 4;
 wait_until { -S $site->path('weir.ctl') } 'the control socket';
 
-sub ctl (@words) { return $site->ctl('upstream', @words) }
+# As `weir ctl upstream` asks, without a process for each.
+sub ask (@words) {
+    my $sock = IO::Socket::UNIX->new(Peer => $site->path('weir.ctl')) // die "connect: $!";
+    syswrite $sock, "@words\n";
+    local $/;
+    return <$sock> // '';
+}
+sub ctl (@words) {
+    my $text = ask('text', 'upstream', @words);
+    return $text =~ s/\Aok\n//r if $text =~ /\Aok\n/;
+    die "ctl @words: $text";
+}
 sub refused ($pattern, $what, @words) {
     my $result = $site->ctl_run('upstream', @words);
     is $result->{exit}, 1, "$what is refused";
@@ -37,7 +54,7 @@ sub seen ($uri = '/', $times = 12) {
 }
 # The servers of one, by address.
 sub servers ($name = 'u') {
-    return map { $_->{address} => $_ } @{ decode_json($site->ctl('--json', 'upstream', 'show', $name))->{servers} };
+    return map { $_->{address} => $_ } @{ decode_json(ask('json', 'upstream', 'show', $name) =~ s/\Aok\n//r)->{servers} };
 }
 sub states ($name = 'u') { my %s = servers($name); return join ' ', map {"$_=$s{$_}{state}"} sort keys %s }
 sub load_anew ($conf) { $site->write_config($conf); $site->ctl('reload') }
@@ -45,18 +62,16 @@ sub keepers { return grep { Procs::title($_) =~ /: keeper\z/ && Procs::alive($_)
 
 # What one sees --------------------------------------------------------------------------------------------
 
-is scalar(keepers()), 0, 'who changes nothing has no keeper';
-like ctl('list'), qr/\ANAME +PEERS +UP .*\nu +2 +2 +0 +0\n.*^kept +0 +0 /sm, 'the list';
-is scalar(keepers()), 1, 'the first connection started one';
+like $site->ctl('upstream', 'list'), qr/\ANAME +PEERS +UP .*\nu +2 +2 +0 +0\n.*^kept +0 +0 /sm, 'the list';
 is seen(), "$pa=8 $pb=4", 'as configured';
 like ctl('show', 'u'), qr/\ASERVER .*\n\Q$a\E +\Q$a\E +up +2 +0 +\d+ +8 +0 +0 +0 +0 .* config\n\Q$b\E .* 4 /, 'with weights and counts';
 my %s = servers();
 is_deeply [@{ $s{$a} }{qw(state source weight active requests)}, $s{$a}{responses}{'2xx'}], ['up', 'config', 2, 0, 8, 8], 'for programs too';
-is_deeply [map { $_->{name} } @{ decode_json($site->ctl('--json', 'upstream', 'list')) }], [qw(u one counted hashed keyed kept)], 'the list as well';
+is_deeply [map { $_->{name} } @{ decode_json($site->ctl('--json', 'upstream', 'list')) }], [qw(u one counted hashed keyed small checked stuck kept)], 'the list as well';
 
 # Changes --------------------------------------------------------------------------------------------------
 
-is ctl('set', 'u', $b, 'down'), "server $b down\n", 'down';
+is $site->ctl('upstream', 'set', 'u', $b, 'down'), "server $b down\n", 'down';
 is seen(), "$pa=12", 'gets nothing';
 is states(), "$a=up $b=down", 'and is said to be';
 is ctl('set', 'u', $b, 'weight=4', 'up'), "server $b weight=4\n", 'up again, with another weight';
@@ -118,6 +133,39 @@ load_anew($conf =~ s/server 127.0.0.1:%PORT3%;//r);
 is states(), "$a=up $c=up", 'a server that is gone is gone';
 load_anew($conf);
 ctl('reset', 'u');
+
+load_anew($conf . 'upstream more { server 127.0.0.1:1; server 127.0.0.2:1; }');
+cmp_ok +{ servers() }->{$a}{requests}, '>', 20, 'a reload with more peers keeps the counts';
+load_anew($conf);
+
+# With others ----------------------------------------------------------------------------------------------
+
+wait_until { states('checked') eq "$a=up" } 'the first check';
+ctl('add', 'checked', $b);
+ctl('add', 'checked', '127.0.0.1:' . $site->port(5));
+wait_until { states('checked') =~ /$b=up 127.0.0.1:\d+=unhealthy/ } 'new servers to be checked';
+is seen('/checked'), "$pa=6 $pb=6", 'those that are well serve';
+$site->allow_log(qr/peer is unhealthy/);
+ctl('reset', 'checked');
+
+my $reply = $site->get('/stuck');
+my ($own, $cookie) = ($reply->body =~ /(\d+)/, $reply->header('Set-Cookie') =~ /(s=\w+)/);
+ctl('set', 'stuck', "127.0.0.1:$own", 'drain');
+isnt seen('/stuck') =~ s/=.*//r, $own, 'one that drains gets nobody new';
+is $site->get('/stuck', Cookie => $cookie)->body, "$own ", 'but who is bound to it';
+ctl('set', 'stuck', "127.0.0.1:$own", 'up');
+
+# As many as there is room for.
+my ($added, $why) = (0);
+while (!$why && $added < 5000) {
+    my $text = ask(sprintf 'text upstream add small 127.1.%d.%d:80 down', $added >> 8, $added & 255);
+    if ($text =~ /\Aok/) { $added++ } else { $why = $text }
+}
+like $why, qr/no room for more changes in zone "small"/, 'a full zone refuses more';
+cmp_ok $added, '>', 50, "than $added";
+is seen('/small'), "$pa=12", 'and goes on';
+$site->allow_log(qr/zone "small" has no room/);
+ctl('reset', 'small');
 
 # Under load -----------------------------------------------------------------------------------------------
 
