@@ -106,6 +106,8 @@ ctl('reset', 'one');
 is seen('/one'), "$pa=12", 'reset: as configured';
 ctl('reset', 'hashed');
 
+is_deeply decode_json($site->ctl('--json', 'upstream', 'set', 'one', $a, 'weight=1')), { line => "$a weight=1", state_file => '' }, 'a change, for programs';
+ctl('reset', 'one', $a);
 refused(qr/there is no upstream "x"/, 'another upstream', 'set', 'x', $a, 'up');
 refused(qr/there is no such server: "127.0.0.9:1"/, 'another server', 'remove', 'u', '127.0.0.9:1');
 refused(qr/there is already a server "\Q$a\E"/, 'adding what is there', 'add', 'u', $a);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -146,17 +147,18 @@ static bool write_group(const struct upstream_group *group)
     return written;
 }
 
-void state_file_write(const struct upstream_group *group, FILE *out)
+int state_file_write(const struct upstream_group *group)
 {
+    int err;
+
     if (group->state.len == 0 || write_group(group))
-        return;
-    if (errno != EAGAIN)
-        log_error(&process_log, LOG_ERROR, errno, "state file \"%" STR_FMT "\" cannot be written",
+        return 0;
+    err = errno;
+    timer_set(&again, err == EAGAIN ? 100 : AGAIN_MS);
+    if (err != EAGAIN)
+        log_error(&process_log, LOG_ERROR, err, "state file \"%" STR_FMT "\" cannot be written",
                   STR_ARG(group->state));
-    if (out != NULL)
-        fprintf(out, "warning: state file \"%" STR_FMT "\" cannot be written now: %s\n",
-                STR_ARG(group->state), strerror(errno));
-    timer_set(&again, errno == EAGAIN ? 100 : AGAIN_MS);
+    return err == EAGAIN ? 0 : err;
 }
 
 /* Only those that were changed: a file that is as it was read needs no writing. */
@@ -167,7 +169,7 @@ static void on_again(struct timer *timer)
 
     for (const struct upstream_group *g = set->first; g != NULL; g = g->next)
         if (g->state.len > 0 && changes_read(g, pool, NULL).count > 0)
-            state_file_write(g, NULL);
+            state_file_write(g);
     pool_destroy(pool);
 }
 

@@ -7,8 +7,6 @@
  */
 #pragma once
 
-#include <stdio.h>
-
 #include "worker/upstream/group.h"
 
 struct generation;
@@ -17,6 +15,6 @@ struct generation;
 void state_file_start(const struct generation *gen);
 void state_file_stop(void);
 
-/* The group's servers have changed; nothing for one without a state file. A failure is logged, and
-   said to `out`. */
-void state_file_write(const struct upstream_group *group, FILE *out);
+/* The group's servers have changed; nothing for one without a state file. 0, or an errno: that is
+   logged, and the file is written later. */
+int state_file_write(const struct upstream_group *group);

@@ -14,6 +14,7 @@
 #include "worker/net/resolver_conf.h"
 #include "worker/upstream/balancer.h"
 #include "worker/upstream/changes.h"
+#include "worker/upstream/moving.h"
 
 #define TRIES        100
 #define PRUNE_MS     90000 /* by then it is certain that our configuration serves */
@@ -309,12 +310,32 @@ static const struct {
 
 /* Writing -------------------------------------------------------------------------------------- */
 
-static void print_line(const struct edit *e)
+/* Lines are plain: they need no escapes in JSON. `err`: of the state file. */
+static void print_outcome(const struct edit *e, int err)
 {
     if (e->r->json)
-        fputs("{}\n", e->r->out);
+        fprintf(e->r->out, "{\"line\":\"%" STR_FMT "\",\"state_file\":\"%s\"}\n",
+                STR_ARG(e->line), err == 0 ? "" : strerrordesc_np(err));
     else if (e->line.len > 0)
         fprintf(e->r->out, "server %" STR_FMT "\n", STR_ARG(e->line));
+    if (!e->r->json && err != 0)
+        fprintf(e->r->out, "warning: state file \"%" STR_FMT "\" cannot be written now: %s\n",
+                STR_ARG(e->group->state), strerrordesc_np(err));
+}
+
+static void let_go_of(const struct upstream_group *group, const struct upstream_server *s)
+{
+    char text[ADDR_TEXT];
+    struct str name = {text, 0};
+
+    if (s->resolve) {
+        moving_store(group, s, NULL, 0);
+        return;
+    }
+    name.len = addr_print(&s->addrs->addrs[0], text, sizeof(text));
+    peer_lock(group);
+    peer_gone(group, name, s->backup);
+    peer_unlock(group);
 }
 
 /* Records of servers that were added may be used for others. */
@@ -322,16 +343,9 @@ static void let_go(const struct edit *e)
 {
     struct array now = changes_servers(e->group, e->r->pool);
 
-    peer_lock(e->group);
-    EACH (const struct upstream_server, s, &e->servers) {
-        char text[ADDR_TEXT];
-
-        if (!server_is_new(s) || s->addrs == NULL || find_server(&now, s->text) != NULL)
-            continue;
-        peer_gone(e->group, (struct str){text, addr_print(&s->addrs->addrs[0], text, sizeof(text))},
-                  s->backup);
-    }
-    peer_unlock(e->group);
+    EACH (const struct upstream_server, s, &e->servers)
+        if (server_is_new(s) && find_server(&now, s->text) == NULL)
+            let_go_of(e->group, s);
 }
 
 static bool run_edit(struct control_request *r, const struct upstream_group *group,
@@ -352,8 +366,7 @@ static bool run_edit(struct control_request *r, const struct upstream_group *gro
     let_go(&e);
     if (e.names)
         resolve_refresh_again();
-    print_line(&e);
-    state_file_write(group, r->out);
+    print_outcome(&e, state_file_write(group));
     return true;
 }
 
