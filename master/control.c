@@ -286,12 +286,20 @@ static unsigned count_handed(const struct child_proc *keeper)
     return count;
 }
 
+/* It has died, and we have not yet heard of it. */
+static bool is_dead(const struct child_proc *keeper)
+{
+    struct pollfd p = {.fd = keeper->channel};
+
+    return keeper->channel < 0 || (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)) != 0);
+}
+
 /* True when the connection is no longer ours. */
 static bool hand_over(struct master *m, const struct control_client *client)
 {
     struct child_proc *keeper = m->serving == NULL ? NULL : find_keeper(m->serving);
 
-    if (keeper == NULL || !child_is_serving(keeper))
+    if (keeper == NULL || !child_is_serving(keeper) || is_dead(keeper))
         return false;
     if (count_handed(keeper) >= HANDED_MOST) {
         control_answer(client->fd, false, STR("too many connections: try again\n"));

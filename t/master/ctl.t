@@ -131,6 +131,7 @@ is ask("!reopen\n"), "ok\n", 'nor the master';
 kill KILL => $keeper;
 answer_to($_) for @waiting, $waiting;
 pass 'who was with it is let go';
+wait_until { ask("text upstream list\n") =~ /\Aok/ } 'its heir'; # what was with the dead is lost
 works('its heir goes on');
 
 my $load = Load->start($site, connections => 4);

@@ -244,6 +244,7 @@ like $site->slurp('state/kept'), qr/weight=7;\nserver \Q$b\E backup weight=3;\n/
 $site->allow_log(qr/(?:keeper|worker process) \d+ exited on signal 9/);
 ctl('set', 'u', $b, 'down');
 kill KILL => keepers();
+wait_until { eval { states() } } 'its heir'; # what was with the dead is lost
 is states(), "$a=up $b=down", 'a keeper that is killed has an heir';
 kill KILL => $site->workers;
 wait_until { eval { seen('/', 3) eq "$pa=3" } } 'new workers';

@@ -1,6 +1,6 @@
 /*
- * t/fuzz/upstream/server_line_fuzz.c - any text as a server line, as a zone or a client may have it:
- * what is taken is within its bounds, and has somewhere to go.
+ * t/fuzz/upstream/server_line_fuzz.c - any text as a server line, as a zone or a client may have
+ * it: what is taken is within its bounds, and has somewhere to go.
  */
 #include "worker/upstream/changes.h"
 
