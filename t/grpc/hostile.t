@@ -219,6 +219,14 @@ sub on_fresh ($do, $path = '/x') {
     my ($c, $r) = $origin->serve;
     $c->grpc($r->{stream}, ['x']);
     is outcome($id), '200 0', 'GOAWAY before it: over another connection';
+    $id = call();
+    for (1 .. 4) {
+        ($c, $r) = $origin->serve;
+        $c->goaway($r->{stream} - 2);
+    }
+    ($c, $r) = $origin->serve;
+    $c->grpc($r->{stream}, ['x']);
+    is outcome($id), '200 0', 'even several times';
     my ($old) = $c;
     $id = on_fresh(sub ($c, $r) { $c->goaway($r->{stream}); $old = $c; $c->grpc($r->{stream}, ['x']) });
     is outcome($id), '200 0', 'GOAWAY behind it: answered';

@@ -54,7 +54,7 @@ bool h2_call_begin(struct exchange *x, const struct h2_question *question)
                                           question->has_body ? &body : NULL, call);
     if (call->owner == NULL || call->id < 0) {
         call->id = 0;
-        call->fate = H2_FATE_REFUSED;
+        call->fate = H2_FATE_PASSED;
         tell(call);
         return false;
     }
@@ -229,7 +229,7 @@ void h2_call_closed(struct h2_call *call, enum h2_fate fate, uint32_t error)
 {
     call->alive = false;
     if (call->fate == H2_FATE_OPEN) {
-        call->fate = (uint8_t)(call->head_sent ? fate : H2_FATE_REFUSED);
+        call->fate = (uint8_t)(call->head_sent ? fate : H2_FATE_PASSED);
         call->error = error;
     }
     call->x.conn.ev.writable = true; /* a write says that it is over */
@@ -261,6 +261,7 @@ static ssize_t nothing_left(struct h2_call *call)
         return CONN_EOF;
     case H2_FATE_RESET:
     case H2_FATE_REFUSED:
+    case H2_FATE_PASSED:
         log_error(&call->x.conn.log, LOG_ERROR, 0, "upstream reset the stream: %s",
                   nghttp2_http2_strerror(call->error));
         return CONN_ERROR;

@@ -74,7 +74,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
     if (frame->hd.type == NGHTTP2_GOAWAY)
-        c->leaving = true;
+        c->leaving = c->goes = true;
     if (call == NULL)
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS)
@@ -121,12 +121,16 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
 /* RFC 9113, 8.7: what the origin refuses it has not looked at; so do streams beyond its GOAWAY. */
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *user)
 {
+    const struct h2_client *c = user;
     struct h2_call *call = call_at(session, id);
+    enum h2_fate fate = error != NGHTTP2_REFUSED_STREAM ? H2_FATE_RESET
+                        : c->goes                       ? H2_FATE_PASSED
+                                                        : H2_FATE_REFUSED;
 
     if (call == NULL)
         return 0;
     nghttp2_session_set_stream_user_data(session, id, NULL);
-    h2_call_closed(call, error == NGHTTP2_REFUSED_STREAM ? H2_FATE_REFUSED : H2_FATE_RESET, error);
+    h2_call_closed(call, fate, error);
     return 0;
 }
 

@@ -26,6 +26,7 @@ enum h2_fate {
     H2_FATE_ENDED,   /* all of it came */
     H2_FATE_TOO_BIG, /* its head or its trailers were larger than allowed */
     H2_FATE_REFUSED, /* the origin has not looked at the request (RFC 9113, 8.7) */
+    H2_FATE_PASSED,  /* nor will it, for the connection was about to end (6.8) */
     H2_FATE_RESET,   /* the origin, or the rules of the protocol, ended it: h2_call_error */
     H2_FATE_LOST,    /* the connection is gone */
 };
@@ -39,7 +40,7 @@ struct h2_question {
     size_t head_max_bytes;        /* of names and values, for each of them */
 };
 
-/* False: the connection takes no more streams, or is gone; the fate is H2_FATE_REFUSED. */
+/* False: the connection takes no more streams, or is gone; the fate is H2_FATE_PASSED. */
 bool h2_call_begin(struct exchange *x, const struct h2_question *question);
 
 /* Everything was sent. */

@@ -25,6 +25,7 @@ struct h2_client {
     uint8_t state;                /* enum client_state */
     bool running, full;
     bool leaving;                 /* no new calls */
+    bool goes;                    /* for the origin says so */
 };
 
 struct h2_hint {

@@ -185,6 +185,8 @@ static enum head_result no_head(struct proxy_run *run)
         return HEAD_TOO_BIG;
     case H2_FATE_REFUSED:
         return HEAD_REFUSED;
+    case H2_FATE_PASSED:
+        return HEAD_PASSED;
     case H2_FATE_RESET:
         log_error(&run->r->log, LOG_ERROR, 0, "upstream rejected request with error %u (%s)",
                   h2_call_error(x), h2_call_error_name(x));

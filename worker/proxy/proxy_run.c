@@ -26,6 +26,7 @@
 #include "worker/upstream/sticky.h"
 
 #define SPARE      64
+#define PASSED_MOST 10
 #define READS_MOST 32 /* of a head, at once; then others have a turn */
 
 /* Memory --------------------------------------------------------------------------------------- */
@@ -215,7 +216,6 @@ static bool was_stale(const struct proxy_run *run)
 /* With the same peer, over another connection. */
 static enum run_state once_more(struct proxy_run *run)
 {
-    run->again = true;
     proxy_send_rewind(run);
     run->x = NULL;
     dial_again(&run->dial);
@@ -230,6 +230,7 @@ static enum run_state try_failed(struct proxy_run *run, enum dial_fault cause, i
 
     d->try->status = (uint16_t)status;
     if (cause == DIAL_ERROR && was_stale(run)) {
+        run->again = true;
         return once_more(run);
     }
     if (may_go_on(run, cause))
@@ -483,9 +484,20 @@ static enum run_state refused(struct proxy_run *run)
 {
     log_error(&run->r->log, LOG_ERROR, 0, "upstream refused the stream");
     run->sent_any = false;
-    if (!run->again && may_repeat(run))
-        return once_more(run);
-    return try_failed(run, DIAL_ERROR, 502, "upstream.closed");
+    if (run->again || !may_repeat(run))
+        return try_failed(run, DIAL_ERROR, 502, "upstream.closed");
+    run->again = true;
+    return once_more(run);
+}
+
+/* Where many requests share a connection, its end passes many of them over; and so may the next. */
+static enum run_state passed_over(struct proxy_run *run)
+{
+    run->sent_any = false;
+    if (run->passed == PASSED_MOST || !may_repeat(run))
+        return refused(run);
+    run->passed++;
+    return once_more(run);
 }
 
 static enum run_state head_read(struct proxy_run *run, enum head_result result)
@@ -501,6 +513,8 @@ static enum run_state head_read(struct proxy_run *run, enum head_result result)
         return try_failed(run, DIAL_INVALID, 502, "upstream.switched");
     case HEAD_REFUSED:
         return refused(run);
+    case HEAD_PASSED:
+        return passed_over(run);
     case HEAD_RESET:
         run->again = true; /* no dead connection: it was asked */
         return try_failed(run, DIAL_ERROR, 502, "upstream.closed");

@@ -29,6 +29,7 @@ enum run_state {
 enum head_result {
     HEAD_MORE, HEAD_DONE, HEAD_BAD, HEAD_TOO_BIG, HEAD_UNASKED,
     HEAD_REFUSED, /* the origin has not looked at the request: any other may have it */
+    HEAD_PASSED,  /* nor could it: the connection was about to end */
     HEAD_RESET,   /* it did not want it */
     HEAD_LOST,    /* the connection is gone */
 };
@@ -109,6 +110,7 @@ struct proxy_run {
     struct dial dial;
     struct exchange *x;           /* dial.exchange while it is ours */
     bool again;                   /* a dead idle connection was replaced once */
+    uint8_t passed;               /* connections that ended before the origin had the request */
 
     /* The request. */
     struct buf head;              /* as sent; kept for the next try */
