@@ -43,7 +43,7 @@ at location => map { "$_;" } 'proxy_pass http://127.0.0.1', 'proxy_pass http://1
 my %allow = ('upstream u { server 127.0.0.1; keepalive 0; }' => 'since 1.29.7', 'geo $a { proxy unix:; }' => 'a proxy on a unix socket is one',
     'proxy_temp_file_write_size 1k;' => 'without effect here', 'proxy_cookie_flags a x;' => 'nginx does not look at it',
     'add_header "" b;' => 'no name', 'proxy_redirect default;' => 'the order does not matter here',
-    'split_clients $host $a { 50% x y; }' => 'nginx ignores the third', 'split_clients $host $a { 50%; }' => 'nginx reads beyond the end');
+    'geo $a { volatile; }' => 'since 1.29.3', 'split_clients $host $a { 50% x y; }' => 'nginx ignores the third', 'split_clients $host $a { 50%; }' => 'nginx reads beyond the end');
 sub allowed ($where, $text) {
     return $allow{$text} // ($text =~ /access_log \S+ buffer=4k;$/ ? 'the format may be left out' : undef);
 }
