@@ -117,21 +117,35 @@ sub play_apart ($side, $binary, @some) {
 my $oracle = nginx_binary();
 my %binary = (weir => Site::binary(), $oracle ? (nginx => $oracle) : ());
 my (%seen, %side);
+
+sub collect () {
+    for my $pid (sort keys %side) {
+        my $side = delete $side{$pid};
+        waitpid $pid, 0;
+        my $result = retrieve("$dir/$side.$pid");
+        ok $result->{good}, "$side went through" or diag $result->{error};
+        $seen{$side}{$_} = $result->{seen}{$_} for keys %{ $result->{seen} };
+    }
+}
+sub differs ($name) { return "@{ $seen{weir}{$name} }" ne "@{ $seen{nginx}{$name} }" }
+
 for my $side (sort keys %binary) {
     for my $n (0 .. 7) {
         my @some = @scenarios[grep { $_ % 8 == $n } 0 .. $#scenarios];
         $side{ play_apart($side, $binary{$side}, @some) } = $side;
     }
 }
-for my $pid (keys %side) {
-    waitpid $pid, 0;
-    my $result = retrieve("$dir/$side{$pid}.$pid");
-    ok $result->{good}, "$side{$pid} went through" or diag $result->{error};
-    $seen{ $side{$pid} } = { %{ $seen{ $side{$pid} } // {} }, %{ $result->{seen} } };
-}
-for my $name (map { $_->[0] } @scenarios) {
-    next if !$oracle;
-    is_deeply $seen{weir}{$name}, $seen{nginx}{$name}, $name
+collect();
+# On a busy machine fail_timeout may be over before a scenario means it to be: those are played again.
+for my $scenario ($oracle ? @scenarios : ()) {
+    my $name = $scenario->[0];
+
+    for (1 .. 2) {
+        last if !differs($name);
+        $side{ play_apart($_, $binary{$_}, $scenario) } = $_ for sort keys %binary;
+        collect();
+    }
+    ok !differs($name), $name
         or diag "nginx: @{ $seen{nginx}{$name} }\nWeir:  @{ $seen{weir}{$name} }";
 }
 like "@{ $seen{weir}{'all are gone'} }", qr/:502 \S+:502/, 'all are gone: 502';

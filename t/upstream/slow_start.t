@@ -33,7 +33,7 @@ for my $way (sort keys %of) {
 }
 for my $way (sort keys %of) {
     wait_until { share($way, $of{$way}, 1) } "$way: the first request after fail_timeout";
-    cmp_ok share($way, $of{$way}, 40), '<', 10, "$way: few at first";
+    cmp_ok share($way, $of{$way}, 20), '<', 6, "$way: few at first";
 }
 for my $way (sort keys %of) {
     wait_until { share($way, $of{$way}, 10) >= 5 } "$way: as many as ever";
