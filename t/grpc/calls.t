@@ -8,12 +8,14 @@ needs_weir 'several calls on one connection to the origin';
 my $origin = H2Origin->listen;
 my $site = Site->start(<<"CONF");
     http2 on;
-    grpc_read_timeout 1s;
-    grpc_send_timeout 1s;
+    grpc_read_timeout 5s;
+    grpc_send_timeout 5s;
     upstream app { server ${\$origin->address}; keepalive 8; }
     server {
         listen %PORT%;
         location / { grpc_pass grpc://app; grpc_set_header X-Given "\$arg_x"; grpc_set_header X-None ""; }
+        location /page/late { grpc_pass app; error_page 504 = /down; }
+        location /page/short { grpc_read_timeout 500ms; grpc_pass app; error_page 504 = /down; }
         location /plain { grpc_pass ${\$origin->address}; grpc_set_header Host h.example; grpc_hide_header x-secret; }
         location /page { grpc_pass app; error_page 502 504 = /down; grpc_intercept_errors on; error_page 404 = /lost; }
         location = /down { internal; default_type application/grpc; add_header grpc-status 14; return 204; }
@@ -146,9 +148,9 @@ my $reply = $client->response;
 is $reply->body, 'body', 'a client of HTTP/1.1 is served, too';
 ok !defined $reply->header('x-secret') && $reply->header('x-open') == 2, 'grpc_hide_header';
 
-sub page ($what, $do) {
+sub page ($what, $do, $path = '/page') {
     my $h = H2->open($site);
-    call($h, 1, '/page', END_HEADERS);
+    call($h, 1, $path, END_HEADERS);
     $h->frame(DATA, END_STREAM, 1, message('x'));
     $r = $c->request;
     $do->($r->{stream});
@@ -157,7 +159,7 @@ sub page ($what, $do) {
 }
 is page('reset', sub ($s) { $c->rst($s, 2) }), '204 14 -', 'a reset is 502, for which there is a page';
 is page('404', sub ($s) { $c->answer($s, 'x', ':status' => 404) }), '204 12 -', 'grpc_intercept_errors';
-is page('deadline', sub ($s) { 1 }), '204 14 -', 'so is an answer that does not come';
+is page('deadline', sub ($s) { 1 }, '/page/short'), '204 14 -', 'so is an answer that does not come';
 
 # Deadlines --------------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,6 @@ sub conf ($origin, $other) {
     underscores_in_headers on;
     upstream one { server ${\$origin->address}; }
     upstream two { server ${\$origin->address} max_fails=0; server ${\$other->address} backup; }
-    grpc_read_timeout 500ms;
     server {
         $on
         location / { grpc_pass grpc://one; }
@@ -31,6 +30,7 @@ sub conf ($origin, $other) {
         location /rewrite { rewrite ^/rewrite(.*) "/new path\$1?b=1" break; grpc_pass one; }
         location /intercept { grpc_intercept_errors on; error_page 404 500 503 = /mapped; grpc_pass one; }
         location /error { error_page 502 504 = /mapped; grpc_pass one; }
+        location /silent { grpc_read_timeout 500ms; error_page 502 504 = /mapped; grpc_pass one; }
         location = /mapped { internal; default_type application/grpc; add_header grpc-status 14; add_header grpc-message "unavailable"; return 204; }
         location /next { grpc_next_upstream error timeout invalid_header http_503 http_404; grpc_pass two; }
         location /nonidem { grpc_next_upstream error http_503 non_idempotent; grpc_pass two; }
@@ -86,7 +86,7 @@ my @cases = (
     ['reset: internal',   '/error', resets(2)],
     ['reset: cancel',     '/error', resets(8)],
     ['closed',            '/error', sub ($c, $r, $) { $c->shut; $c->{gone} = 1 }],
-    ['silent',            '/error', sub ($c, $r, $) { 1 }],
+    ['silent',            '/silent', sub ($c, $r, $) { 1 }],
     ['goaway, answered',  '/error', sub ($c, $r, $) { $c->goaway($r->{stream}); $c->grpc($r->{stream}, ['x']); $c->{gone} = 1 }],
     ['next on 503',       '/next', answers(':status' => 503), method => 'GET', body => undef, other => $ok],
     ['next on reset',     '/next', resets(2), method => 'GET', body => undef, other => $ok],

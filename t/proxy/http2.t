@@ -10,8 +10,6 @@ my ($origin, $other) = (H2Origin->listen, H2Origin->listen);
 my $site = Site->prepare(<<"CONF");
     client_max_body_size 10m;
     proxy_http_version 2;
-    proxy_read_timeout 2s;
-    proxy_send_timeout 2s;
     upstream app { server ${\$origin->address} max_fails=0; keepalive 4; }
     upstream few { server ${\$other->address}; keepalive 4; }
     upstream none { server ${\$other->address}; keepalive 0; }

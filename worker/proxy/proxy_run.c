@@ -8,7 +8,6 @@
 #include "worker/proxy/proxy_run.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "common/clock.h"
 #include "worker/codec/escape.h"
@@ -97,34 +96,11 @@ static void destroy(void *arg)
 
 /* The log -------------------------------------------------------------------------------------- */
 
-void proxy_run_doing(struct proxy_run *run, const char *doing)
-{
-    run->r->log.doing = doing;
-    if (run->dial.exchange != NULL)
-        run->dial.exchange->conn.log.doing = doing;
-}
-
-size_t proxy_run_describe(const struct proxy_pass *target, const struct dial *d, struct str uri,
-                          char *out, size_t room)
-{
-    struct str peer;
-    char escaped[512];
-    int n;
-
-    if (d->tries == NULL)
-        return 0;
-    peer = d->peer != NULL ? d->peer->name : target->group->name;
-    n = snprintf(out, room, ", upstream: \"%" STR_FMT "%" STR_FMT "%s%.*s\"",
-                 STR_ARG(target->scheme), STR_ARG(peer), str_starts(peer, STR("unix:")) ? ":" : "",
-                 (int)log_escape(escaped, sizeof(escaped), uri), escaped);
-    return n < 0 ? 0 : MIN((size_t)n, room);
-}
-
 static size_t describe(const struct request *r, char *out, size_t room)
 {
     const struct proxy_run *run = r->upstreams->run;
 
-    return run == NULL ? 0 : proxy_run_describe(run->target, &run->dial, run->uri, out, room);
+    return run == NULL ? 0 : proxy_log_describe(run->target, &run->dial, run->uri, out, room);
 }
 
 /* Outcomes ------------------------------------------------------------------------------------- */
@@ -201,7 +177,7 @@ static enum run_state try_next(struct proxy_run *run, enum dial_fault fault, boo
 {
     proxy_send_rewind(run);
     run->x = NULL;
-    proxy_run_doing(run, "connecting to upstream");
+    proxy_log_doing(run, "connecting to upstream");
     dial_next(&run->dial, fault, counts);
     return RUN_DIAL;
 }
@@ -387,7 +363,7 @@ static void begin_talk(struct proxy_run *run)
     run->x = run->dial.exchange;
     run->codec->reset(run);
     proxy_send_begin(run);
-    proxy_run_doing(run, "sending request to upstream");
+    proxy_log_doing(run, "sending request to upstream");
     if (run->dial.reused && !run->again && is_idempotent(run) && !run->streaming)
         run->x->conn.log.level = LOG_CRIT; /* that it is dead is no news: another will do */
 }
@@ -468,7 +444,7 @@ static enum run_state head_done(struct proxy_run *run)
         return try_next(run, cause, counts);
     if (unlikely(run->dial.group->sticky != NULL))
         sticky_learn(&run->dial, false);
-    proxy_run_doing(run, "reading upstream");
+    proxy_log_doing(run, "reading upstream");
     take_orders(run);
     if (run->answer.status == 101)
         return RUN_ANSWER;
@@ -613,7 +589,7 @@ static enum run_state talk(struct proxy_run *run)
     if (!run->sent_all && !run->send_broken) {
         switch (proxy_send(run)) {
         case RC_OK:
-            proxy_run_doing(run, "reading response header from upstream");
+            proxy_log_doing(run, "reading response header from upstream");
             break;
         case RC_AGAIN:
             break;

@@ -193,8 +193,8 @@ struct str proxy_response_control(const struct proxy_run *run, enum field_id id,
 void proxy_run_release(struct proxy_run *run);
 
 /* What a log line says of an origin: ", upstream: "http://1.2.3.4:80/uri"". */
-size_t proxy_run_describe(const struct proxy_pass *target, const struct dial *d, struct str uri,
+size_t proxy_log_describe(const struct proxy_pass *target, const struct dial *d, struct str uri,
                           char *out, size_t room);
 
 /* What a log line says of the phase that the exchange is in. */
-void proxy_run_doing(struct proxy_run *run, const char *doing);
+void proxy_log_doing(struct proxy_run *run, const char *doing);

@@ -220,7 +220,7 @@ static size_t describe(const struct request *r, char *out, size_t room)
 {
     const struct tunnel *t = r->upstreams->tunnel;
 
-    return proxy_run_describe(t->target, &t->dial, t->uri, out, room);
+    return proxy_log_describe(t->target, &t->dial, t->uri, out, room);
 }
 
 /* Behind the head's text, or in the pool. */
