@@ -10,7 +10,7 @@ if (!defined $nginx) {
 }
 my $is_weir = 0;
 
-sub conf ($origin, $other) {
+sub conf ($origin, $other, $unix) {
     my $on = $is_weir ? 'http2 on; listen %PORT%;' : 'listen %PORT% http2;';
     return <<"CONF";
     underscores_in_headers on;
@@ -19,6 +19,7 @@ sub conf ($origin, $other) {
     server {
         $on
         location / { grpc_pass grpc://one; }
+        location /unix { grpc_pass grpc://${\$unix->address}; }
         location /direct/ { grpc_pass ${\$origin->address}; }
         location /var/ { set \$x one; grpc_pass grpc://\$x; }
         location /set { grpc_set_header X-A "\$arg_a"; grpc_set_header X-B \$uri; grpc_set_header TE ""; grpc_set_header User-Agent ""; grpc_pass one; }
@@ -51,6 +52,7 @@ my @cases = (
     # name, path, what the origin does, options: method, fields, body (undef: none), other (what the other one does)
     ['unary',             '/a.B/C?d=e', $ok],
     ['by address',        '/direct/x', $ok],
+    ['by socket',         '/unix', $ok],
     ['by variable',       '/var/x', $ok],
     ['fields',            '/fields', $ok, fields => ['x-up' => 1, 'x_under' => 2, cookie => 'a=1', cookie => 'b=2', 'user-agent' => 'u/1', 'accept-encoding' => 'gzip', 'grpc-timeout' => '10S', 'x-bin' => 'AAA=']],
     ['hop by hop',        '/hop', $ok, fields => [expect => '100-continue', 'proxy-authorization' => 'x', 'x-forwarded-for' => '1.2.3.4']],
@@ -137,9 +139,11 @@ sub play ($site, $origin, $other, $case) {
 
 sub all ($binary) {
     my ($origin, $other) = (H2Origin->listen, H2Origin->listen);
-    my $site = Site->start(conf($origin, $other), binary => $binary);
-    my %seen = map { $_->[0] => eval { play($site, $origin, $other, $_) } // "failed: $@" } grep { !exists {@$_[3 .. $#$_]}->{skip} } @cases;
+    my $unix = H2Origin->listen(unix => "/tmp/weir-h2-$$-$is_weir.sock");
+    my $site = Site->start(conf($origin, $other, $unix), binary => $binary);
+    my %seen = map { $_->[0] => eval { play($site, $_->[1] eq '/unix' ? $unix : $origin, $other, $_) } // "failed: $@" } grep { !exists {@$_[3 .. $#$_]}->{skip} } @cases;
     $site->stop;
+    unlink $unix->{unix};
     return \%seen;
 }
 

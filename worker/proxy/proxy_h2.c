@@ -41,7 +41,7 @@ static struct str field_value(struct proxy_run *run, const struct send_field *f)
 {
     switch (f->kind) {
     case SEND_HOST:
-        return run->target->host;
+        return str_starts(run->target->host, STR("unix:")) ? STR("localhost") : run->target->host;
     case SEND_LENGTH: /* one that streams has none but the client's */
         return number_text(run->r, run->streaming ? run->r->content_length : run->send_length);
     case SEND_TRAILERS:
