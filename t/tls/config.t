@@ -49,7 +49,7 @@ faulty('ciphers nobody knows', "$both ssl_ciphers NONE;", qr/SSL_CTX_set_cipher_
 faulty('curves nobody knows', "$both ssl_ecdh_curve none;", qr/SSL_CTX_set1_curves_list\("none"\) failed/);
 faulty('protocols nobody knows', "$both ssl_protocols TLSv9;", qr/"TLSv9"/);
 faulty('a command nobody knows', "$both ssl_conf_command None x;", qr/SSL_CONF_cmd\("None", "x"\) failed/);
-faulty('a faulty dhparam', "$both ssl_dhparam %C%/junk;", qr/PEM_read_bio_Parameters\(\) failed/);
+faulty('a faulty dhparam', "$both ssl_dhparam %C%/junk;", qr/PEM_read_bio_DHparams\("%C%\/junk"\) failed/);
 like test("$both listen 127.0.0.1:8443 ssl; } server { listen 127.0.0.1:8443;")->{stderr},
     qr/\[warn\] protocol options redefined for 127\.0\.0\.1:8443/, 'an address that is only half TLS';
 

@@ -30,6 +30,9 @@ static const struct word verify_words[] = {
     {"off", TLS_VERIFY_OFF}, {"on", TLS_VERIFY_ON}, {"optional", TLS_VERIFY_OPTIONAL},
     {"optional_no_ca", TLS_VERIFY_OPTIONAL_NO_CA}, {NULL, 0}};
 
+static const struct word ocsp_words[] = {
+    {"off", TLS_OCSP_OFF}, {"on", TLS_OCSP_ON}, {"leaf", TLS_OCSP_LEAF}, {NULL, 0}};
+
 /* Directives ----------------------------------------------------------------------------------- */
 
 static bool add_certificate(struct conf_call *call)
@@ -103,6 +106,30 @@ static bool set_session_cache(struct conf_call *call)
     return good;
 }
 
+/* off | shared:name:size */
+static bool set_ocsp_cache(struct conf_call *call)
+{
+    struct http_ssl_conf *conf = call->conf;
+    struct str text = conf_arg(call, 0), name;
+    const char *why;
+    int64_t bytes;
+
+    conf->ocsp.cache = NULL;
+    if (str_eq(text, STR("off")))
+        return true;
+    name = str_starts(text, STR("shared:")) ? str_from(text, 7) : STR("");
+    text = name;
+    name = str_cut(&text, ':');
+    if (name.len == 0 || text.data == NULL || !conf_size(text, &bytes))
+        return conf_fail_arg(call, 0, "invalid OCSP cache \"%" STR_FMT "\"",
+                             STR_ARG(conf_arg(call, 0)));
+    if (bytes < (int64_t)ZONE_MIN_BYTES)
+        return conf_fail_arg(call, 0, "OCSP cache \"%" STR_FMT "\" is too small",
+                             STR_ARG(conf_arg(call, 0)));
+    conf->ocsp.cache = generation_zone(call->gen, name, bytes, &ocsp_zone_kind, call->node, &why);
+    return conf->ocsp.cache != NULL || conf_fail_arg(call, 0, "%s", why);
+}
+
 static bool set_cert_cache(struct conf_call *call)
 {
     return tls_conf_set_cache(call, &((struct http_ssl_conf *)call->conf)->cache);
@@ -169,6 +196,24 @@ static bool load_staples(struct generation *gen, const struct http_server *serve
                            &conf->host.staples);
 }
 
+static bool load_ocsp(struct generation *gen, const struct http_server *server,
+                      struct http_ssl_conf *conf)
+{
+    struct ocsp_url url;
+
+    if (conf->ocsp.mode == TLS_OCSP_OFF)
+        return true;
+    if (conf->tls.verify == TLS_VERIFY_OPTIONAL_NO_CA)
+        return conf_fail_at(gen, server->node, "\"ssl_ocsp\" is incompatible with "
+                                               "\"ssl_verify_client optional_no_ca\"");
+    if (conf->ocsp.responder.len > 0 && !ocsp_url_read(&url, conf->ocsp.responder))
+        return conf_fail_at(gen, server->node, "invalid URL prefix in OCSP responder \"%" STR_FMT
+                            "\" in \"ssl_ocsp_responder\"", STR_ARG(conf->ocsp.responder));
+    conf->ocsp.names = server->scope->conf[resolver_index];
+    conf->host.ocsp = &conf->ocsp;
+    return true;
+}
+
 static bool has_template(const struct array *files)
 {
     for (uint32_t i = 0; files != NULL && i < files->count; i++)
@@ -204,6 +249,8 @@ static bool load_host(struct generation *gen, const struct http_server *server,
     if (conf->tls.verify != TLS_VERIFY_OFF && conf->tls.verify != TLS_VERIFY_OPTIONAL_NO_CA &&
         conf->tls.client_ca.len == 0 && conf->tls.trusted.len == 0)
         return conf_fail_at(gen, node, "no ssl_client_certificate for ssl_verify_client");
+    if (!load_ocsp(gen, server, conf))
+        return false;
     if (conf->certificates == NULL && !conf->reject)
         return true;
     if (conf->certificates != NULL)
@@ -338,6 +385,17 @@ static const struct directive directives[] = {
      .doc = "PEM file with authorities that are trusted, and not named to clients."},
     {.name = "ssl_crl", .where = IN_HTTP | IN_SERVER, .args = "file", .value = VALUE_CONF_PATH,
      .field = F(tls.crl), .doc = "PEM file with lists of revoked certificates."},
+    {.name = "ssl_ocsp", .where = IN_HTTP | IN_SERVER, .args = "on|off|leaf", .value = VALUE_ENUM,
+     .words = ocsp_words, .field = F(ocsp.mode), .initial = "off",
+     .doc = "Ask the issuers of clients' certificates whether they still hold: of all up to the "
+            "root's, or of the client's own alone (leaf)."},
+    {.name = "ssl_ocsp_responder", .where = IN_HTTP | IN_SERVER, .args = "url",
+     .value = VALUE_STR, .field = F(ocsp.responder),
+     .doc = "Ask this OCSP responder (http://...) about clients' certificates, not those that they "
+            "name."},
+    {.name = "ssl_ocsp_cache", .where = IN_HTTP | IN_SERVER, .args = "off | shared:name:size",
+     .apply = set_ocsp_cache, .field = F(ocsp.cache), .initial = "off",
+     .doc = "Zone in which all workers keep what they were told of clients' certificates."},
     {.name = "ssl_stapling", .where = IN_HTTP | IN_SERVER, .args = "on|off", .value = VALUE_FLAG,
      .field = F(staple.on), .initial = "off",
      .doc = "Give clients that ask for it an OCSP response about the server's certificate. It is "
@@ -404,6 +462,13 @@ static enum verdict check_certificate(struct request *r)
         (verify != TLS_VERIFY_OPTIONAL_NO_CA || !is_only_untrusted(result))) {
         log_error(&r->log, LOG_INFO, 0, "client SSL certificate verify error: (%ld:%s)", result,
                   X509_verify_cert_error_string(result));
+        forget_session(ssl);
+        r->keep_alive = false;
+        return request_fail(r, 495, "tls.certificate");
+    }
+    if (tls_client_fault(r->scope.conn) != NULL) {
+        log_error(&r->log, LOG_INFO, 0, "client SSL certificate verify error: %s",
+                  tls_client_fault(r->scope.conn));
         forget_session(ssl);
         r->keep_alive = false;
         return request_fail(r, 495, "tls.certificate");

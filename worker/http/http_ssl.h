@@ -7,6 +7,7 @@
 #include "worker/http/request.h"
 #include "worker/net/tls_cert_cache.h"
 #include "worker/net/tls_context.h"
+#include "worker/net/tls_ocsp.h"
 #include "worker/net/tls_staple.h"
 
 struct http_address;
@@ -17,6 +18,7 @@ struct http_ssl_conf {
     struct array *certificates, *keys;  /* struct tls_file */
     struct str password_file;
     struct tls_staple_settings staple;
+    struct tls_ocsp_settings ocsp;
     struct tls_cert_cache_conf cache;
     bool watch;
     int64_t expiry_warn_s;

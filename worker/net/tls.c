@@ -11,6 +11,7 @@
 #include "common/addr.h"
 #include "worker/net/tls_context.h"
 #include "worker/net/tls_inner.h"
+#include "worker/net/tls_ocsp.h"
 #include "worker/net/tls_staple.h"
 
 #define FIRST_ROOM 16384           /* for the first flight of a client */
@@ -274,6 +275,11 @@ struct str tls_protocol(const struct conn *c)
     return (struct str){(const char *)name, len};
 }
 
+const char *tls_client_fault(const struct conn *c)
+{
+    return c->tls == NULL ? NULL : tls_ocsp_fault(c->tls->ocsp);
+}
+
 void tls_moved(struct conn *c)
 {
     struct tls *t = c->tls;
@@ -338,7 +344,8 @@ static enum tls_result first_bytes(struct conn *c)
         return failed(c);
     }
     SSL_set_accept_state(t->ssl);
-    t->early = t->host->context->settings->early_data ? EARLY_TRY : EARLY_OFF;
+    if (t->host->context->settings->early_data && t->host->ocsp == NULL)
+        t->early = EARLY_TRY;
     return TLS_DONE;
 }
 
@@ -435,12 +442,14 @@ enum tls_result tls_handshake(struct conn *c)
 
     if (t->state == TLS_FIRST)
         result = first_bytes(c);
-    else if (buf_used(&t->in) > 0)
+    else if (t->state == TLS_SHAKE && buf_used(&t->in) > 0)
         tls_run.first = buf_str(&t->in);
-    if (result == TLS_DONE) {
+    if (t->state == TLS_SHAKE && result == TLS_DONE) {
         result = shake(c);
         tls_run_keep_first(t);
     }
+    if (result == TLS_DONE && t->host->ocsp != NULL)
+        result = tls_ocsp_check(c, t->host->ocsp, &t->ocsp);
     if (result == TLS_DONE)
         c->log.doing = NULL;
     return result;
@@ -459,6 +468,7 @@ void tls_close(struct conn *c, bool in_peace)
             SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(t->ssl);
     }
+    tls_ocsp_free(t->ocsp);
     buf_give(&t->in);
     buf_give(&t->out);
     buf_give(&t->plain);

@@ -63,6 +63,9 @@ const struct tls_host *tls_host_of(const struct conn *c);
 /* What ALPN settled; empty: nothing. */
 struct str tls_protocol(const struct conn *c);
 
+/* What its issuer holds against the client's certificate; NULL: nothing that we know of. */
+const char *tls_client_fault(const struct conn *c);
+
 /* A request came within the handshake, whose rest is yet to come: who closes lingers. */
 bool tls_is_early(const struct conn *c);
 
@@ -78,8 +81,8 @@ size_t tls_errors(char *out, size_t room);
 /* For conn_close: says goodbye and frees. */
 void tls_close(struct conn *c, bool in_peace);
 
-/* After CONN_EOF from an origin: did the connection end without the peer's saying so (RFC 8446, 6.1)?
-   Then anybody on the way may have ended it. Never in plain TCP. */
+/* After CONN_EOF from an origin: did the connection end without the peer's saying so (RFC 8446,
+   6.1)? Then anybody on the way may have ended it. Never in plain TCP. */
 bool tls_is_cut(const struct conn *c);
 
 extern const struct conn_io conn_tls;

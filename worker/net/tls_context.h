@@ -97,6 +97,7 @@ struct tls_identity {
     uint8_t digest[32];           /* of the certificates */
 };
 
+struct tls_ocsp_settings;
 struct tls_staples;
 struct tls_tickets;
 
@@ -114,6 +115,7 @@ struct tls_host {
     const struct tls_context *context;   /* NULL: it has no certificate */
     const struct tls_identity *identity;
     struct tls_staples *staples;         /* responses of OCSP for its certificates; NULL: none */
+    const struct tls_ocsp_settings *ocsp; /* of clients' certificates; NULL: nobody asks */
     uint8_t session_id[32];              /* sessions are good for hosts with the same */
     /* Puts certificates into a handshake where they are chosen in each; NULL: they are `identity`.
        False: logged, the handshake fails. */

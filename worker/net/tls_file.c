@@ -218,15 +218,13 @@ EVP_PKEY *tls_files_key(struct tls_files *files, struct str path, struct str pas
 EVP_PKEY *tls_files_dhparam(struct tls_files *files, struct str path, const char **why)
 {
     BIO *bio = open_file(files->pool, path);
-    EVP_PKEY *dh;
+    EVP_PKEY *dh = bio == NULL ? NULL : PEM_read_bio_Parameters(bio, NULL);
+    char text[1024];
 
-    if (bio == NULL) {
-        *why = fault(files->pool, "DH parameters", path, "BIO_new_file()");
-        return NULL;
-    }
-    dh = PEM_read_bio_Parameters(bio, NULL);
     if (dh == NULL)
-        *why = fault(files->pool, "DH parameters", path, "PEM_read_bio_Parameters()");
+        *why = pool_printf(files->pool, "%s(\"%" STR_FMT "\") failed (SSL: %.*s)",
+                           bio == NULL ? "BIO_new_file" : "PEM_read_bio_DHparams", STR_ARG(path),
+                           (int)tls_errors(text, sizeof(text)), text).data;
     BIO_free(bio);
     return dh;
 }

@@ -34,6 +34,7 @@ struct tls {
     tls_pick_fn *pick;
     tls_protocols_fn *protocols;
     tls_keep_fn *keep;
+    struct tls_ocsp *ocsp; /* what is asked about the client's certificate; NULL: nothing was */
     struct buf in;      /* read before TLS began */
     struct buf out;     /* ciphertext that the socket has not taken */
     size_t owed;        /* plaintext at the head of the sender's chain that is in `out` */

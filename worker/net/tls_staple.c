@@ -21,6 +21,8 @@
 #define ZONE_LEAST (256 * 1024)
 #define FILE_MOST  65536
 
+static const char BAD_URL[] = "invalid URL prefix in OCSP responder";
+
 struct tls_stapler {
     struct pool *pool;
     struct growing_map made;     /* struct tls_staples * by identity and settings */
@@ -114,7 +116,7 @@ static const char *find_out(struct tls_staple *s)
     if (s->settings->responder.len == 0 && s->responder.len == 0)
         return "no OCSP responder URL in the";
     if (!ocsp_url_read(&url, s->responder.len > 0 ? s->responder : s->settings->responder))
-        return "invalid URL prefix in OCSP responder in the";
+        return BAD_URL;
     return NULL;
 }
 
@@ -224,6 +226,12 @@ static bool make_one(struct generation *gen, struct tls_stapler *all, struct tls
         return true;
     }
     missing = look(s);
+    if (missing == BAD_URL) {
+        struct str url = s->responder.len > 0 ? s->responder : s->settings->responder;
+
+        missing = pool_printf(gen->pool, "%s \"%" STR_FMT "\" in the", BAD_URL,
+                              STR_ARG(url)).data;
+    }
     if (missing != NULL) {
         conf_warn_at(gen, s->settings->node,
                      "\"ssl_stapling\" ignored, %s certificate \"%" STR_FMT "\"", missing,

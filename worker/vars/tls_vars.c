@@ -170,9 +170,13 @@ static struct str client_verify(struct pool *pool, SSL *ssl)
 {
     X509 *certificate = SSL_get0_peer_certificate(ssl);
     long result = SSL_get_verify_result(ssl);
+    const char *fault;
 
     if (certificate == NULL)
         return STR("NONE");
+    fault = tls_client_fault((struct conn *)(void *)SSL_get_app_data(ssl));
+    if (result == X509_V_OK && fault != NULL)
+        return pool_printf(pool, "FAILED:%s", fault);
     if (result == X509_V_OK)
         return STR("SUCCESS");
     return pool_printf(pool, "FAILED:%s", X509_verify_cert_error_string(result));
