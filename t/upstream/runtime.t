@@ -213,6 +213,11 @@ ctl('reset', 'u');
 
 # State files ----------------------------------------------------------------------------------------------
 
+# A server that begins again slowly.
+ctl('set', 'u', $a, 'down');
+ctl('set', 'u', $a, 'slow_start=1h', 'up');
+is seen(), "$pb=12", 'with slow_start it gets its share little by little';
+ctl('reset', 'u');
 is $site->get('/kept')->status, 502, 'a group may begin with no server';
 ctl('add', 'kept', $a, 'weight=2');
 ctl('add', 'kept', $b);
@@ -265,4 +270,6 @@ $site->stop;
 like(Site->test_config("upstream x { state s; server 127.0.0.1; } server { }")->{stderr}, qr/"server" cannot be beside "state" in upstream "x" in/,
     'servers beside a state file are refused');
 like(Site->test_config("upstream x { server 127.0.0.1; state s; } server { }")->{stderr}, qr/"server" cannot be beside "state"/, 'in any order');
+like(Site->test_config("upstream x { state s; } upstream y { state s; } server { }")->{stderr}, qr/state file ".*s" is that of upstream "x" already/,
+    'one file for two groups is refused');
 done_testing;

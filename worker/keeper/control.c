@@ -38,6 +38,12 @@ static unsigned client_count;
 
 /* Requests ------------------------------------------------------------------------------------- */
 
+/* Questions may be many. */
+static bool is_question(const struct str *words, size_t count)
+{
+    return count > 1 && (str_eq(words[1], STR("list")) || str_eq(words[1], STR("show")));
+}
+
 static void log_request(const struct str *words, size_t count)
 {
     char line[512];
@@ -48,7 +54,8 @@ static void log_request(const struct str *words, size_t count)
             line[len++] = ' ';
         len += log_escape(line + len, sizeof(line) - len, words[i]);
     }
-    log_error(&process_log, LOG_NOTICE, 0, "control: %.*s", (int)len, line);
+    log_error(&process_log, is_question(words, count) ? LOG_INFO : LOG_NOTICE, 0, "control: %.*s",
+              (int)len, line);
 }
 
 bool control_obey(struct control_request *r)

@@ -6,6 +6,7 @@
  */
 #include "worker/keeper/upstream_control.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "worker/event/timer.h"
 #include "worker/keeper/keeper.h"
@@ -26,6 +27,7 @@ struct edit {
     struct array servers;      /* struct upstream_server, as they are */
     bool names;                /* servers that are asked for by name came or went */
     struct str line;           /* what the server is now; empty: gone */
+    struct str begins;         /* the address of one that gets requests from now on */
 };
 
 static bool fail(struct control_request *r, const char *what, struct str word)
@@ -210,6 +212,7 @@ static bool set(struct edit *e)
     if (s == NULL)
         return false;
     line = line_of(e, s);
+    e->begins = s->down || s->drain ? s->text : STR_NONE;
     for (size_t i = 4; i < e->r->count; i++) {
         struct str word = e->r->words[i];
 
@@ -263,6 +266,7 @@ static bool add(struct edit *e)
     if (configured != NULL && !fits_configured(e, configured, &s))
         return false;
     e->names = s.resolve;
+    e->begins = address;
     put(e, configured, address, line);
     return true;
 }
@@ -348,6 +352,21 @@ static void let_go(const struct edit *e)
             let_go_of(e->group, s);
 }
 
+/* With slow_start it gets its share little by little. */
+static void begin_slowly(const struct edit *e)
+{
+    const struct upstream_group *v = moving_hold(e->group, e->r->pool);
+
+    peer_lock(v);
+    for (uint32_t i = 0; i < v->primaries + v->backups; i++) {
+        const struct upstream_server *s = v->peers[i].server;
+
+        if (s->slow_start_ms > 0 && same_address(s->text, e->begins))
+            peer_state(&v->peers[i])->well_ms = clock_mono_ms;
+    }
+    peer_unlock(v);
+}
+
 static bool run_edit(struct control_request *r, const struct upstream_group *group,
                      bool (*edit)(struct edit *e))
 {
@@ -364,6 +383,8 @@ static bool run_edit(struct control_request *r, const struct upstream_group *gro
     if (rc != RC_OK)
         return fail(r, "no room for more changes in zone", group->zone->name);
     let_go(&e);
+    if (e.begins.len > 0)
+        begin_slowly(&e);
     if (e.names)
         resolve_refresh_again();
     print_outcome(&e, state_file_write(group));

@@ -243,6 +243,11 @@ static bool set_state(struct conf_call *call)
     struct temp_path *above = pool_zalloc(call->pool, sizeof(*above));
 
     group->state = conf_state_path(call->pool, call->gen->conf_dir, conf_arg(call, 0));
+    for (const struct upstream_group *g = set_of(call->gen)->first; g != group; g = g->next)
+        if (str_eq(g->state, group->state))
+            return conf_fail_arg(call, 0, "state file \"%" STR_FMT "\" is that of upstream "
+                                 "\"%" STR_FMT "\" already", STR_ARG(group->state),
+                                 STR_ARG(g->name));
     group->scope = call->scope;
     above->path = (struct str){group->state.data, (size_t)str_rfind(group->state, '/')};
     above->path = pool_printf(call->pool, "%" STR_FMT "/", STR_ARG(above->path));
