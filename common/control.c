@@ -1,7 +1,13 @@
 /*
- * common/control.c - words to lines and back.
+ * common/control.c - words to lines and back, and where the socket is.
  */
 #include "common/control.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 
 static bool is_plain(unsigned char c)
 {
@@ -76,4 +82,23 @@ size_t control_read(char *line, size_t len, struct str words[CONTROL_WORDS_MAX])
         words[count++] = word;
     }
     return count;
+}
+
+bool control_address(struct sockaddr_un *out, const char *path, int *dir)
+{
+    const char *slash = strrchr(path, '/');
+    char above[PATH_MAX];
+
+    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
+    *dir = -1;
+    if (strlen(path) < sizeof(out->sun_path)) {
+        strcpy(out->sun_path, path);
+        return true;
+    }
+    if (slash == NULL || (size_t)(slash - path) >= sizeof(above))
+        return false;
+    snprintf(above, sizeof(above), "%.*s", (int)(slash - path), path);
+    *dir = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return *dir >= 0 && snprintf(out->sun_path, sizeof(out->sun_path), "/proc/self/fd/%d/%s", *dir,
+                                 slash + 1) < (int)sizeof(out->sun_path);
 }

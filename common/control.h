@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <sys/un.h>
+
 #include "common/str.h"
 
 #define CONTROL_MASTER    '!'
@@ -25,3 +27,7 @@ size_t control_print(char out[CONTROL_LINE_MAX], const struct str *words, size_t
 
 /* The words of a line without its newline, decoded in place. 0: none, too many, or malformed. */
 size_t control_read(char *line, size_t len, struct str words[CONTROL_WORDS_MAX]);
+
+/* The address of a unix socket. A path that is too long for one is named from its directory, which
+   stays open as *dir until the address was used; else -1. False: it cannot be. */
+bool control_address(struct sockaddr_un *out, const char *path, int *dir);

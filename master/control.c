@@ -8,7 +8,6 @@
 #include "master/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,13 +15,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/core_conf.h"
-#include "common/default_paths.h"
-#include "common/dir.h"
 #include "common/generation.h"
 #include "common/log.h"
 #include "master/master.h"
@@ -83,32 +79,12 @@ static bool complain(const char *call, const char *path)
     return false;
 }
 
-/* A path that is too long for an address is named from its directory. */
-static bool name_socket(struct sockaddr_un *name, const char *path, int *dir)
-{
-    const char *slash = strrchr(path, '/');
-    char above[PATH_MAX];
-
-    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
-    *dir = -1;
-    if (strlen(path) < sizeof(name->sun_path)) {
-        strcpy(name->sun_path, path);
-        return true;
-    }
-    if (slash == NULL || (size_t)(slash - path) >= sizeof(above))
-        return false;
-    snprintf(above, sizeof(above), "%.*s", (int)(slash - path), path);
-    *dir = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return *dir >= 0 && snprintf(name->sun_path, sizeof(name->sun_path), "/proc/self/fd/%d/%s",
-                                 *dir, slash + 1) < (int)sizeof(name->sun_path);
-}
-
 static bool bind_at(int fd, const char *path)
 {
     struct sockaddr_un name;
     mode_t before;
     int dir;
-    bool bound = name_socket(&name, path, &dir);
+    bool bound = control_address(&name, path, &dir);
 
     if (!bound) {
         errno = ENAMETOOLONG;

@@ -7,12 +7,10 @@
 #include "master/ctl.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/control.h"
@@ -141,26 +139,6 @@ static char *find_socket(const struct options *o)
     return path;
 }
 
-static bool name_socket(struct sockaddr_un *name, const char *path, int *dir)
-{
-    const char *slash = strrchr(path, '/');
-    char *above;
-
-    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
-    *dir = -1;
-    if (strlen(path) < sizeof(name->sun_path)) {
-        strcpy(name->sun_path, path);
-        return true;
-    }
-    above = slash == NULL ? NULL : strndup(path, (size_t)(slash - path));
-    if (above == NULL)
-        return false;
-    *dir = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    free(above);
-    return *dir >= 0 && snprintf(name->sun_path, sizeof(name->sun_path), "/proc/self/fd/%d/%s",
-                                 *dir, slash + 1) < (int)sizeof(name->sun_path);
-}
-
 /* -1 with errno. */
 static int open_connection(const char *path)
 {
@@ -169,7 +147,7 @@ static int open_connection(const char *path)
 
     if (fd < 0)
         return -1;
-    if (!name_socket(&name, path, &dir))
+    if (!control_address(&name, path, &dir))
         err = ENAMETOOLONG;
     else if (connect(fd, (const struct sockaddr *)&name, sizeof(name)) != 0)
         err = errno;
