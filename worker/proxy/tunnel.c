@@ -214,6 +214,7 @@ static void end(void *arg)
     buf_give(&t->head);
     if (t->dial.state != DIAL_IDLE)
         dial_cancel(&t->dial);
+    conn_collect(t, sizeof(*t));
 }
 
 static size_t describe(const struct request *r, char *out, size_t room)
@@ -263,7 +264,7 @@ static void take_over(struct tunnel *t, struct proxy_run *run)
 /* The wire's `take`: the head is out. */
 static struct post *take(struct request *r, struct conn *client, struct str early)
 {
-    struct tunnel *t = pool_zalloc(request_pool(r), sizeof(*t));
+    struct tunnel *t = conn_alloc(sizeof(*t)); /* as large as it is: a pool would take a block */
     struct conn *origin = &r->upstreams->run->dial.exchange->conn;
 
     t->r = r;
