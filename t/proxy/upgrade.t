@@ -13,7 +13,8 @@ my $site = Site->start(<<'CONF');
         access_log %DIR%/said.log said;
         location / { proxy_pass http://pool; }
         location /quiet { proxy_pass http://pool; proxy_set_header Connection ""; proxy_set_header X-Own $http_upgrade; }
-        location /closing { proxy_pass http://pool; proxy_set_header Connection close; }
+        location /asking { proxy_pass http://pool; proxy_set_header Connection ""; proxy_set_header X-Own $http_upgrade; proxy_upgrade websocket; }
+        location /closing { proxy_pass http://pool; proxy_set_header Connection close; proxy_upgrade websocket; }
         location /off { proxy_pass http://pool; proxy_upgrade off; }
         location /old { proxy_pass http://pool; proxy_http_version 1.0; }
         location /any { proxy_pass http://pool; proxy_upgrade any; }
@@ -59,7 +60,7 @@ is $got->header('Upgrade'), 'websocket', 'the origin sees what is asked';
 is $got->header('Connection'), 'upgrade', 'and how';
 is $got->header('Sec-WebSocket-Key'), $key[1], 'with its key';
 is $got->header('Sec-WebSocket-Version'), 13, 'and version';
-is tunnels('GET /quiet', 'beside other fields', @ask)->header('X-Own'), 'websocket', 'which are sent too';
+is tunnels('GET /asking', 'beside other fields', @ask)->header('X-Own'), 'websocket', 'which are sent too';
 is tunnels('GET /closing', 'whatever is said of the connection', @ask)->header('Connection'), 'upgrade', 'once';
 tunnels('GET /asked', 'behind auth_request', @ask);
 is((grep { $_->uri eq '/auth' } $origin->requests)[0]->header('Upgrade'), undef, 'whose request is an ordinary one');
@@ -98,6 +99,7 @@ my %without = (
     'h2c'                   => ['GET /h', Upgrade => 'h2c', Connection => 'Upgrade, HTTP2-Settings', 'HTTP2-Settings' => 'AAMAAABkAAQAAP__'],
     'an unknown one'        => ['GET /u', Upgrade => 'foo/2', Connection => 'Upgrade'],
     'proxy_upgrade off'     => ['GET /off', @ask],
+    'a Connection of its own' => ['GET /quiet', @ask],
     'HTTP/1.0 to origins'   => ['GET /old', @ask],
     'an empty Upgrade'      => ['GET /none', @ask],
     'another method'        => ['GET /method', @ask],

@@ -63,7 +63,7 @@ static const struct word versions[] = {{"1.0", 10}, {"1.1", 11}, {"2", 20}, {NUL
 static const struct word protocols[] = {{"off", 0}, {"on", 1}, {"v1", 1}, {"v2", 2}, {NULL, 0}};
 
 static const struct word upgrades[] = {
-    {"websocket", UPGRADE_WEBSOCKET}, {"any", UPGRADE_ANY}, {"off", UPGRADE_OFF}, {NULL, 0},
+    {"auto", UPGRADE_AUTO}, {"websocket", UPGRADE_WEBSOCKET}, {"any", UPGRADE_ANY}, {"off", UPGRADE_OFF}, {NULL, 0},
 };
 
 static const struct word next_words[] = {
@@ -111,10 +111,11 @@ static const struct directive directives[] = {
      .doc = "Tells origins the client's address (as realip leaves it) and the one that it "
             "connected to in a PROXY header, before TLS and HTTP. `on` is version 1. Each "
             "connection then serves one request."},
-    {.name = "proxy_upgrade", .where = IN_WEB, .args = "websocket|any|off", .value = VALUE_ENUM,
-     .field = F(upgrade), .words = upgrades, .initial = "websocket",
+    {.name = "proxy_upgrade", .where = IN_WEB, .args = "auto|websocket|any|off",
+     .value = VALUE_ENUM, .field = F(upgrade), .words = upgrades, .initial = "auto",
      .doc = "Which requests to switch protocols reach the origin where proxy_set_header sets no "
-            "Upgrade: handshakes of WebSocket, or all but those to other versions of HTTP."},
+            "Upgrade: handshakes of WebSocket, or all but those to other versions of HTTP. With "
+            "\"auto\" those of WebSocket where it sets no Connection either."},
     {.name = "proxy_pass_trailers", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,
      .field = F(pass_trailers), .initial = "off",
      .doc = "Whether fields behind the body of an answer go to the client."},

@@ -28,6 +28,7 @@ struct send_plan {
     uint32_t count;
     struct name_set replaced;
     bool sets_upgrade;            /* Upgrade is configured: proxy_upgrade has no say */
+    bool sets_connection;         /* so is Connection */
 };
 
 /* proxy_redirect, proxy_cookie_domain, proxy_cookie_path. */

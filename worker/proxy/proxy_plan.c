@@ -83,6 +83,7 @@ static struct send_plan *make_plan(struct conf_call *call, const struct array *c
     if (configured != NULL)
         add_configured(plan, configured, &names);
     plan->sets_upgrade = name_list_has(&names, STR("Upgrade"));
+    plan->sets_connection = name_list_has(&names, STR("Connection"));
     add_defaults(plan, &names);
     name_set_build(&plan->replaced, call->pool, &names);
     return plan;

@@ -57,19 +57,26 @@ static bool is_passed_whole(const struct proxy_run *run)
            run->r->content_length <= 0 && !run->r->chunked;
 }
 
+/* Does the configuration leave it to us? */
+static bool has_a_say(const struct proxy_conf *conf)
+{
+    if (conf->upgrade == UPGRADE_OFF || conf->plan->sets_upgrade || conf->http_version != 11)
+        return false;
+    return conf->upgrade != UPGRADE_AUTO || !conf->plan->sets_connection;
+}
+
 struct str proxy_upgrade_wanted(const struct proxy_run *run)
 {
     const struct proxy_conf *conf = run->http;
     struct request *r = run->r;
 
-    if (likely(!fields_has(r->fields, FIELD_UPGRADE)) || conf->upgrade == UPGRADE_OFF ||
-        conf->plan->sets_upgrade || conf->http_version != 11 || r != r->main || !may_upgrade(r) ||
-        !is_passed_whole(run) ||
+    if (likely(!fields_has(r->fields, FIELD_UPGRADE)) || !has_a_say(conf) || r != r->main ||
+        !may_upgrade(r) || !is_passed_whole(run) ||
         !field_list_has(joined(r, FIELD_CONNECTION), STR("upgrade")))
         return STR_NONE;
     if (is_websocket(r))
         return STR("websocket");
-    if (conf->upgrade == UPGRADE_WEBSOCKET)
+    if (conf->upgrade != UPGRADE_ANY)
         return STR_NONE;
     return field_safe_value(request_pool(r), proxy_upgrade_safe(r, joined(r, FIELD_UPGRADE)));
 }

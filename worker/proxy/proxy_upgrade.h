@@ -10,8 +10,8 @@ struct http_fields;
 struct proxy_run;
 struct request;
 
-/* proxy_upgrade. */
-enum { UPGRADE_OFF, UPGRADE_WEBSOCKET, UPGRADE_ANY };
+/* proxy_upgrade. UPGRADE_AUTO: WebSocket, unless the configuration says what Connection is. */
+enum { UPGRADE_OFF, UPGRADE_AUTO, UPGRADE_WEBSOCKET, UPGRADE_ANY };
 
 /* What is sent in Upgrade although the configuration sets no such field: "websocket" for a genuine
    handshake (RFC 6455, 4.2.1), with `proxy_upgrade any` what the client asks. Empty: nothing. */
