@@ -236,6 +236,7 @@ like ctl('list'), qr/^kept +1 +1 +0 +0$/m, 'where it is as configured';
 ctl('add', 'kept', $b, 'backup');
 ctl('set', 'kept', $a, 'down');
 is seen('/kept'), "$pb=12", 'a backup';
+like ctl('show', 'kept'), qr{^\Q$b\E .* ctl, backup$}m, 'which is seen';
 ctl('set', 'kept', $a, 'up');
 mkdir $site->path('state/kept.new');
 $site->allow_log(qr/state file ".*" cannot be written/);

@@ -121,12 +121,13 @@ static void print_json(FILE *out, const struct sight *s)
 
 /* Columns -------------------------------------------------------------------------------------- */
 
-#define ROW "%-*s %-*s %-9s %6s %6s %10s %8s %8s %8s %8s %8s %6s %7s %s\n"
+#define ROW "%-*s %-*s %-9s %6s %6s %10s %8s %8s %8s %8s %8s %6s %7s %s%s\n"
 
 static void print_head(FILE *out, int server, int address)
 {
     fprintf(out, ROW, server, "SERVER", address, "ADDRESS", "STATE", "WEIGHT", "ACTIVE",
-            "REQUESTS", "2XX", "3XX", "4XX", "5XX", "FAULTS", "FAILS", "CHECKED", "SOURCE");
+            "REQUESTS", "2XX", "3XX", "4XX", "5XX", "FAULTS", "FAILS", "CHECKED", "SOURCE",
+            "");
 }
 
 static const char *number(char out[24], uint64_t n)
@@ -147,7 +148,8 @@ static void print_row(FILE *out, struct pool *pool, const struct sight *s, int s
             s->what, number(n[0], (uint64_t)line->weight), number(n[1], s->uses),
             number(n[2], s->requests), number(n[3], s->answers[1]), number(n[4], s->answers[2]),
             number(n[5], s->answers[3]), number(n[6], s->answers[4]), number(n[7], s->faults),
-            number(n[8], s->state->fails), checked, source_of(line));
+            number(n[8], s->state->fails), checked, source_of(line),
+            line->backup ? ", backup" : "");
 }
 
 /* Groups --------------------------------------------------------------------------------------- */
