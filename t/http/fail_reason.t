@@ -226,7 +226,7 @@ reason_is('GET /p/pause', '200 upstream.body_timeout');
 $origin->script('/total/body', 'body', [write => $begun], 'stall');
 reason_is('GET /total/body', '200 upstream.total_timeout');
 my $port = $site->port(8); # whose queue is full: nobody takes what comes
-my $queue = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1) or die $!;
+my $queue = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1) or die $!;
 my @fill = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Blocking => 0) } 1 .. 6;
 reason_is('GET /slow/', '504 upstream.connect_timeout');
 reason_is('GET /unresolved/?host=no.such.invalid', '502 upstream.unresolved');

@@ -63,7 +63,8 @@ static const struct word versions[] = {{"1.0", 10}, {"1.1", 11}, {"2", 20}, {NUL
 static const struct word protocols[] = {{"off", 0}, {"on", 1}, {"v1", 1}, {"v2", 2}, {NULL, 0}};
 
 static const struct word upgrades[] = {
-    {"auto", UPGRADE_AUTO}, {"websocket", UPGRADE_WEBSOCKET}, {"any", UPGRADE_ANY}, {"off", UPGRADE_OFF}, {NULL, 0},
+    {"auto", UPGRADE_AUTO}, {"websocket", UPGRADE_WEBSOCKET}, {"any", UPGRADE_ANY},
+    {"off", UPGRADE_OFF}, {NULL, 0},
 };
 
 static const struct word next_words[] = {
