@@ -9,6 +9,7 @@
 #include "worker/keeper/resolve_refresh.h"
 
 #include "common/clock.h"
+#include "common/random.h"
 #include "worker/event/loop.h"
 #include "worker/net/system_lookup.h"
 #include "worker/net/resolver_conf.h"
@@ -18,6 +19,7 @@
 #define LEAST_REST_MS  1000
 #define SYSTEM_REST_MS 5000
 #define DOUBT_REST_MS  60000
+#define SPREAD_MS      10 /* per name, at the start */
 
 enum refresh_state {
     REFRESH_ASK,   /* an answer is awaited */
@@ -292,6 +294,8 @@ static void begin(struct refresh *r, const struct upstream_group *group,
     *r = (struct refresh){.group = group, .server = server, .state = REFRESH_REST,
                           .post.run = run, .rest.on_timer = on_rested,
                           .follow = server->follows ? new_follow(server) : NULL};
+    if (r->follow != NULL)
+        timer_set(&r->rest, random_below(1 + SPREAD_MS * count)); /* there may be thousands */
     post_now(&r->post);
 }
 

@@ -1,9 +1,9 @@
 /*
  * worker/limit/key_zone.h - a zone that maps keys to small records, the longest unused at hand.
  *
- * What limits on requests and connections share. All calls are made under the zone's lock, except
- * for those of config time. Chains of keys are true at any instruction; the order of use is derived
- * and made anew by a repair.
+ * What limits on requests and connections share, and sticky sessions. All calls are made under the
+ * zone's lock, except for those of config time. Chains of keys are true at any instruction; the
+ * order of use is derived and made anew by a repair.
  */
 #pragma once
 
@@ -20,7 +20,10 @@ struct key_node {
     uint32_t key_len;
     uint32_t count;             /* places taken; 0 for those who take none */
     int64_t last_ms;            /* monotonic */
-    int64_t excess;             /* thousandths of a request */
+    union {
+        int64_t excess;         /* of limits: thousandths of a request */
+        uint64_t value;         /* of other users */
+    };
     char key[];
 };
 

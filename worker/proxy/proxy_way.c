@@ -4,6 +4,7 @@
 #include "worker/proxy/proxy_way.h"
 
 #include "worker/net/proxy_protocol.h"
+#include "worker/upstream/keepalive.h"
 
 #define HEADER_MOST MAX(PROXY_V1_MOST, PROXY_V2_PRINTED)
 
@@ -42,6 +43,35 @@ static bool allows(struct dial *d)
     return run->conf->allow == NULL || origin_allows(run->r, run->conf);
 }
 
+struct login {
+    const struct upstream_group *group;
+    uint32_t client;
+};
+
+static void log_out(void *arg)
+{
+    const struct login *login = arg;
+
+    keepalive_leave(login->group, login->client);
+}
+
+/* Who logs in by NTLM does so for a connection, not for a request (RFC 4559, 6). */
+static void bind_client(struct proxy_run *run)
+{
+    struct str said = fields_value(run->r->fields, FIELD_AUTHORIZATION);
+    struct conn *client = run->r->scope.conn;
+    struct login *login;
+
+    run->dial.client = client->log.conn_number;
+    run->dial.binds = str_starts_nocase(said, STR("NTLM")) ||
+                      str_starts_nocase(said, STR("Negotiate"));
+    if (!run->dial.binds)
+        return;
+    login = pool_alloc(conn_pool(client), sizeof(*login));
+    *login = (struct login){run->target->group, run->dial.client};
+    pool_on_destroy(conn_pool(client), log_out, login);
+}
+
 void proxy_way_prepare(struct proxy_run *run)
 {
     const struct origin_conf *conf = run->conf;
@@ -51,4 +81,6 @@ void proxy_way_prepare(struct proxy_run *run)
     run->dial.options = options_of(run);
     if (unlikely(conf->allow != NULL || (conf->bind_dynamic && conf->bind != NULL)))
         run->dial.allows = allows;
+    if (unlikely(run->target->group->ntlm))
+        bind_client(run);
 }

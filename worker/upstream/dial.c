@@ -225,13 +225,26 @@ static bool may_try_single(const struct dial *d)
            !dial_was_tried(d, 0) && (state == NULL || !peer_is_barred(peer, state));
 }
 
+/* To which the client has a connection of its own. */
+static const struct peer *pick_own(struct dial *d)
+{
+    const struct peer *peer = keepalive_peer_of(d->group, d->client);
+
+    if (peer == NULL || dial_was_tried(d, (uint32_t)(peer - d->group->peers)) ||
+        !peer_usable(peer, peer_state(peer), clock_mono_ms / 1000))
+        return NULL;
+    return peer;
+}
+
 static const struct peer *pick(struct dial *d)
 {
     const struct peer *peer = NULL;
 
     if (d->fresh)
         return d->peer;
-    if (unlikely(d->bound != 0))
+    if (unlikely(d->client != 0))
+        peer = pick_own(d);
+    if (peer == NULL && unlikely(d->bound != 0))
         peer = sticky_pick(d);
     return peer != NULL ? peer : d->group->balancer->pick(d);
 }
@@ -361,6 +374,8 @@ static void connected(struct dial *d)
 {
     d->try->connected_ms = clock_mono_ms;
     d->exchange->conn.sent = 0;
+    if (unlikely(d->binds))
+        d->exchange->client = d->client;
 }
 
 /* A part of a connection that others use too, or is on its way for others; or one to be shared. */
@@ -424,7 +439,8 @@ static enum dial_state go_to(struct dial *d, const struct peer *peer)
     if (d->options->shared != NULL)
         return share(d);
     if (d->options->keepalive && !fresh)
-        d->exchange = keepalive_take(peer, d->options->exchange.place, d->secure, d->name);
+        d->exchange = keepalive_take(peer, d->options->exchange.place, d->secure, d->name,
+                                     d->client);
     d->reused = d->exchange != NULL;
     if (!d->reused)
         return DIAL_CONNECT;

@@ -98,6 +98,8 @@ struct dial {
     struct scope *scope;          /* whose variables a balancer may ask for; may be NULL */
     const struct secure_options *secure; /* TLS to the origin; NULL: none */
     struct str name;              /* who the origin should be, under TLS */
+    uint32_t client;              /* in groups with `ntlm`: the number of the client's connection */
+    bool binds;                   /* which from now on has its own to the origin */
     struct str preface;           /* sent first on a new connection, before TLS: some hundred bytes
                                      at most. Such a one is nobody else's: no keepalive */
     struct post *done;

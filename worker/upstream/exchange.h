@@ -18,6 +18,8 @@ struct exchange {
     struct link idle_link;      /* of the group's idle or shared ones */
     const struct peer *peer;    /* NULL when the group was made for one request */
     const void *place;          /* who opened it, for keepalive ... local */
+    uint32_t client;            /* number of the client's connection that alone may use it, for it
+                                   has logged in over it (`ntlm`); 0: any */
     struct post *user;          /* NULL while idle */
     _Atomic uint32_t *use;      /* where it is counted while it is not; NULL: nowhere */
     int64_t opened_ms;

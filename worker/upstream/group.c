@@ -221,6 +221,14 @@ static bool set_keepalive(struct conf_call *call)
     return true;
 }
 
+static bool set_ntlm(struct conf_call *call)
+{
+    struct upstream_group *group = call->scope->owner;
+
+    group->ntlm = true;
+    return true;
+}
+
 static bool set_zone(struct conf_call *call)
 {
     struct upstream_group *group = call->scope->owner;
@@ -527,6 +535,9 @@ static const struct directive directives[] = {
      .field = F(keepalive), .max = INT32_MAX, .initial = "32 local", .apply = set_keepalive,
      .doc = "How many idle connections to the group each worker keeps. With \"local\", a "
             "connection is used again only from the location that opened it."},
+    {.name = "ntlm", .where = IN_UPSTREAM, .args = "", .apply = set_ntlm,
+     .doc = "Requests with an Authorization of NTLM or Negotiate bind the origin's connection to "
+            "the client's: nobody else uses it, and the client uses no other."},
     {.name = "keepalive_timeout", .where = IN_UPSTREAM, .args = "timeout", .value = VALUE_MS,
      .field = F(keepalive_timeout_ms), .initial = "60s",
      .doc = "How long an idle connection to an origin is kept."},

@@ -73,6 +73,7 @@ struct upstream_group {
     struct str name;              /* of the block, or "host:port" as written */
     bool implicit;
     bool single;                  /* one peer, no choice: always tried whatever its past */
+    bool ntlm;                    /* clients log in to connections, which are theirs then */
     bool counted;                 /* connections in flight are booked: somebody asks for them */
     struct array servers;         /* struct upstream_server */
     struct peer *peers;           /* ordinary ones first, then backups */

@@ -27,8 +27,9 @@ static void close_idle(struct exchange *x)
     exchange_close(x);
 }
 
-struct exchange *keepalive_take(const struct peer *peer, const void *place,
-                                const struct secure_options *secure, struct str name)
+static struct exchange *take(const struct peer *peer, const void *place,
+                             const struct secure_options *secure, struct str name,
+                             uint32_t client)
 {
     struct group_live *live = peer_group_live(peer->group);
     bool local = peer->group->conf->keepalive_local;
@@ -37,7 +38,8 @@ struct exchange *keepalive_take(const struct peer *peer, const void *place,
         return NULL;
     LIST_EACH(struct exchange, x, &live->idle, idle_link)
     {
-        if (x->peer != peer || (local && x->place != place) || !secure_matches(x, secure, name))
+        if (x->peer != peer || x->client != client || (local && x->place != place) ||
+            !secure_matches(x, secure, name))
             continue;
         if (!is_alive(x)) {
             close_idle(x);
@@ -47,6 +49,38 @@ struct exchange *keepalive_take(const struct peer *peer, const void *place,
         return x;
     }
     return NULL;
+}
+
+struct exchange *keepalive_take(const struct peer *peer, const void *place,
+                                const struct secure_options *secure, struct str name,
+                                uint32_t client)
+{
+    struct exchange *x = client == 0 ? NULL : take(peer, place, secure, name, client);
+
+    return x != NULL ? x : take(peer, place, secure, name, 0);
+}
+
+const struct peer *keepalive_peer_of(const struct upstream_group *group, uint32_t client)
+{
+    struct group_live *live = peer_group_live(group);
+
+    LIST_EACH(struct exchange, x, &live->idle, idle_link)
+        if (x->client == client && x->peer->group == group && is_alive(x))
+            return x->peer;
+    return NULL;
+}
+
+void keepalive_leave(const struct upstream_group *group, uint32_t client)
+{
+    if (peer_attached() == NULL)
+        return;
+    LIST_EACH(struct exchange, x, &peer_group_live(group)->idle, idle_link)
+    {
+        if (x->client != client)
+            continue;
+        x->timed_out = true;
+        post_now(&x->conn.post);
+    }
 }
 
 static bool may_stay(struct exchange *x)

@@ -10,9 +10,16 @@
 #include "worker/upstream/peer.h"
 
 /* One to this peer that may be used from `place`, with such TLS (NULL: plain) to an origin of that
-   name, or NULL. */
+   name, or NULL. `client`: its own comes first, then one that is nobody's. */
 struct exchange *keepalive_take(const struct peer *peer, const void *place,
-                                const struct secure_options *secure, struct str name);
+                                const struct secure_options *secure, struct str name,
+                                uint32_t client);
+
+/* The peer, in the group, of an idle connection of that client's own; NULL: it has none. */
+const struct peer *keepalive_peer_of(const struct upstream_group *group, uint32_t client);
+
+/* The client is gone: its own connections are closed before the loop sleeps. */
+void keepalive_leave(const struct upstream_group *group, uint32_t client);
 
 /* Its request is over and answered. Keeps it, or closes it where the rules say so. */
 void keepalive_put(struct exchange *x);

@@ -36,7 +36,7 @@ struct exchange *shared_join(struct dial *d)
 {
     struct group_live *live = peer_group_live(d->group);
 
-    if (live == NULL || !d->options->keepalive)
+    if (live == NULL || !d->options->keepalive || d->group->ntlm)
         return NULL;
     LIST_EACH(struct exchange, x, &live->shared, idle_link)
         if (may_join(x, d))
@@ -58,7 +58,7 @@ bool shared_follow(struct dial *d)
 {
     struct group_live *live = peer_group_live(d->group);
 
-    if (live == NULL || !d->options->keepalive || d->group->conf->keepalive == 0)
+    if (live == NULL || !d->options->keepalive || d->group->conf->keepalive == 0 || d->group->ntlm)
         return false;
     LIST_EACH(struct dial, leader, &live->leaders, lead)
     {

@@ -41,7 +41,7 @@ uint64_t sticky_session_find(struct zone *z, struct str key, int64_t timeout_ms)
     } else if (node != NULL) {
         node->last_ms = clock_mono_ms;
         key_zone_touch(z, node);
-        route = (uint64_t)node->excess;
+        route = node->value;
     }
     zone_unlock(z);
     return route;
@@ -87,7 +87,7 @@ bool sticky_session_set(struct zone *z, struct str key, uint64_t route, int64_t 
         key_zone_touch(z, node);
     if (node != NULL) {
         node->last_ms = clock_mono_ms;
-        node->excess = (int64_t)route;
+        node->value = route;
     }
     zone_unlock(z);
     return node != NULL;
