@@ -104,4 +104,18 @@ for my $fault (sort keys %faults) {
     like $result->{stderr}, $faults{$fault}, 'and why';
 }
 
+# Secrets of connections, for who debugs.
+my $logged = Site->start(<<"CONF");
+    server {
+        listen %PORT%;
+        proxy_ssl_key_log %DIR%/keys;
+        proxy_ssl_session_reuse off;
+        location / { proxy_pass https://127.0.0.1:$port; }
+    }
+CONF
+is $logged->get('/')->status, 200, 'with a log of secrets';
+wait_until { ($logged->slurp('keys') // '') =~ /^CLIENT_TRAFFIC_SECRET_0 [0-9a-f]+ [0-9a-f]+$/m } 'secrets';
+is((stat $logged->path('keys'))[2] & 0777, 0600, 'for nobody else to read');
+$logged->stop;
+
 done_testing;

@@ -6,10 +6,6 @@
  */
 #include "worker/http/http_ssl.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "common/conf_load.h"
 #include "common/conf_value.h"
 #include "common/generation.h"
@@ -155,26 +151,9 @@ static bool refuse_ech(struct conf_call *call)
                      OpenSSL_version(OPENSSL_VERSION));
 }
 
-/* Made here, for nobody else to read, before logs are opened. */
 static bool set_key_log(struct conf_call *call)
 {
-    struct http_ssl_conf *conf = call->conf;
-    struct str path = generation_path(call->gen, conf_arg(call, 0));
-    const char *why;
-    int fd;
-
-    conf->tls.key_log = generation_log_file(call->gen, path, &why);
-    if (conf->tls.key_log == NULL)
-        return conf_fail_arg(call, 0, "%s", why);
-    if (call->gen->testing)
-        return true;
-    fd = open(pool_cstr(call->pool, path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-              0600);
-    if (fd < 0)
-        return conf_fail_arg(call, 0, "open() \"%" STR_FMT "\" failed (%d: %s)", STR_ARG(path),
-                             errno, strerror(errno));
-    close(fd);
-    return true;
+    return tls_conf_set_key_log(call, &((struct http_ssl_conf *)call->conf)->tls);
 }
 
 static bool add_command(struct conf_call *call)

@@ -3,6 +3,10 @@
  */
 #include "worker/net/tls_conf.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "common/conf_value.h"
 #include "common/template.h"
 
@@ -77,6 +81,26 @@ bool tls_conf_add_file(struct conf_call *call, struct array **list)
     file->path = str_starts(text, STR("data:")) || str_starts(text, STR("engine:"))
                      ? text
                      : generation_conf_path(call->gen, text);
+    return true;
+}
+
+bool tls_conf_set_key_log(struct conf_call *call, struct tls_settings *settings)
+{
+    struct str path = generation_path(call->gen, conf_arg(call, 0));
+    const char *why;
+    int fd;
+
+    settings->key_log = generation_log_file(call->gen, path, &why);
+    if (settings->key_log == NULL)
+        return conf_fail_arg(call, 0, "%s", why);
+    if (call->gen->testing)
+        return true;
+    fd = open(pool_cstr(call->pool, path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+              0600);
+    if (fd < 0)
+        return conf_fail_arg(call, 0, "open() \"%" STR_FMT "\" failed (%d: %s)", STR_ARG(path),
+                             errno, strerror(errno));
+    close(fd);
     return true;
 }
 

@@ -23,6 +23,10 @@ bool tls_conf_set_cache(struct conf_call *call, struct tls_cert_cache_conf *cach
 /* Adds a command of OpenSSL's to a list of struct tls_command. */
 bool tls_conf_add_command(struct conf_call *call, struct array **list);
 
+/* The file for secrets of connections: made here, for nobody else to read, before logs are
+   opened. */
+bool tls_conf_set_key_log(struct conf_call *call, struct tls_settings *settings);
+
 /* The identity of certificates and as many keys; reports what is wrong at its place. `prefix`:
    "ssl", "proxy_ssl" ... */
 bool tls_conf_identity(struct generation *gen, const char *prefix, const struct array *certificates,

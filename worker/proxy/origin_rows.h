@@ -52,7 +52,7 @@
     {.name = prefix "_try_timeout", .where = IN_WEB, .args = "time", .value = VALUE_MS,            \
      .field = ORIGIN(dial.try_timeout_ms), .initial = "0",                                         \
      .doc = "How long one try may take until the head of the answer is in, connecting and "        \
-            "sending included; then it has timed out. Of a body that is passed on as it arrives " \
+            "sending included; then it has timed out. Of a body that is passed on as it arrives "  \
             "the time counts from its end. 0: any time."},                                         \
     {.name = prefix "_total_timeout", .where = IN_WEB, .args = "time", .value = VALUE_MS,          \
      .field = ORIGIN(total_timeout_ms), .initial = "0",                                            \
@@ -196,4 +196,7 @@
      .doc = "File with passwords of secret keys, one in each line."},                              \
     {.name = prefix "_ssl_conf_command", .where = IN_WEB, .args = "name value",                    \
      .field = ORIGIN(tls.settings.commands), .repeat = true, .apply = origin_tls_add_command,      \
-     .doc = "A command of OpenSSL's configuration, as SSL_CONF_cmd(3) lists them."}
+     .doc = "A command of OpenSSL's configuration, as SSL_CONF_cmd(3) lists them."},               \
+    {.name = prefix "_ssl_key_log", .where = IN_WEB, .args = "path",                               \
+     .field = ORIGIN(tls.settings.key_log), .apply = origin_tls_set_key_log,                       \
+     .doc = "File to which the secrets of connections are written, as with ssl_key_log."}

@@ -35,6 +35,11 @@ bool origin_tls_add_command(struct conf_call *call)
     return tls_conf_add_command(call, &tls_of_call(call)->settings.commands);
 }
 
+bool origin_tls_set_key_log(struct conf_call *call)
+{
+    return tls_conf_set_key_log(call, &tls_of_call(call)->settings);
+}
+
 static bool is_cache_word(struct conf_call *call, uint32_t i)
 {
     struct str value;

@@ -24,6 +24,7 @@ struct origin_tls {
 bool origin_tls_set_certificate(struct conf_call *call);
 bool origin_tls_set_key(struct conf_call *call);
 bool origin_tls_add_command(struct conf_call *call);
+bool origin_tls_set_key_log(struct conf_call *call);
 bool origin_tls_set_cache(struct conf_call *call);
 
 /* From scope_done, where requests may be passed over TLS: checks and prepares. */
