@@ -231,6 +231,30 @@ static bool is_all_in_file(struct chain *c)
     return c->count > 0;
 }
 
+static bool last_is_done;
+
+static void nothing(struct task *task)
+{
+}
+
+static void note_last(struct task *task)
+{
+    last_is_done = true;
+}
+
+/* A pool of one thread: what was submitted before is done when this is. */
+static void finish_threads(struct thread_pool *threads)
+{
+    struct task last = {.work = nothing, .done = note_last};
+
+    last_is_done = false;
+    threads_submit(threads, &last);
+    while (!last_is_done)
+        loop_turn(&kit_loop, 10);
+    threads_destroy(threads);
+    loop_turn(&kit_loop, 0);
+}
+
 static void threads_write_the_file(void)
 {
     struct thread_pool *threads = threads_create("spool", 1, 16);
@@ -262,33 +286,7 @@ static void threads_write_the_file(void)
     is_int(check(&c, 8192), 20000, "as it was");
     source_close(r);
     spool_drop(s);
-    threads_destroy(threads);
-    loop_turn(&kit_loop, 0);
-    loop_turn(&kit_loop, 0);
-}
-
-static bool last_is_done;
-
-static void nothing(struct task *task)
-{
-}
-
-static void note_last(struct task *task)
-{
-    last_is_done = true;
-}
-
-/* A pool of one thread: what was submitted before is done when this is. */
-static void finish_threads(struct thread_pool *threads)
-{
-    struct task last = {.work = nothing, .done = note_last};
-
-    last_is_done = false;
-    threads_submit(threads, &last);
-    while (!last_is_done)
-        loop_turn(&kit_loop, 10);
-    threads_destroy(threads);
-    loop_turn(&kit_loop, 0);
+    finish_threads(threads);
 }
 
 static struct spool_limits random_limits(void)
