@@ -11,16 +11,19 @@
 #include "worker/proxy/proxy_h2.h"
 #include "worker/proxy/proxy_plan.h"
 
+#define GRACE_MS 1000 /* for the client to notice by itself */
+
 uint32_t grpc_index;
 
-/* Its client waits no longer than that; neither does anybody else. */
+/* Its client waits no longer than that; neither does anybody else, but a little: the client's own
+   word for it (DEADLINE_EXCEEDED) is better than our 504. */
 static bool write_head(struct proxy_run *run)
 {
     const struct http_field *timeout = fields_find_name(run->r->fields, STR("grpc-timeout"));
     int64_t ms = timeout == NULL ? -1 : grpc_timeout_ms(timeout->value);
 
     if (ms >= 0)
-        run->client_ms = MAX(ms, 1);
+        run->client_ms = ms + GRACE_MS;
     return proxy_h2_write_head(run);
 }
 
