@@ -42,7 +42,7 @@ sub moves ($place, $to) {
     is join(' ', sort keys %seen), $to, "$place goes to $to";
 }
 
-asked('a.test', 1);
+asked($_, 1) for qw(a.test b.test);
 is from('/pair'), '127.0.0.2', 'the same answer changes nothing';
 unlike $site->error_log, qr/a\.test has/, 'and is no news';
 $dns->set($_, A => '127.0.0.3', ttl => 1) for qw(a.test b.test d.test);
@@ -79,6 +79,8 @@ $names->set('a.test' => '127.0.0.5', 'b.test' => '127.0.0.2', 'c.test' => '127.0
 $site->reload;
 is from('/pair'), '127.0.0.5', 'what the machine has of its own counts' for 1 .. 4;
 is from('/c'), '127.0.0.3', 'and is asked at load';
+$dns->set('c.test', A => '127.0.0.3', ttl => 1);
+asked('c.test', 1); # now they agree
 $dns->set('c.test', A => '127.0.0.6', ttl => 1);
 moves('/c', '127.0.0.6');
 
