@@ -46,6 +46,7 @@ for my $version ('1.1', '1.0') {
     is outcome('/', $version, says($answer{'of a length'}, 'cut off')), '200 whole', 'what has a length needs no end';
     is outcome('/', $version, says($answer{cut}, 'notified')), '200 cut', 'and is not whole without it';
 }
+wait_until { ($site->slurp('reason.log') // '') =~ m{^/unannounced }m } 'its line';
 like $site->slurp('reason.log'), qr{^/unannounced 200 upstream\.body_closed$}m, 'the reason';
 
 # A client that speaks TLS itself, and an old HTTP: the end of its connection is none in peace either
@@ -68,7 +69,8 @@ my %bad = ('closes at once' => sub ($taken) { close $taken }, 'says nothing' => 
 for my $what (sort keys %bad) {
     like outcome("/bad", '1.1', $bad{$what}), qr/\A50[24] whole\z/, "an origin that $what";
 }
-my @reasons = $site->slurp('reason.log') =~ m{^/bad (.*)$}mg;
+my @reasons;
+wait_until { @reasons = $site->slurp('reason.log') =~ m{^/bad (.*)$}mg; @reasons == keys %bad } 'a line for each';
 is scalar(grep { $_ eq '504 upstream.connect_timeout' } @reasons), 1, 'silence is a timeout';
 is scalar(grep { $_ eq '502 upstream.connect' } @reasons), 4, 'all else no connection';
 done_testing;
