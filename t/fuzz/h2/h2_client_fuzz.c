@@ -6,6 +6,7 @@
  * is given back when all have left.
  */
 #include "common/addr.h"
+#include "t/fuzz/script.h"
 #include "t/unit/net/net_kit.h"
 #include "worker/h2/h2_client.h"
 #include "worker/upstream/balancer.h"
@@ -37,27 +38,9 @@ static struct caller {
 } callers[CALLERS];
 
 struct program {
-    const uint8_t *at, *end;
+    struct script s;
     int fd;                      /* the origin's end of the newest connection; -1: none */
 };
-
-static uint32_t take(struct program *p, int bytes)
-{
-    uint32_t n = 0;
-
-    while (bytes-- > 0)
-        n = n << 8 | (p->at < p->end ? *p->at++ : 0);
-    return n;
-}
-
-static struct str take_bytes(struct program *p)
-{
-    size_t want = take(p, 1);
-    struct str s = {(const char *)p->at, MIN(want, (size_t)(p->end - p->at))};
-
-    p->at += s.len;
-    return s;
-}
 
 /* Callers -------------------------------------------------------------------------------------- */
 
@@ -196,16 +179,16 @@ static void accept_one(struct program *p)
 
 static uint32_t some_stream(struct program *p)
 {
-    return take(p, 1) % 12;
+    return take(&p->s, 1) % 12;
 }
 
 /* ":status: 200", 103 or what the input says, and more of the input's. */
 static void send_head(struct program *p, uint8_t flags)
 {
     static const char *const starts[] = {"\x88", "\x08\x03" "103", "\x08\x03" "302", ""};
-    struct str start = str_of(starts[take(p, 1) % COUNT(starts)]);
+    struct str start = str_of(starts[take(&p->s, 1) % COUNT(starts)]);
     uint32_t stream = some_stream(p);
-    struct str more = take_bytes(p);
+    struct str more = take_bytes(&p->s);
     char block[300];
 
     memcpy(block, start.data, start.len);
@@ -216,15 +199,15 @@ static void send_head(struct program *p, uint8_t flags)
 static void send_data(struct program *p)
 {
     static const char zeros[20000];
-    uint32_t flags = take(p, 1), stream = some_stream(p), len = take(p, 2) % sizeof(zeros);
+    uint32_t flags = take(&p->s, 1), stream = some_stream(p), len = take(&p->s, 2) % sizeof(zeros);
 
     send_frame(p, NGHTTP2_DATA, (uint8_t)flags, stream, (struct str){zeros, len});
 }
 
 static void send_number(struct program *p, uint8_t type, uint32_t stream)
 {
-    uint32_t n = take(p, 4);
-    char bytes[8] = {0, 0, 0, (char)take(p, 1), (char)(n >> 24), (char)(n >> 16), (char)(n >> 8),
+    uint32_t n = take(&p->s, 4);
+    char bytes[8] = {0, 0, 0, (char)take(&p->s, 1), (char)(n >> 24), (char)(n >> 16), (char)(n >> 8),
                      (char)n};
 
     if (type == NGHTTP2_GOAWAY)
@@ -235,8 +218,8 @@ static void send_number(struct program *p, uint8_t type, uint32_t stream)
 
 static void send_setting(struct program *p)
 {
-    uint32_t n = take(p, 4);
-    char bytes[6] = {0, (char)(take(p, 1) % 8), (char)(n >> 24), (char)(n >> 16), (char)(n >> 8),
+    uint32_t n = take(&p->s, 4);
+    char bytes[6] = {0, (char)(take(&p->s, 1) % 8), (char)(n >> 24), (char)(n >> 16), (char)(n >> 8),
                      (char)n};
 
     send_frame(p, NGHTTP2_SETTINGS, 0, 0, (struct str){bytes, 6});
@@ -248,13 +231,13 @@ static void origin_step(struct program *p, uint32_t what)
 {
     switch (what) {
     case 0:
-        send_bytes(p, take_bytes(p));
+        send_bytes(p, take_bytes(&p->s));
         break;
     case 1:
         send_head(p, NGHTTP2_FLAG_END_HEADERS);
         break;
     case 2:
-        send_head(p, (uint8_t)take(p, 1));
+        send_head(p, (uint8_t)take(&p->s, 1));
         break;
     case 3:
         send_data(p);
@@ -272,9 +255,9 @@ static void origin_step(struct program *p, uint32_t what)
         send_setting(p);
         break;
     case 8: {
-        uint32_t type = take(p, 1), flags = take(p, 1), stream = some_stream(p);
+        uint32_t type = take(&p->s, 1), flags = take(&p->s, 1), stream = some_stream(p);
 
-        send_frame(p, (uint8_t)type, (uint8_t)flags, stream, take_bytes(p));
+        send_frame(p, (uint8_t)type, (uint8_t)flags, stream, take_bytes(&p->s));
         break;
     }
     }
@@ -282,7 +265,7 @@ static void origin_step(struct program *p, uint32_t what)
 
 static void step(struct program *p)
 {
-    uint32_t what = take(p, 1);
+    uint32_t what = take(&p->s, 1);
     struct caller *c = &callers[what / 16 % CALLERS];
 
     switch (what % 16) {
@@ -302,10 +285,10 @@ static void step(struct program *p)
         leave(c);
         break;
     case 12:
-        say(c, take(p, 2));
+        say(c, take(&p->s, 2));
         break;
     case 13:
-        hear(c, take(p, 2));
+        hear(c, take(&p->s, 2));
         break;
     case 14:
         turns(2);
@@ -338,14 +321,14 @@ static void set_up(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct program p = {.at = data, .end = data + size, .fd = -1};
+    struct program p = {.s = {data, data + size}, .fd = -1};
     static bool ready;
 
     if (!ready)
         set_up();
     ready = true;
     peer_attach(&set, 1);
-    for (int steps = 0; p.at < p.end && steps < 300; steps++)
+    for (int steps = 0; p.s.at < p.s.end && steps < 300; steps++)
         step(&p);
     for (int i = 0; i < CALLERS; i++)
         leave(&callers[i]);

@@ -5,6 +5,7 @@
  * raw bytes, reads some of the answers, or lets time pass. Whatever it does, everything is given
  * back when it leaves.
  */
+#include "t/fuzz/script.h"
 #include "worker/h2/h2_conn.h"
 
 #define KIT_MODULES &h2_module,
@@ -28,28 +29,10 @@ static const char *const paths[] = {"/", "/echo", "/chunks", "/park", "/hint", "
                                     "/../"};
 
 struct program {
-    const uint8_t *at, *end;
+    struct script s;
     uint32_t newest;             /* stream opened last */
     int fd;
 };
-
-static uint32_t take(struct program *p, int bytes)
-{
-    uint32_t n = 0;
-
-    while (bytes-- > 0)
-        n = n << 8 | (p->at < p->end ? *p->at++ : 0);
-    return n;
-}
-
-static struct str take_bytes(struct program *p)
-{
-    size_t want = take(p, 1);
-    struct str s = {(const char *)p->at, MIN(want, (size_t)(p->end - p->at))};
-
-    p->at += s.len;
-    return s;
-}
 
 static void send_frame(struct program *p, uint8_t type, uint8_t flags, uint32_t stream,
                        struct str payload)
@@ -70,7 +53,7 @@ static void send_frame(struct program *p, uint8_t type, uint8_t flags, uint32_t 
 /* Mostly one that is open. */
 static uint32_t some_stream(struct program *p)
 {
-    uint32_t choice = take(p, 1);
+    uint32_t choice = take(&p->s, 1);
 
     return choice < 200 ? p->newest - MIN(p->newest, 2 * (choice % 4)) : choice - 200;
 }
@@ -89,8 +72,8 @@ static size_t put_literal(char *out, const char *name, struct str value)
 
 static void send_request(struct program *p)
 {
-    uint32_t kind = take(p, 1);
-    struct str more = take_bytes(p);
+    uint32_t kind = take(&p->s, 1);
+    struct str more = take_bytes(&p->s);
     char block[1024];
     size_t n = 0;
 
@@ -107,14 +90,14 @@ static void send_request(struct program *p)
 static void send_data(struct program *p)
 {
     static const char zeros[20000];
-    uint32_t flags = take(p, 1), len = take(p, 2) % sizeof(zeros);
+    uint32_t flags = take(&p->s, 1), len = take(&p->s, 2) % sizeof(zeros);
 
     send_frame(p, NGHTTP2_DATA, (uint8_t)flags, some_stream(p), (struct str){zeros, len});
 }
 
 static void send_number(struct program *p, uint8_t type)
 {
-    uint32_t n = take(p, 4), stream = some_stream(p);
+    uint32_t n = take(&p->s, 4), stream = some_stream(p);
     char bytes[4] = {(char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n};
 
     send_frame(p, type, 0, stream, (struct str){bytes, 4});
@@ -122,24 +105,24 @@ static void send_number(struct program *p, uint8_t type)
 
 static void send_any(struct program *p)
 {
-    uint32_t type = take(p, 1), flags = take(p, 1), stream = some_stream(p);
+    uint32_t type = take(&p->s, 1), flags = take(&p->s, 1), stream = some_stream(p);
 
-    send_frame(p, (uint8_t)type, (uint8_t)flags, stream, take_bytes(p));
+    send_frame(p, (uint8_t)type, (uint8_t)flags, stream, take_bytes(&p->s));
 }
 
 static void hear_some(struct program *p)
 {
     char bytes[256];
 
-    if (read(p->fd, bytes, take(p, 1)) > 0)
+    if (read(p->fd, bytes, take(&p->s, 1)) > 0)
         kit_turns(2);
 }
 
 static void step(struct program *p)
 {
-    switch (take(p, 1) % 10) {
+    switch (take(&p->s, 1) % 10) {
     case 0:
-        client_send(p->fd, take_bytes(p));
+        client_send(p->fd, take_bytes(&p->s));
         break;
     case 1:
     case 2:
@@ -164,7 +147,7 @@ static void step(struct program *p)
         client_hear(p->fd, NULL);
         break;
     case 9:
-        kit_pass((int64_t)take(p, 1) * 100);
+        kit_pass((int64_t)take(&p->s, 1) * 100);
         break;
     }
 }
@@ -182,14 +165,14 @@ static struct kit *begin(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct kit *kit;
-    struct program p = {.at = data, .end = data + size};
+    struct program p = {.s = {data, data + size}};
 
     if (kit == NULL)
         kit = begin();
     p.fd = client_open(kit);
     client_say(p.fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     send_frame(&p, NGHTTP2_SETTINGS, 0, 0, STR(""));
-    for (int steps = 0; p.at < p.end && steps < 400; steps++)
+    for (int steps = 0; p.s.at < p.s.end && steps < 400; steps++)
         step(&p);
     close(p.fd);
     for (int i = 0; i < 8 && conn_stats.open > 0; i++)
