@@ -207,7 +207,8 @@ static void send_data(struct program *p)
 static void send_number(struct program *p, uint8_t type, uint32_t stream)
 {
     uint32_t n = take(&p->s, 4);
-    char bytes[8] = {0, 0, 0, (char)take(&p->s, 1), (char)(n >> 24), (char)(n >> 16), (char)(n >> 8),
+    char bytes[8] = {0, 0, 0, (char)take(&p->s, 1), (char)(n >> 24), (char)(n >> 16),
+                    (char)(n >> 8),
                      (char)n};
 
     if (type == NGHTTP2_GOAWAY)
@@ -219,7 +220,8 @@ static void send_number(struct program *p, uint8_t type, uint32_t stream)
 static void send_setting(struct program *p)
 {
     uint32_t n = take(&p->s, 4);
-    char bytes[6] = {0, (char)(take(&p->s, 1) % 8), (char)(n >> 24), (char)(n >> 16), (char)(n >> 8),
+    char bytes[6] = {0, (char)(take(&p->s, 1) % 8), (char)(n >> 24), (char)(n >> 16),
+                    (char)(n >> 8),
                      (char)n};
 
     send_frame(p, NGHTTP2_SETTINGS, 0, 0, (struct str){bytes, 6});
