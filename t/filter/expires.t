@@ -56,7 +56,8 @@ sub near_age ($age) {
 sub near_date ($s, $min, $h, $d, $month, $y) {
     state %number = do { my $n = 0; map { $_ => $n++ } qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec) };
     my $time = timegm($s, $min, $h, $d, $number{$month}, $y);
-    return ($time - 1_600_000_000) % 3600 == 0 || $y < 1980 || $y > 2036 && $y < 2038 ? $time : int(($time - time + 30) / 60) . ' minutes from now';
+    my $apart = ($time - 1_600_000_000 + 4) % 3600;
+    return $apart <= 8 || $y < 1980 || $y > 2036 && $y < 2038 ? $time : int(($time - time + 30) / 60) . ' minutes from now';
 }
 my %better = ('*: persists' => sub ($nginx, $weir) { return $weir->{status} == 412 ? 'there is no need to close' : undef });
 differential_ok($conf, \@requests, files => \%files, allow => \%better, alike => \&near, allow_log => [qr/open\(\)/], origin => sub ($origin) {

@@ -3,8 +3,8 @@
 #     my $seen = SClient::run($site->port, '-servername', 'a.example', { send => 'GET / HTTP/1.0', });
 #     $seen->{subject}, {reused}, {version}, {cipher}, {key}, {text}; {ok} is 0 where the handshake failed
 #
-# It sends the request and reads to the end of the answer, so that tickets have come. { until => RE }
-# stops at what matches instead.
+# It sends the request (nothing where send is undef) and reads to the end of the answer, so that
+# tickets have come. { until => RE } stops at what matches instead.
 package SClient;
 use v5.36;
 use Carp qw(croak);
@@ -14,13 +14,13 @@ use Wait qw(patience);
 
 sub run ($port, @args) {
     my %option = ref $args[-1] ? %{ pop @args } : ();
-    my $request = $option{send} // "GET / HTTP/1.0\r\nHost: localhost";
+    my $request = exists $option{send} ? $option{send} : "GET / HTTP/1.0\r\nHost: localhost";
     my $pid = open2(my $out, my $in, 'sh', '-c', 'exec openssl s_client "$@" 2>&1', 's_client', '-connect',
                     $port =~ /\D/ ? $port : "127.0.0.1:$port", '-ign_eof', @args);
     my ($text, $deadline) = ('', time + patience());
 
     local $SIG{PIPE} = 'IGNORE';
-    print $in "$request\r\n\r\n";
+    print $in "$request\r\n\r\n" if defined $request;
     $in->flush;
     while (1) {
         my $bits = '';

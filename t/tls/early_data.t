@@ -36,7 +36,7 @@ sub with_early ($text, %option) {
     SClient::run($port, '-tls1_3', '-servername', $name, '-sess_out', $kept);
     $site->file('early', $text);
     return SClient::run($port, '-tls1_3', '-servername', $name, '-sess_in', $kept, '-early_data', $site->path('early'),
-                        { send => $option{send} // "GET /second HTTP/1.1\r\nHost: a.example\r\nConnection: close" });
+                        { send => exists $option{send} ? $option{send} : "GET /second HTTP/1.1\r\nHost: a.example\r\nConnection: close" });
 }
 sub get ($uri, $more = '') { return "GET $uri HTTP/1.1\r\nHost: a.example\r\n$more\r\n" }
 
@@ -54,6 +54,13 @@ $early = with_early("GET /fir", send => "st HTTP/1.1\r\nHost: a.example\r\nConne
 like $early, qr/\[\] \/first r/, 'half a request within the handshake, and the rest behind it';
 $early = with_early(get('/big', "Connection: close\r\n"), send => '')->{text};
 cmp_ok scalar(() = $early =~ /\d{7}/g), '>', 49_990, 'a long answer'; # s_client talks in the middle of it
+
+# The handshake's end comes while we linger: tickets and the goodbye still go in their order, and to an open socket.
+my $ended = with_early(get('/first', "Connection: close\r\n"), send => undef)->{text};
+like $ended, qr/\[1\] \/first r.*^closed$/sm, 'an answer that ends the connection within the handshake';
+unlike $ended, qr{errno=|:error:|SSL alert}, 'in peace';
+unlike $site->slurp('error.log'), qr/Broken pipe|send\(\) failed/, 'nothing is written behind the end';
+
 like with_early(get('/origin/late'))->{text}, qr{HTTP/1.1 425.*too early}s, "an origin's 425 goes to the client";
 is $site->origin->request->header('Early-Data'), '1', 'because it was told';
 

@@ -454,10 +454,11 @@ static void end_request(struct h1_conn *c)
     c->stream = NULL;
 }
 
-/* Bytes of a next request, or what was meant to be one. */
+/* Bytes of a next request, or what was meant to be one: here, or behind what was read. */
 static bool has_more(const struct h1_conn *c)
 {
-    return buf_used(&c->in) > 0 || buf_used(&c->stream->body_buf) > 0 || tls_is_early(&c->conn);
+    return c->conn.ev.readable || buf_used(&c->in) > 0 || buf_used(&c->stream->body_buf) > 0 ||
+           tls_is_early(&c->conn);
 }
 
 /* After the last byte of a response: what becomes of the connection? */
@@ -595,6 +596,8 @@ static enum h1_state step_linger(struct h1_conn *c)
         c->linger_until_ms = clock_mono_ms + c->conf->lingering_time_ms;
         c->conn.ev.readable = true;
     }
+    if (c->conn.ev.writable && tls_owes(&c->conn))
+        c->conn.ev.readable = true;
     for (int i = 0; i < TURN_READS && c->conn.ev.readable; i++) {
         n = conn_recv(&c->conn, dropped, sizeof(dropped));
         if (n == CONN_EOF || n == CONN_ERROR)

@@ -20,6 +20,7 @@
 #include "worker/http/phase.h"
 #include "worker/http/server.h"
 #include "worker/net/accept.h"
+#include "worker/net/tls.h"
 
 #define FRAMES_BYTES    (16 * 1024)  /* heads of frames in one write */
 #define GATHER_BYTES    (256 * 1024) /* most that one write is made of */
@@ -413,6 +414,8 @@ static enum h2_state step_linger(struct h2_conn *c)
         c->linger_until_ms = clock_mono_ms + c->conf->lingering_time_ms;
         c->conn.ev.readable = true;
     }
+    if (c->conn.ev.writable && tls_owes(&c->conn))
+        c->conn.ev.readable = true;
     if (c->conn.ev.readable) {
         n = conn_recv(&c->conn, input, input_bytes);
         if (n == CONN_EOF || n == CONN_ERROR)

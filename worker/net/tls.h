@@ -69,6 +69,10 @@ const char *tls_client_fault(const struct conn *c);
 /* A request came within the handshake, whose rest is yet to come: who closes lingers. */
 bool tls_is_early(const struct conn *c);
 
+/* What was written waits for a writable socket; the next conn_recv sends it, and then what it was
+   told to end. */
+bool tls_owes(const struct conn *c);
+
 /* For conn_move: the connection is at another place. */
 void tls_moved(struct conn *c);
 

@@ -32,6 +32,12 @@ bool tls_is_cut(const struct conn *c)
     return c->tls != NULL && tls_at(c)->cut;
 }
 
+/* What is held waits for the answer, not for the socket. */
+bool tls_owes(const struct conn *c)
+{
+    return unlikely(c->tls != NULL && c->tls->out.start != NULL) && !c->tls->held;
+}
+
 /* SSL_read gave no bytes: why? */
 static ssize_t no_bytes(struct conn *c, int n)
 {
@@ -108,14 +114,12 @@ static ssize_t tls_recv(struct conn *c, void *into, size_t room)
         result = no_bytes(c, n);
     else if (tls_run.emptied && !SSL_has_pending(t->ssl))
         c->ev.readable = false;
-    if (unlikely(t->shut))
-        tls_shutdown(c);
     if (total > 0)
         result = (ssize_t)total; /* an end or an error comes with the next call */
-    if (t->held && tls_run.len == 0)
-        return result; /* the answer takes it along */
-    if ((tls_run.len > 0 || unlikely(t->out.start != NULL)) && tls_run_flush(c, 0) == RC_ERROR)
+    if ((tls_run.len > 0 || tls_owes(c)) && tls_run_flush(c, 0) == RC_ERROR)
         return CONN_ERROR;
+    if (unlikely(t->shut))
+        tls_shutdown(c);
     return result;
 }
 
@@ -304,6 +308,7 @@ static enum rc tls_send(struct conn *c, struct chain *out, size_t max)
 void tls_say_goodbye(struct conn *c)
 {
     struct tls *t = c->tls;
+    ssize_t n;
 
     if (t->goodbye || t->state != TLS_OPEN || c->ev.failed ||
         (t->out.start != NULL && !t->held) || !SSL_is_init_finished(t->ssl))
@@ -314,9 +319,16 @@ void tls_say_goodbye(struct conn *c)
         take_held(t);
     SSL_shutdown(t->ssl);
     ERR_clear_error();
-    if (tls_run.len > 0 &&
-        send(c->ev.fd, tls_run.bytes, tls_run.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    if (tls_run.len == 0)
+        return;
+    n = send(c->ev.fd, tls_run.bytes, tls_run.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno != EAGAIN) {
         c->ev.failed = true; /* the peer has gone: nobody to tell */
+        return;
+    }
+    n = MAX(n, 0);
+    if ((size_t)n < tls_run.len)
+        tls_run_keep(t, tls_run.bytes + n, tls_run.len - (size_t)n);
 }
 
 bool tls_is_early(const struct conn *c)
@@ -327,11 +339,15 @@ bool tls_is_early(const struct conn *c)
 
 static void tls_shutdown(struct conn *c)
 {
-    tls_at(c)->shut = tls_is_early(c);
-    if (tls_at(c)->shut)
+    struct tls *t = c->tls;
+
+    t->shut = tls_is_early(c) || tls_owes(c);
+    if (t->shut)
         return;
     tls_say_goodbye(c);
-    conn_plain.shutdown(c);
+    t->shut = tls_owes(c);
+    if (!t->shut)
+        conn_plain.shutdown(c);
 }
 
 const struct conn_io conn_tls = {tls_recv, tls_send, tls_shutdown};
