@@ -443,13 +443,19 @@ struct peer_history *peer_history(const struct peer *peer)
 
 /* Choosing and judging ------------------------------------------------------------------------- */
 
+void peer_begin_slowly(struct peer_state *state)
+{
+    state->well_ms = clock_mono_ms;
+    state->current_weight = MIN(state->current_weight, 0);
+}
+
 void peer_bar(struct peer_state *state, enum peer_bar bar, bool up)
 {
     uint32_t before = up ? atomic_fetch_or(&state->bars, (uint32_t)bar)
                          : atomic_fetch_and(&state->bars, ~(uint32_t)bar);
 
     if (!up && before == (uint32_t)bar)
-        state->well_ms = clock_mono_ms;
+        peer_begin_slowly(state);
 }
 
 uint32_t peer_share_now(const struct peer *peer, const struct peer_state *state)
@@ -529,8 +535,8 @@ static bool is_forgiven(const struct peer_state *state)
 
 static void forgive(const struct upstream_server *server, struct peer_state *state)
 {
-    if (server->max_fails > 0 && state->fails >= server->max_fails)
-        state->well_ms = clock_mono_ms;
+    if (server->slow_start_ms > 0 && server->max_fails > 0 && state->fails >= server->max_fails)
+        peer_begin_slowly(state);
     state->fails = 0;
 }
 

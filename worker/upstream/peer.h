@@ -163,7 +163,11 @@ struct peer_history *peer_history(const struct peer *peer);
 /* Made when first asked for; NULL for a group made for one request. Without the lock. */
 struct peer_history *peer_group_history(const struct upstream_group *group);
 
-/* Raises or lowers a bar. Without the lock. */
+/* Under the lock: it is well from now on. slow_start counts from here, and turns that it missed are
+   not made up for. */
+void peer_begin_slowly(struct peer_state *state);
+
+/* Raises or lowers a bar; it begins slowly when the last one falls. Under the lock. */
 void peer_bar(struct peer_state *state, enum peer_bar bar, bool up);
 
 static inline bool peer_is_barred(const struct peer *peer, const struct peer_state *state)
