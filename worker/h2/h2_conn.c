@@ -15,6 +15,7 @@
 #include "common/core_conf.h"
 #include "common/generation.h"
 #include "common/role.h"
+#include "worker/h2/h2_fold.h"
 #include "worker/h2/h2_tunnel.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
@@ -22,6 +23,7 @@
 #include "worker/net/accept.h"
 #include "worker/net/tls.h"
 
+#define REST_AFTER_MS   250          /* of silence */
 #define FRAMES_BYTES    (16 * 1024)  /* heads of frames in one write */
 #define GATHER_BYTES    (256 * 1024) /* most that one write is made of */
 #define TURN_BYTES      (2 << 20)    /* most that one connection sends before others have a turn */
@@ -319,6 +321,31 @@ static enum rc write_all(struct h2_conn *c)
     return RC_OK;
 }
 
+/* Rest ----------------------------------------------------------------------------------------- */
+
+static bool may_rest(const struct h2_conn *c)
+{
+    return c->fold != NULL && c->state == H2_SERVE && list_empty(&c->streams) &&
+           c->out.bytes == 0 && c->early.start == NULL && !c->last_goaway &&
+           !nghttp2_session_want_write(c->session);
+}
+
+static void rest(struct h2_conn *c)
+{
+    log_debug(&c->conn.log, "h2: rests");
+    h2_fold_close(c->fold);
+    c->rests = true;
+}
+
+/* Before the session is used by anything but its streams, which it has none of while it rests. */
+static void wake(struct h2_conn *c)
+{
+    if (likely(!c->rests))
+        return;
+    h2_fold_open(c->fold);
+    c->rests = false;
+}
+
 /* The machine ---------------------------------------------------------------------------------- */
 
 static bool feed(struct h2_conn *c, const char *data, size_t len)
@@ -451,6 +478,8 @@ static enum h2_state step_closed(struct h2_conn *c)
     LIST_EACH(struct h2_stream, s, &c->streams, link)
     end_stream(c, s);
     nghttp2_session_del(c->session);
+    if (c->fold != NULL)
+        h2_fold_give(c->fold);
     chain_clear(&c->out);
     chain_fini(&c->out);
     buf_give(&c->frames);
@@ -480,6 +509,14 @@ static int64_t idle_ms(const struct h2_conn *c)
     return c->requests == 0 ? c->conf->client_header_timeout_ms : c->conf->keepalive_timeout_ms;
 }
 
+static void arm_idle(struct h2_conn *c)
+{
+    int64_t ms = idle_ms(c);
+
+    c->idle_until_ms = clock_mono_ms + ms;
+    timer_set(&c->conn.timer, c->fold != NULL ? MIN(ms, REST_AFTER_MS) : ms);
+}
+
 /* Every wait is bounded. A stream whose source is slow is bounded by that; one that the client's
    window holds up, by send_timeout. */
 static void arm(struct h2_conn *c)
@@ -494,7 +531,7 @@ static void arm(struct h2_conn *c)
     else if (c->out.bytes > 0)
         timer_set(&c->conn.timer, c->conf->send_timeout_ms);
     else if (c->open == 0)
-        timer_set(&c->conn.timer, idle_ms(c));
+        arm_idle(c);
     else
         timer_cancel(&c->conn.timer);
 }
@@ -506,6 +543,7 @@ static void run(struct post *post)
 
     must(!c->running);
     c->running = true;
+    wake(c);
     while ((next = steps[c->state].step(c)) != c->state) {
         assert(steps[c->state].may_lead_to & BIT(next));
         log_debug(&c->conn.log, "h2: %s -> %s", steps[c->state].name, steps[next].name);
@@ -527,6 +565,12 @@ static void on_timer(struct timer *timer)
 {
     struct h2_conn *c = CONTAINER(timer, struct h2_conn, conn.timer);
 
+    if (!c->rests && may_rest(c) && clock_mono_ms < c->idle_until_ms) {
+        rest(c);
+        timer_set(timer, c->idle_until_ms - clock_mono_ms);
+        return;
+    }
+    wake(c);
     if (c->state == H2_SERVE && c->out.bytes == 0 && !c->last_goaway) {
         say_goodbye(c);
     } else {
@@ -542,6 +586,7 @@ static void on_drain(struct conn *conn, bool successor)
 {
     struct h2_conn *c = CONTAINER(conn, struct h2_conn, conn);
 
+    wake(c);
     c->draining = true;
     if (c->state == H2_SERVE && (successor || c->conf->keepalive_min_set))
         nghttp2_submit_shutdown_notice(c->session);
@@ -556,6 +601,7 @@ static bool on_squeeze(struct conn *conn)
 
     if (c->state != H2_SERVE || c->open > 0 || c->last_goaway)
         return false;
+    wake(c);
     say_goodbye(c);
     post_now(&c->conn.post);
     return true;
@@ -573,9 +619,14 @@ static bool start_session(struct h2_conn *c)
         {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
     };
     size_t count = COUNT(settings) - (c->h2->extended_connect ? 0 : 1);
+    nghttp2_mem mem;
 
-    if (nghttp2_session_server_new2(&c->session, callbacks, c, options) != 0)
+    c->fold = h2_fold_take(&mem);
+    if (nghttp2_session_server_new3(&c->session, callbacks, c, options,
+                                    c->fold != NULL ? &mem : NULL) != 0)
         return false;
+    if (c->fold != NULL)
+        h2_fold_made(c->fold);
     return nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, count) == 0 &&
            nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0,
                                                  CONN_WINDOW) == 0;

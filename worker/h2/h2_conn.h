@@ -80,6 +80,7 @@ struct h2_stream {
 struct h2_conn {
     struct conn conn;          /* first */
     nghttp2_session *session;
+    struct h2_fold *fold;      /* where its tables lie; NULL: in no place of their own */
     const struct http_address *address;
     struct http_server *server; /* the default one, or the one of SNI */
     const struct http_core_conf *conf;
@@ -91,6 +92,7 @@ struct h2_conn {
     struct buf frames;         /* heads of frames in `out` */
     struct buf early;          /* read before this room had the connection */
     int64_t opened_ms, linger_until_ms;
+    int64_t idle_until_ms;     /* while no stream is open */
     struct h2_flood flood;
     size_t queued;             /* frames of the library's, before the one that comes now */
     uint64_t recent_ids;       /* of streams: bit n is that of newest_id - 2n */
@@ -98,6 +100,7 @@ struct h2_conn {
     uint32_t requests, open;   /* begun in all; streams */
     uint8_t state;             /* enum h2_state */
     bool running, draining, full, last_goaway, timed_out;
+    bool rests;                /* the session is folded up */
 };
 
 /* h2_stream.c: for the callbacks. */
