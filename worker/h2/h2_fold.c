@@ -51,18 +51,17 @@ static bool make_slab(void)
 {
     size_t bytes = place_bytes() * SLAB_PLACES;
     struct h2_fold *folds = calloc(SLAB_PLACES, sizeof(*folds));
-    char *slab = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *slab = aligned_alloc((size_t)getpagesize(), bytes);
 
-    if (folds == NULL || slab == MAP_FAILED) {
+    if (folds == NULL || slab == NULL) {
         free(folds);
-        if (slab != MAP_FAILED)
-            munmap(slab, bytes);
+        free(slab);
         return false;
     }
     madvise(slab, bytes, MADV_NOHUGEPAGE);
     for (int i = SLAB_PLACES - 1; i >= 0; i--) {
         folds[i].place = slab + (size_t)i * place_bytes();
+        folds[i].dirty = !give_back(&folds[i]);
         folds[i].next = free_places;
         free_places = &folds[i];
     }
