@@ -44,12 +44,22 @@ static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
     return id == 0 ? NULL : nghttp2_session_get_stream_user_data(session, id);
 }
 
+/* The library counts those that are open. Behind them are those that the client gave up and that
+   still run, or whose end waits for the socket: as many again. */
+static bool is_crowded(const struct h2_conn *c)
+{
+    return c->open >= 2 * c->h2->concurrent_streams;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct h2_conn *c = user;
 
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
+    if (is_crowded(c))
+        return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                         NGHTTP2_REFUSED_STREAM);
     h2_flood_earn(&c->flood);
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id,
                                          h2_stream_open(c, frame->hd.stream_id));
@@ -398,6 +408,8 @@ static void say_goodbye(struct h2_conn *c)
 
 static bool is_worn(const struct h2_conn *c)
 {
+    if (c->draining && clock_mono_ms >= c->drain_until_ms)
+        return true;
     return (int64_t)c->requests >= c->conf->keepalive_requests ||
            clock_mono_ms - c->opened_ms >= c->conf->keepalive_time_ms;
 }
@@ -502,10 +514,15 @@ static const struct {
     [H2_CLOSED] = {"closed", step_closed, 0},
 };
 
+static int64_t drain_ms(const struct h2_conn *c)
+{
+    return c->conf->keepalive_min_set ? c->conf->keepalive_min_timeout_ms : DRAIN_IDLE_MS;
+}
+
 static int64_t idle_ms(const struct h2_conn *c)
 {
     if (c->draining)
-        return c->conf->keepalive_min_set ? c->conf->keepalive_min_timeout_ms : DRAIN_IDLE_MS;
+        return drain_ms(c);
     return c->requests == 0 ? c->conf->client_header_timeout_ms : c->conf->keepalive_timeout_ms;
 }
 
@@ -517,19 +534,34 @@ static void arm_idle(struct h2_conn *c)
     timer_set(&c->conn.timer, c->fold != NULL ? MIN(ms, REST_AFTER_MS) : ms);
 }
 
+/* From one write to the next: whatever else the client sends meanwhile. */
+static void await_socket(struct h2_conn *c)
+{
+    if (c->stuck && c->stuck_at == c->conn.sent)
+        return;
+    c->stuck = true;
+    c->stuck_at = c->conn.sent;
+    timer_set(&c->conn.timer, c->conf->send_timeout_ms);
+}
+
 /* Every wait is bounded. A stream whose source is slow is bounded by that; one that the client's
-   window holds up, by send_timeout. */
+   window holds up, by send_timeout; one whose head does not end, by client_header_timeout. */
 static void arm(struct h2_conn *c)
 {
     LIST_EACH(struct h2_stream, s, &c->streams, link)
     {
+        if (unlikely(!s->begun) && !timer_is_set(&s->timer))
+            timer_set(&s->timer, c->conf->client_header_timeout_ms);
         if (s->submitted && !s->starved && !s->closed && !timer_is_set(&s->timer))
             timer_set(&s->timer, HTTP_CORE(&s->r)->send_timeout_ms);
     }
+    if (c->state == H2_SERVE && c->out.bytes > 0) {
+        await_socket(c);
+        return;
+    }
+    c->stuck = false;
     if (c->state == H2_LINGER)
         timer_set(&c->conn.timer, c->conf->lingering_timeout_ms);
-    else if (c->out.bytes > 0)
-        timer_set(&c->conn.timer, c->conf->send_timeout_ms);
     else if (c->open == 0)
         arm_idle(c);
     else
@@ -588,6 +620,7 @@ static void on_drain(struct conn *conn, bool successor)
 
     wake(c);
     c->draining = true;
+    c->drain_until_ms = clock_mono_ms + drain_ms(c);
     if (c->state == H2_SERVE && (successor || c->conf->keepalive_min_set))
         nghttp2_submit_shutdown_notice(c->session);
     else if (c->state == H2_SERVE)
@@ -660,6 +693,14 @@ static void take(struct conn *from, const struct http_address *address, struct h
     chain_init(&c->out);
     c->conn.ev.readable = true;
     conn_nodelay(&c->conn);
+    post_now(&c->conn.post);
+}
+
+void h2_conn_head_timed_out(struct h2_conn *c)
+{
+    log_error(&c->conn.log, LOG_INFO, ETIMEDOUT,
+              "client timed out while reading client request headers");
+    c->timed_out = true;
     post_now(&c->conn.post);
 }
 

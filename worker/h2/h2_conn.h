@@ -93,15 +93,20 @@ struct h2_conn {
     struct buf early;          /* read before this room had the connection */
     int64_t opened_ms, linger_until_ms;
     int64_t idle_until_ms;     /* while no stream is open */
+    int64_t drain_until_ms;    /* a successor serves: from then on nothing new begins here */
+    uint64_t stuck_at;         /* conn.sent when the socket took no more */
     struct h2_flood flood;
     size_t queued;             /* frames of the library's, before the one that comes now */
     uint64_t recent_ids;       /* of streams: bit n is that of newest_id - 2n */
     int32_t newest_id;
     uint32_t requests, open;   /* begun in all; streams */
     uint8_t state;             /* enum h2_state */
-    bool running, draining, full, last_goaway, timed_out;
+    bool running, draining, full, last_goaway, timed_out, stuck;
     bool rests;                /* the session is folded up */
 };
+
+/* The head of a request did not end in time. No frame can be told from it: the connection ends. */
+void h2_conn_head_timed_out(struct h2_conn *c);
 
 /* h2_stream.c: for the callbacks. */
 struct h2_stream *h2_stream_open(struct h2_conn *c, int32_t id);

@@ -291,6 +291,7 @@ void h2_stream_begin(struct h2_stream *s, bool ended)
     struct request *r = &s->r;
     bool unknown;
 
+    timer_cancel(&s->timer);
     s->begun = true;
     s->body_done = ended;
     c->requests++;
@@ -467,6 +468,10 @@ static void on_timer(struct timer *timer)
 {
     struct h2_stream *s = CONTAINER(timer, struct h2_stream, timer);
 
+    if (!s->begun) {
+        h2_conn_head_timed_out(s->owner);
+        return;
+    }
     if (!s->submitted) {
         on_body_timeout(s);
         return;
