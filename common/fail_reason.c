@@ -74,6 +74,8 @@ const struct fail_reason fail_reasons[] = {
                                                  "file."},
     {"upstream.body_timeout", "as the origin's", "The origin's answer did not go on in time."},
     {"upstream.breaker", "502", "All origins that are left answered badly or slowly (`breaker`)."},
+    {"upstream.certificate", "500", "The certificate that the origin is to see, whose name has "
+                                    "variables, or its key could not be loaded."},
     {"upstream.closed", "502", "The origin closed the connection, or it broke."},
     {"upstream.connect", "502", "No connection to an origin could be made."},
     {"upstream.connect_timeout", "504", "No connection to an origin could be made in time."},

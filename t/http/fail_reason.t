@@ -43,6 +43,7 @@ my $conf = <<'CONF';
         location = /page { return 200 "page"; }
         location /waiting/ { proxy_pass http://waiting; }
         location /down/ { proxy_pass http://down; }
+        location /certificate/ { proxy_pass https://127.0.0.1:%PORT2%; proxy_ssl_certificate %DIR%/no$arg_x.crt; proxy_ssl_certificate_key %DIR%/s.key; }
         location /deniedup/ { proxy_allow_upstream 0; proxy_pass http://%ORIGIN%; }
         location /broken/ { proxy_pass http://broken; }
         location /total/ { proxy_pass http://%ORIGIN%; proxy_total_timeout 100ms; }
@@ -195,6 +196,7 @@ reason_is('GET /intercept/404', '404 upstream.status');
 $origin->answer('/intercept/named/x', status => 404);
 reason_is('GET /intercept/named/x', '404 -');
 reason_is('GET /deniedup/', '403 upstream.denied');
+reason_is('GET /certificate/', '500 upstream.certificate');
 reason_is('GET /down/', '502 upstream.none_live');
 {
     my $held = $origin->hold('/waiting/0');

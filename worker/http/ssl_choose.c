@@ -10,7 +10,6 @@
 #include "common/digest.h"
 #include "common/generation.h"
 #include "worker/http/request.h"
-#include "worker/net/tls.h"
 #include "worker/net/tls_file.h"
 
 struct ssl_choice {
@@ -22,54 +21,25 @@ struct ssl_choice {
     struct tls_cert_cache *cache;   /* of this process, made when first needed */
 };
 
-/* "data:..." stays, a path is one beside the configuration. */
 static struct str evaluate(struct ssl_choice *choice, struct request *r,
                            const struct tls_file *file)
 {
     struct str text = file->template == NULL ? file->path
                                              : scope_eval(&r->scope, file->template);
 
-    if (str_starts(text, STR("data:")) || str_starts(text, STR("/")))
-        return text;
-    return pool_printf(r->scope.pool, "%" STR_FMT "%" STR_FMT, STR_ARG(choice->gen->conf_dir),
-                       STR_ARG(text));
-}
-
-static bool use_pair(struct ssl_choice *choice, struct request *r, SSL *ssl, uint32_t i,
-                     const char **why)
-{
-    struct str path = evaluate(choice, r, array_at(choice->certs, i));
-    STACK_OF(X509) *chain;
-    EVP_PKEY *key;
-    X509 *leaf;
-    bool good;
-
-    if (!tls_cert_cache_cert(choice->cache, r->scope.pool, path, &leaf, &chain, why))
-        return false;
-    path = evaluate(choice, r, array_at(choice->keys, i));
-    key = tls_cert_cache_key(choice->cache, r->scope.pool, path, choice->passwords, why);
-    good = key != NULL && SSL_use_cert_and_key(ssl, leaf, key, chain, 1) == 1;
-    if (key != NULL && !good)
-        *why = NULL; /* OpenSSL has said it */
-    X509_free(leaf);
-    sk_X509_pop_free(chain, X509_free);
-    EVP_PKEY_free(key);
-    return good;
+    return tls_file_beside(r->scope.pool, choice->gen->conf_dir, text);
 }
 
 static bool use_all(struct ssl_choice *choice, struct request *r, SSL *ssl)
 {
-    const char *why = NULL;
-
     SSL_certs_clear(ssl);
     for (uint32_t i = 0; i < choice->certs->count; i++) {
-        if (use_pair(choice, r, ssl, i, &why))
-            continue;
-        if (why != NULL)
-            log_error(&r->log, LOG_ERROR, 0, "%s", why);
-        else
-            tls_log(&r->log, LOG_ERROR, "SSL_use_cert_and_key() failed");
-        return false;
+        struct str cert = evaluate(choice, r, array_at(choice->certs, i));
+        struct str key = evaluate(choice, r, array_at(choice->keys, i));
+
+        if (!tls_cert_cache_use(choice->cache, r->scope.pool, ssl, cert, key, choice->passwords,
+                                &r->log))
+            return false;
     }
     return true;
 }

@@ -131,7 +131,7 @@ int tls_on_session(SSL *ssl, SSL_SESSION *session)
 }
 
 enum rc tls_connect(struct conn *c, const struct tls_host *host, struct str name,
-                    SSL_SESSION *session, tls_keep_fn *keep_session)
+                    tls_keep_fn *keep_session)
 {
     struct tls *t = attach(c, host);
     char text[256];
@@ -148,8 +148,6 @@ enum rc tls_connect(struct conn *c, const struct tls_host *host, struct str name
         text[name.len] = '\0';
         SSL_set_tlsext_host_name(t->ssl, text);
     }
-    if (session != NULL)
-        SSL_set_session(t->ssl, session);
     ERR_clear_error();
     return RC_OK;
 }

@@ -43,11 +43,11 @@ void tls_accept(struct conn *c, const struct tls_host *host, tls_pick_fn *pick,
 /* A client's side has a session that may be resumed later: takes it over and says so with true. */
 typedef bool tls_keep_fn(struct conn *c, SSL_SESSION *session);
 
-/* A client's side. `name` goes out as SNI unless it is empty, `session` may be resumed (NULL: none;
-   not taken over), new ones are shown to `keep`. RC_ERROR: logged, and the connection is as
-   before. */
+/* A client's side. `name` goes out as SNI unless it is empty, new sessions are shown to `keep`.
+   Until the handshake begins the SSL object is the caller's to prepare. RC_ERROR: logged, and the
+   connection is as before. */
 enum rc tls_connect(struct conn *c, const struct tls_host *host, struct str name,
-                    SSL_SESSION *session, tls_keep_fn *keep);
+                    tls_keep_fn *keep);
 
 enum tls_result tls_handshake(struct conn *c);
 

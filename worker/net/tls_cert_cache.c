@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/watched.h"
+#include "worker/net/tls.h"
 #include "worker/net/tls_file.h"
 
 struct entry {
@@ -241,4 +242,40 @@ EVP_PKEY *tls_cert_cache_key(struct tls_cert_cache *cache, struct pool *pool, st
         e->key = key;
     }
     return key;
+}
+
+/* Using ---------------------------------------------------------------------------------------- */
+
+static bool use_pair(struct tls_cert_cache *cache, struct pool *pool, SSL *ssl, struct str cert,
+                     struct str key_path, struct str passwords, const char **why)
+{
+    STACK_OF(X509) *chain;
+    EVP_PKEY *key;
+    X509 *leaf;
+    bool good;
+
+    if (!tls_cert_cache_cert(cache, pool, cert, &leaf, &chain, why))
+        return false;
+    key = tls_cert_cache_key(cache, pool, key_path, passwords, why);
+    good = key != NULL && SSL_use_cert_and_key(ssl, leaf, key, chain, 1) == 1;
+    if (key != NULL && !good)
+        *why = NULL; /* OpenSSL has said it */
+    X509_free(leaf);
+    sk_X509_pop_free(chain, X509_free);
+    EVP_PKEY_free(key);
+    return good;
+}
+
+bool tls_cert_cache_use(struct tls_cert_cache *cache, struct pool *pool, SSL *ssl, struct str cert,
+                        struct str key, struct str passwords, const struct log *log)
+{
+    const char *why = NULL;
+
+    if (use_pair(cache, pool, ssl, cert, key, passwords, &why))
+        return true;
+    if (why != NULL)
+        log_error(log, LOG_ERROR, 0, "%s", why);
+    else
+        tls_log(log, LOG_ERROR, "SSL_use_cert_and_key() failed");
+    return false;
 }

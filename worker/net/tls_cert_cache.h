@@ -8,9 +8,11 @@
  */
 #pragma once
 
-#include <openssl/x509.h>
+#include <openssl/ssl.h>
 
 #include "common/pool.h"
+
+struct log;
 
 struct tls_cert_cache;
 
@@ -31,3 +33,7 @@ bool tls_cert_cache_cert(struct tls_cert_cache *cache, struct pool *pool, struct
 /* The key; NULL with *why. `passwords`: one in each line, or empty. */
 EVP_PKEY *tls_cert_cache_key(struct tls_cert_cache *cache, struct pool *pool, struct str path,
                              struct str passwords, const char **why);
+
+/* Both, for one connection. False: logged. */
+bool tls_cert_cache_use(struct tls_cert_cache *cache, struct pool *pool, SSL *ssl, struct str cert,
+                        struct str key, struct str passwords, const struct log *log);

@@ -260,6 +260,13 @@ EVP_PKEY *tls_file_parse_key(struct pool *pool, struct str text, struct str path
     return key;
 }
 
+struct str tls_file_beside(struct pool *pool, struct str conf_dir, struct str name)
+{
+    if (str_starts(name, STR("data:")) || str_starts(name, STR("/")))
+        return name;
+    return pool_printf(pool, "%" STR_FMT "%" STR_FMT, STR_ARG(conf_dir), STR_ARG(name));
+}
+
 struct str tls_file_data(struct str path)
 {
     return str_starts(path, STR("data:")) ? str_from(path, 5) : STR_NONE;

@@ -32,6 +32,10 @@ EVP_PKEY *tls_file_parse_key(struct pool *pool, struct str text, struct str path
 /* What is in a file of passwords, in `pool`; nothing where `path` is empty. */
 bool tls_file_passwords(struct pool *pool, struct str path, struct str *out, const char **why);
 
+/* What a name says that was worked out while serving: "data:..." and absolute paths stay, others
+   are beside the configuration. */
+struct str tls_file_beside(struct pool *pool, struct str conf_dir, struct str name);
+
 /* What stands in a path "data:..." itself; data NULL: it is a file's. */
 struct str tls_file_data(struct str path);
 

@@ -295,6 +295,8 @@ static bool finish_check(struct conf_call *call, struct upstream_group *group, s
     c->ops = w->tcp ? &probe_tcp : &probe_http;
     c->dial = plain_dial(call->pool, &conf->dial);
     c->secure = conf->pass->tls ? &conf->tls.secure : NULL;
+    if (c->secure != NULL && conf->tls.chooses)
+        conf_warn(call, "a health check has no variables: it shows no certificate");
     c->secure_name = name != NULL && name->constant ? name->source : conf->pass->host;
     c->key = key_of(w, talk);
     return check_add(group, c) ||

@@ -183,14 +183,19 @@
      .field = ORIGIN(tls.settings.crl), .doc = "PEM file with lists of revoked certificates."},    \
     {.name = prefix "_ssl_certificate", .where = IN_WEB, .args = "file",                           \
      .field = ORIGIN(tls.certificates), .apply = origin_tls_set_certificate,                       \
-     .doc = "PEM file with the certificate shown to origins that ask for one."},                   \
+     .doc = "PEM file with the certificate shown to origins that ask for one; `data:` and the "    \
+            "contents themselves; empty: none. With variables it is chosen for each try and read " \
+            "for each connection: a connection serves those alone that choose the same. A value "  \
+            "that is empty shows none; what cannot be loaded is answered with 500."},              \
     {.name = prefix "_ssl_certificate_key", .where = IN_WEB, .args = "file",                       \
      .field = ORIGIN(tls.keys), .apply = origin_tls_set_key,                                       \
-     .doc = "PEM file with its secret key."},                                                      \
+     .doc = "PEM file with its secret key, or `data:` and the contents; variables as above."},     \
     {.name = prefix "_ssl_certificate_cache", .where = IN_WEB,                                     \
-     .args = "off|max=number [inactive=time] [valid=time]", .field = ORIGIN(tls.cache),            \
-     .apply = origin_tls_set_cache, .notice = "certificates are read once, at load",               \
-     .doc = "Accepted; certificates are read once, at load."},                                     \
+     .args = "off | max=N [inactive=time] [valid=time]", .apply = origin_tls_set_cache,            \
+     .field = ORIGIN(tls.kept), .initial = "off",                                                  \
+     .doc = "Keep so many certificates and keys that were read because their names have "          \
+            "variables: until nobody asked for them for `inactive` (10s), without a look at "      \
+            "their files for `valid` (60s)."},                                                     \
     {.name = prefix "_ssl_password_file", .where = IN_WEB, .args = "file",                         \
      .value = VALUE_CONF_PATH, .field = ORIGIN(tls.password_file),                                 \
      .doc = "File with passwords of secret keys, one in each line."},                              \

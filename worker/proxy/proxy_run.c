@@ -136,6 +136,8 @@ static enum run_state dial_failed(struct proxy_run *run)
         return fail(run, 502, lack_reason(&run->dial));
     case DIAL_DENIED:
         return fail(run, 403, "upstream.denied");
+    case DIAL_UNFIT:
+        return fail(run, 500, "upstream.certificate");
     default:
         return fail(run, 502, "upstream.connect");
     }
@@ -280,8 +282,11 @@ static void on_try(struct dial *d)
 
     if (summary->tries == NULL)
         summary->tries = d->tries;
-    if (unlikely(d->secure != NULL) && run->conf->tls.name != NULL)
-        d->name = scope_eval(&run->r->scope, run->conf->tls.name); /* it may tell of the peer */
+    if (unlikely(d->secure != NULL)) { /* what is asked may tell of the peer */
+        if (run->conf->tls.name != NULL)
+            d->name = scope_eval(&run->r->scope, run->conf->tls.name);
+        d->shown = origin_tls_choose(run->r, &run->conf->tls);
+    }
     run->r->log.doing = "connecting to upstream";
     record(run->r, "upstream", "%" STR_FMT, STR_ARG(d->try->addr));
 }

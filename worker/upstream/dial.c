@@ -395,12 +395,35 @@ static enum dial_state share(struct dial *d)
     return DIAL_FOLLOW;
 }
 
+/* No failure of the peer's, and no other would do better. */
+static enum dial_state unfit(struct dial *d)
+{
+    end_try(d, DIAL_UNFIT);
+    shared_leave(d, DIAL_UNFIT);
+    drop_exchange(d);
+    book(d, PEER_UNJUDGED);
+    d->fault = DIAL_UNFIT;
+    return DIAL_FAIL;
+}
+
+/* The leader of this dial is there, or is not. */
+static enum dial_state was_led(struct dial *d)
+{
+    timer_cancel(&d->timer);
+    switch (d->led) {
+    case DIAL_NO_FAULT:
+        return share(d);
+    case DIAL_UNFIT:
+        return unfit(d);
+    default:
+        return failed(d, d->led);
+    }
+}
+
 static enum dial_state follow(struct dial *d)
 {
-    if (d->leader == NULL) {
-        timer_cancel(&d->timer);
-        return d->led == DIAL_NO_FAULT ? share(d) : failed(d, d->led);
-    }
+    if (d->leader == NULL)
+        return was_led(d);
     if (timer_is_set(&d->timer))
         return DIAL_FOLLOW;
     log_error(d->log, LOG_ERROR, ETIMEDOUT, "upstream timed out");
@@ -440,7 +463,7 @@ static enum dial_state go_to(struct dial *d, const struct peer *peer)
         return share(d);
     if (d->options->keepalive && !fresh)
         d->exchange = keepalive_take(peer, d->options->exchange.place, d->secure, d->name,
-                                     d->client);
+                                     d->shown, d->client);
     d->reused = d->exchange != NULL;
     if (!d->reused)
         return DIAL_CONNECT;
@@ -575,6 +598,9 @@ static enum dial_state secure_peer(struct dial *d)
     if (d->exchange->secure == NULL) {
         if (secure_begin(d->exchange, d->secure, d->name) != RC_OK)
             return failed(d, DIAL_ERROR);
+        if (unlikely(d->shown != NULL) && secure_show(d->exchange, d->shown, d->pool) != RC_OK)
+            return unfit(d);
+        secure_resume(d->exchange);
         timer_set(&c->timer, bounded(d, d->options->exchange.connect_timeout_ms));
     }
     if (d->exchange->timed_out) {

@@ -48,6 +48,8 @@ enum dial_fault {
     DIAL_403      = 1 << 9,
     DIAL_404      = 1 << 10,
     DIAL_429      = 1 << 11,
+    /* What is ours, and would be no better with another peer. */
+    DIAL_UNFIT    = 1 << 15, /* the certificate that is to be shown cannot be had */
 };
 #define DIAL_CAUSES (DIAL_ERROR | DIAL_TIMEOUT | (2 * DIAL_429 - DIAL_INVALID))
 
@@ -98,6 +100,8 @@ struct dial {
     struct scope *scope;          /* whose variables a balancer may ask for; may be NULL */
     const struct secure_options *secure; /* TLS to the origin; NULL: none */
     struct str name;              /* who the origin should be, under TLS */
+    const struct secure_shown *shown; /* the certificate chosen for this try; NULL: that of
+                                     `secure`, or none */
     uint32_t client;              /* in groups with `ntlm`: the number of the client's connection */
     bool binds;                   /* which from now on has its own to the origin */
     struct str preface;           /* sent first on a new connection, before TLS: some hundred bytes

@@ -10,6 +10,8 @@
 #include "worker/net/conn.h"
 #include "worker/upstream/group.h"
 
+#define SECURE_ID 32 /* bytes that tell certificates apart */
+
 struct secure_options;
 struct shared_ops;
 
@@ -25,6 +27,7 @@ struct exchange {
     int64_t opened_ms;
     const struct secure_options *secure; /* NULL: plain */
     uint64_t name_hash, session_key;     /* of the origin's name; of sessions with it */
+    uint8_t shown[SECURE_ID];   /* of our certificate where it was chosen (secure.h); zeroes */
     uint32_t requests;          /* sent over it before the current one */
     bool timed_out;             /* its timer went off */
     const struct shared_ops *shared; /* several exchanges at once (shared.h): it carries them, or */

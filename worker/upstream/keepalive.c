@@ -29,7 +29,7 @@ static void close_idle(struct exchange *x)
 
 static struct exchange *take(const struct peer *peer, const void *place,
                              const struct secure_options *secure, struct str name,
-                             uint32_t client)
+                             const struct secure_shown *shown, uint32_t client)
 {
     struct group_live *live = peer_group_live(peer->group);
     bool local = peer->group->conf->keepalive_local;
@@ -39,7 +39,7 @@ static struct exchange *take(const struct peer *peer, const void *place,
     LIST_EACH(struct exchange, x, &live->idle, idle_link)
     {
         if (x->peer != peer || x->client != client || (local && x->place != place) ||
-            !secure_matches(x, secure, name))
+            !secure_matches(x, secure, name, shown))
             continue;
         if (!is_alive(x)) {
             close_idle(x);
@@ -53,11 +53,11 @@ static struct exchange *take(const struct peer *peer, const void *place,
 
 struct exchange *keepalive_take(const struct peer *peer, const void *place,
                                 const struct secure_options *secure, struct str name,
-                                uint32_t client)
+                                const struct secure_shown *shown, uint32_t client)
 {
-    struct exchange *x = client == 0 ? NULL : take(peer, place, secure, name, client);
+    struct exchange *x = client == 0 ? NULL : take(peer, place, secure, name, shown, client);
 
-    return x != NULL ? x : take(peer, place, secure, name, 0);
+    return x != NULL ? x : take(peer, place, secure, name, shown, 0);
 }
 
 const struct peer *keepalive_peer_of(const struct upstream_group *group, uint32_t client)

@@ -9,11 +9,14 @@
 #include "worker/upstream/exchange.h"
 #include "worker/upstream/peer.h"
 
+struct secure_shown;
+
 /* One to this peer that may be used from `place`, with such TLS (NULL: plain) to an origin of that
-   name, or NULL. `client`: its own comes first, then one that is nobody's. */
+   name where such a certificate is shown, or NULL. `client`: its own comes first, then one that is
+   nobody's. */
 struct exchange *keepalive_take(const struct peer *peer, const void *place,
                                 const struct secure_options *secure, struct str name,
-                                uint32_t client);
+                                const struct secure_shown *shown, uint32_t client);
 
 /* The peer, in the group, of an idle connection of that client's own; NULL: it has none. */
 const struct peer *keepalive_peer_of(const struct upstream_group *group, uint32_t client);

@@ -2,7 +2,8 @@
  * worker/upstream/secure.c - TLS towards an origin.
  *
  * Sessions are kept in a table with one place for each hash of origin, name and settings: a
- * collision costs a full handshake, nothing else.
+ * collision costs a full handshake, nothing else. A resumed session stands for the certificate that
+ * was shown when it began (RFC 8446, 2.2): it is resumed by who would show the same.
  */
 #include "worker/upstream/secure.h"
 
@@ -10,7 +11,9 @@
 #include <openssl/x509v3.h>
 
 #include "common/addr.h"
+#include "common/digest.h"
 #include "worker/net/tls.h"
+#include "worker/net/tls_cert_cache.h"
 #include "worker/upstream/group.h"
 
 #define SESSIONS 512
@@ -18,6 +21,7 @@
 static struct {
     uint64_t key;
     SSL_SESSION *session;
+    uint8_t certificate[SECURE_ID]; /* of ours; zeroes: none */
 } kept[SESSIONS];
 
 static uint64_t key_of(const struct exchange *x, const struct secure_options *options,
@@ -31,6 +35,16 @@ static uint64_t key_of(const struct exchange *x, const struct secure_options *op
     return key * 31 + str_hash_fixed(name) * 7 + (uint64_t)(uintptr_t)options->host / 16;
 }
 
+static void certificate_of(SSL *ssl, uint8_t *id)
+{
+    X509 *own = SSL_get_certificate(ssl);
+    unsigned len = SECURE_ID;
+
+    memset(id, 0, SECURE_ID);
+    if (own != NULL)
+        X509_digest(own, EVP_sha256(), id, &len);
+}
+
 static bool keep(struct conn *c, SSL_SESSION *session)
 {
     const struct exchange *x = CONTAINER(c, struct exchange, conn);
@@ -39,6 +53,7 @@ static bool keep(struct conn *c, SSL_SESSION *session)
     SSL_SESSION_free(kept[at].session);
     kept[at].session = session;
     kept[at].key = x->session_key;
+    certificate_of(tls_of(c), kept[at].certificate);
     return true;
 }
 
@@ -75,19 +90,13 @@ static struct str without_port(struct str name)
 
 enum rc secure_begin(struct exchange *x, const struct secure_options *options, struct str name)
 {
-    SSL_SESSION *session = NULL;
-    size_t at;
-
     name = without_port(name);
     x->secure = options;
     x->name_hash = str_hash_fixed(name);
     x->session_key = key_of(x, options, name);
-    at = x->session_key % SESSIONS;
-    if (options->reuse && kept[at].key == x->session_key)
-        session = kept[at].session;
     if (!options->send_name || is_address(name))
         name = STR("");
-    if (tls_connect(&x->conn, options->host, name, session, keep) != RC_OK)
+    if (tls_connect(&x->conn, options->host, name, keep) != RC_OK)
         return RC_ERROR;
     if (options->alpn.len > 0)
         SSL_set_alpn_protos(tls_of(&x->conn), (const unsigned char *)options->alpn.data,
@@ -95,6 +104,49 @@ enum rc secure_begin(struct exchange *x, const struct secure_options *options, s
     x->conn.log.doing = "SSL handshaking to upstream";
     return RC_OK;
 }
+
+/* What is shown ------------------------------------------------------------------------------- */
+
+/* Which ends where is part of it. */
+void secure_id_of(struct secure_shown *shown)
+{
+    uint64_t len = shown->certificate.len;
+    struct str parts[] = {{(const char *)&len, sizeof(len)}, shown->certificate, shown->key};
+    uint8_t bytes[DIGEST_MAX];
+
+    digest_parts(DIGEST_SHA256, parts, COUNT(parts), bytes);
+    memcpy(shown->id, bytes, SECURE_ID);
+}
+
+bool secure_shows_same(const struct secure_shown *a, const struct secure_shown *b)
+{
+    return a == b || (a != NULL && b != NULL && memcmp(a->id, b->id, SECURE_ID) == 0);
+}
+
+enum rc secure_show(struct exchange *x, const struct secure_shown *shown, struct pool *pool)
+{
+    uint64_t id;
+
+    memcpy(x->shown, shown->id, SECURE_ID);
+    memcpy(&id, shown->id, sizeof(id));
+    x->session_key ^= id;
+    return tls_cert_cache_use(shown->cache, pool, tls_of(&x->conn), shown->certificate, shown->key,
+                              shown->passwords, &x->conn.log) ? RC_OK : RC_ERROR;
+}
+
+void secure_resume(struct exchange *x)
+{
+    size_t at = x->session_key % SESSIONS;
+    uint8_t certificate[SECURE_ID];
+
+    if (!x->secure->reuse || kept[at].session == NULL || kept[at].key != x->session_key)
+        return;
+    certificate_of(tls_of(&x->conn), certificate);
+    if (memcmp(certificate, kept[at].certificate, SECURE_ID) == 0)
+        SSL_set_session(tls_of(&x->conn), kept[at].session);
+}
+
+/* What is seen -------------------------------------------------------------------------------- */
 
 static bool bears_name(X509 *certificate, struct str name)
 {
@@ -126,10 +178,16 @@ bool secure_check(const struct exchange *x, struct str name)
     return good;
 }
 
-bool secure_matches(const struct exchange *x, const struct secure_options *options, struct str name)
+bool secure_matches(const struct exchange *x, const struct secure_options *options, struct str name,
+                    const struct secure_shown *shown)
 {
-    return x->secure == options &&
-           (options == NULL || x->name_hash == str_hash_fixed(without_port(name)));
+    static const uint8_t none[SECURE_ID];
+
+    if (x->secure != options)
+        return false;
+    return options == NULL ||
+           (x->name_hash == str_hash_fixed(without_port(name)) &&
+            memcmp(x->shown, shown == NULL ? none : shown->id, SECURE_ID) == 0);
 }
 
 bool secure_is_quiet(struct exchange *x)

@@ -27,7 +27,7 @@ static bool may_join(const struct exchange *x, const struct dial *d)
 {
     if (x->peer != d->peer || x->shared != d->options->shared ||
         (d->group->conf->keepalive_local && x->place != d->options->exchange.place) ||
-        !secure_matches(x, d->secure, d->name))
+        !secure_matches(x, d->secure, d->name, d->shown))
         return false;
     return !x->conn.ev.hangup && !x->conn.ev.failed && !is_worn(x) && x->shared->has_room(x);
 }
@@ -51,6 +51,7 @@ static bool leads_to(const struct dial *leader, const struct dial *d)
     return leader->peer == d->peer && leader->options->shared == d->options->shared &&
            leader->options->exchange.place == d->options->exchange.place &&
            leader->secure == d->secure && str_eq(leader->name, d->name) &&
+           secure_shows_same(leader->shown, d->shown) &&
            leader->followers < FOLLOWERS_MOST;
 }
 

@@ -153,7 +153,7 @@ static void idle_connections_move_along(void)
     HAS(2, 3);
     v = moving_hold(&group, pool);
     is_int(peer_group_live(&group)->idle_count, 1, "that of a peer that is gone is closed");
-    ok(keepalive_take(&v->peers[0], NULL, NULL, STR(""), 0) == x[1],
+    ok(keepalive_take(&v->peers[0], NULL, NULL, STR(""), NULL, 0) == x[1],
        "the other one is still its peer's");
     HAS(3);
     keepalive_put(x[1]);
