@@ -82,6 +82,8 @@ const struct fail_reason fail_reasons[] = {
     {"upstream.denied", "403", "`proxy_allow_upstream` and its like allow no connection there."},
     {"upstream.head_invalid", "502", "The origin's answer is not HTTP."},
     {"upstream.head_too_big", "502", "The origin's header is larger than `proxy_buffer_size`."},
+    {"upstream.local", "500", "There is no socket for a connection to an origin: descriptors are "
+                              "short, or the address of `proxy_bind` is not ours."},
     {"upstream.none_live", "502", "All origins are down, or are taken to be."},
     {"upstream.queue_full", "502", "No origin is free, and as many requests wait as may."},
     {"upstream.queue_timeout", "502", "No origin became free in time."},

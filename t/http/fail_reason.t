@@ -47,6 +47,7 @@ my $conf = <<'CONF';
         location /deniedup/ { proxy_allow_upstream 0; proxy_pass http://%ORIGIN%; }
         location /broken/ { proxy_pass http://broken; }
         location /total/ { proxy_pass http://%ORIGIN%; proxy_total_timeout 100ms; }
+        location /unbound/ { proxy_bind 192.0.2.1; proxy_pass http://%ORIGIN%; }
         location /refused/ { proxy_pass http://127.0.0.1:%PORT9%; }
         location /unresolved/ { proxy_pass http://$arg_host; }
         location /nothing { empty_gif; }
@@ -207,6 +208,7 @@ reason_is('GET /down/', '502 upstream.none_live');
     is logged('/waiting/1'), '502 upstream.queue_timeout', 'waited too long';
     $held->release;
 }
+reason_is('GET /unbound/', '500 upstream.local');
 reason_is('GET /refused/', '502 upstream.connect');
 reason_is('GET /broken/', '502 upstream.connect');
 reason_is('GET /broken/', '502 upstream.breaker');

@@ -71,7 +71,7 @@ static void conclude(struct watch *w)
 
     asking_count--;
     w->again = true;
-    if (keeper_may_act())
+    if (keeper_may_act() && !w->probe.unasked)
         tell(w, check_note(w->check, w->peer, w->probe.passed, w->probe.status));
     rest(w, first);
 }

@@ -114,12 +114,19 @@ static void destroy(struct ask *ask)
     conn_collect(ask, sizeof(*ask));
 }
 
+static struct proxy_run *run_of(const struct ask *ask)
+{
+    return ask->r.upstreams == NULL ? NULL : ask->r.upstreams->run;
+}
+
 static void end(struct ask *ask, uint16_t status, const char *fault)
 {
+    const struct proxy_run *run = run_of(ask);
+    enum dial_fault dialled = run == NULL ? DIAL_NO_FAULT : run->dial.fault;
     struct probe *p = ask->probe;
 
     destroy(ask);
-    probe_end(p, status, fault);
+    probe_end(p, status, fault, dialled);
 }
 
 static void cancel(struct probe *p)
@@ -131,11 +138,6 @@ static void cancel(struct probe *p)
 }
 
 /* The answer ----------------------------------------------------------------------------------- */
-
-static struct proxy_run *run_of(const struct ask *ask)
-{
-    return ask->r.upstreams == NULL ? NULL : ask->r.upstreams->run;
-}
 
 static const char *fault_of(struct ask *ask)
 {

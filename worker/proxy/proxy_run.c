@@ -138,6 +138,8 @@ static enum run_state dial_failed(struct proxy_run *run)
         return fail(run, 403, "upstream.denied");
     case DIAL_UNFIT:
         return fail(run, 500, "upstream.certificate");
+    case DIAL_LOCAL:
+        return fail(run, 500, "upstream.local");
     default:
         return fail(run, 502, "upstream.connect");
     }

@@ -41,6 +41,8 @@ static int status_of(const struct dial_try *t)
         return 504;
     case DIAL_DENIED:
         return 403;
+    case DIAL_LOCAL:
+        return 500;
     default:
         return 0;
     }

@@ -70,7 +70,7 @@ static void count_try(const struct dial *d)
     if (try->status >= 100 && try->status < 600)
         atomic_fetch_add_explicit(&counts->answers[try->status / 100 - 1], 1,
                                   memory_order_relaxed);
-    else if (try->fault != DIAL_NO_FAULT)
+    else if ((try->fault & ~(uint32_t)DIAL_OURS) != DIAL_NO_FAULT)
         atomic_fetch_add_explicit(&counts->faults, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&counts->sent, (uint64_t)try->bytes_sent, memory_order_relaxed);
     atomic_fetch_add_explicit(&counts->received, (uint64_t)try->bytes_received,
@@ -396,13 +396,13 @@ static enum dial_state share(struct dial *d)
 }
 
 /* No failure of the peer's, and no other would do better. */
-static enum dial_state unfit(struct dial *d)
+static enum dial_state ours(struct dial *d, enum dial_fault fault)
 {
-    end_try(d, DIAL_UNFIT);
-    shared_leave(d, DIAL_UNFIT);
+    end_try(d, fault);
+    shared_leave(d, fault);
     drop_exchange(d);
     book(d, PEER_UNJUDGED);
-    d->fault = DIAL_UNFIT;
+    d->fault = fault;
     return DIAL_FAIL;
 }
 
@@ -410,14 +410,9 @@ static enum dial_state unfit(struct dial *d)
 static enum dial_state was_led(struct dial *d)
 {
     timer_cancel(&d->timer);
-    switch (d->led) {
-    case DIAL_NO_FAULT:
+    if (d->led == DIAL_NO_FAULT)
         return share(d);
-    case DIAL_UNFIT:
-        return unfit(d);
-    default:
-        return failed(d, d->led);
-    }
+    return (d->led & DIAL_OURS) != 0 ? ours(d, d->led) : failed(d, d->led);
 }
 
 static enum dial_state follow(struct dial *d)
@@ -557,13 +552,15 @@ static enum dial_state plainly_connected(struct dial *d)
 static enum dial_state start_connect(struct dial *d)
 {
     switch (exchange_open(&d->exchange, d->peer, &d->options->exchange, &d->post, d->log)) {
-    case RC_OK:
+    case EXCHANGE_READY:
         return plainly_connected(d);
-    case RC_AGAIN:
+    case EXCHANGE_BEGUN:
         timer_set(&d->exchange->conn.timer,
                   bounded(d, d->options->exchange.connect_timeout_ms));
         return DIAL_CONNECT;
-    case RC_ERROR:
+    case EXCHANGE_LACKING:
+        return ours(d, DIAL_LOCAL);
+    case EXCHANGE_REFUSED:
         break;
     }
     return failed(d, DIAL_ERROR);
@@ -599,7 +596,7 @@ static enum dial_state secure_peer(struct dial *d)
         if (secure_begin(d->exchange, d->secure, d->name) != RC_OK)
             return failed(d, DIAL_ERROR);
         if (unlikely(d->shown != NULL) && secure_show(d->exchange, d->shown, d->pool) != RC_OK)
-            return unfit(d);
+            return ours(d, DIAL_UNFIT);
         secure_resume(d->exchange);
         timer_set(&c->timer, bounded(d, d->options->exchange.connect_timeout_ms));
     }

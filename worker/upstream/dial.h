@@ -49,8 +49,10 @@ enum dial_fault {
     DIAL_404      = 1 << 10,
     DIAL_429      = 1 << 11,
     /* What is ours, and would be no better with another peer. */
+    DIAL_LOCAL    = 1 << 14, /* there is no socket for it: nobody was asked */
     DIAL_UNFIT    = 1 << 15, /* the certificate that is to be shown cannot be had */
 };
+#define DIAL_OURS   (DIAL_LOCAL | DIAL_UNFIT)
 #define DIAL_CAUSES (DIAL_ERROR | DIAL_TIMEOUT | (2 * DIAL_429 - DIAL_INVALID))
 
 /* DIAL_500 for 500 ...; DIAL_NO_FAULT for all others. */

@@ -120,34 +120,38 @@ static enum log_level connect_level(int err)
     }
 }
 
-static enum rc start_connect(int fd, const struct peer *peer, struct log *log)
+static enum exchange_opened start_connect(int fd, const struct peer *peer, struct log *log)
 {
     if (connect(fd, &peer->addr.sa, peer->addr.len) == 0)
-        return RC_OK;
+        return EXCHANGE_READY;
     if (errno == EINPROGRESS)
-        return RC_AGAIN;
+        return EXCHANGE_BEGUN;
     log_error(log, connect_level(errno), errno, "connect() to %" STR_FMT " failed",
               STR_ARG(peer->name));
-    return RC_ERROR;
+    return EXCHANGE_REFUSED;
 }
 
-enum rc exchange_open(struct exchange **out, const struct peer *peer,
-                      const struct exchange_options *options, struct post *user, struct log *log)
+enum exchange_opened exchange_open(struct exchange **out, const struct peer *peer,
+                                   const struct exchange_options *options, struct post *user,
+                                   struct log *log)
 {
     int fd = open_socket(peer, options, log);
+    enum exchange_opened opened;
     struct exchange *x;
-    enum rc rc;
 
     *out = NULL;
     if (fd < 0)
-        return RC_ERROR;
+        return EXCHANGE_LACKING;
     x = conn_alloc(sizeof(*x));
     conn_set_peer(&x->conn, &peer->addr);
-    rc = start_connect(fd, peer, log);
-    if (rc == RC_ERROR || conn_open(&x->conn, fd, &conn_plain, &owner, on_event) != RC_OK) {
+    opened = start_connect(fd, peer, log);
+    if (opened != EXCHANGE_REFUSED &&
+        conn_open(&x->conn, fd, &conn_plain, &owner, on_event) != RC_OK)
+        opened = EXCHANGE_LACKING;
+    if (opened != EXCHANGE_READY && opened != EXCHANGE_BEGUN) {
         close(fd);
         conn_collect(x, sizeof(*x));
-        return RC_ERROR;
+        return opened;
     }
     x->conn.timer.on_timer = on_timer;
     x->conn.post.run = keepalive_check;
@@ -157,9 +161,9 @@ enum rc exchange_open(struct exchange **out, const struct peer *peer,
     exchange_use(x, user, log);
     if (peer->addr.sa.sa_family != AF_UNIX)
         conn_nodelay(&x->conn);
-    x->conn.ev.writable = rc == RC_OK;
+    x->conn.ev.writable = opened == EXCHANGE_READY;
     *out = x;
-    return rc;
+    return opened;
 }
 
 void exchange_init_part(struct exchange *x, const struct exchange *whole, const struct conn_io *io)

@@ -45,10 +45,18 @@ struct exchange_options {
     const void *place;
 };
 
-/* A new connection to a peer. RC_OK: connected; RC_AGAIN: will be; RC_ERROR: logged, and *out is
-   NULL. */
-enum rc exchange_open(struct exchange **out, const struct peer *peer,
-                      const struct exchange_options *options, struct post *user, struct log *log);
+/* How the opening of a connection went. But for the first two that is logged. */
+enum exchange_opened {
+    EXCHANGE_READY,   /* connected */
+    EXCHANGE_BEGUN,   /* will be */
+    EXCHANGE_REFUSED, /* by the peer, or by whatever is on the way to it */
+    EXCHANGE_LACKING, /* we have no socket, or it has not the address it should: nobody was asked */
+};
+
+/* A new connection to a peer. *out is NULL when there is none. */
+enum exchange_opened exchange_open(struct exchange **out, const struct peer *peer,
+                                   const struct exchange_options *options, struct post *user,
+                                   struct log *log);
 
 /* A part of `whole`, whose struct begins with zeroed memory; `io` is how its bytes travel. */
 void exchange_init_part(struct exchange *x, const struct exchange *whole,

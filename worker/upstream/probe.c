@@ -79,7 +79,7 @@ void probe_time_out(struct probe *p)
 {
     must(p->asking);
     p->asking = false;
-    p->passed = false;
+    p->passed = p->unasked = false;
     p->status = 0;
     p->fault = NULL;
     p->check->ops->cancel(p);
@@ -87,10 +87,11 @@ void probe_time_out(struct probe *p)
     log_error(&p->log, LOG_ERROR, ETIMEDOUT, "health check timed out");
 }
 
-void probe_end(struct probe *p, uint16_t status, const char *fault)
+void probe_end(struct probe *p, uint16_t status, const char *fault, enum dial_fault dialled)
 {
     must(p->asking);
     p->asking = false;
+    p->unasked = dialled == DIAL_LOCAL;
     p->passed = fault == NULL;
     p->status = status;
     p->fault = fault;

@@ -32,6 +32,7 @@ struct probe {
     bool passed;
     uint16_t status;             /* of the answer; 0: none */
     const char *fault;           /* what failed, as in "while ..." */
+    bool unasked;                /* we had no socket to ask with: that says nothing of the peer */
 
     /* The peer, as if it were a group of its own: failures here are not those of requests. */
     bool asking;
@@ -55,8 +56,9 @@ void probe_begin(struct probe *p, bool quiet);
 /* It takes too long: the outcome is a failure, and `done` is not posted. */
 void probe_time_out(struct probe *p);
 
-/* For struct probe_ops: that was it. `fault` NULL: passed. */
-void probe_end(struct probe *p, uint16_t status, const char *fault);
+/* For struct probe_ops: that was it. `fault` NULL: passed. The peer was not asked if `dialled` is
+   DIAL_LOCAL. */
+void probe_end(struct probe *p, uint16_t status, const char *fault, enum dial_fault dialled);
 
 /* type=tcp: a connection can be made, with TLS where it is wanted. */
 extern const struct probe_ops probe_tcp; /* probe_tcp.c */

@@ -25,7 +25,8 @@ static void look(struct tcp_talk *t)
     if (!ready && t->dial.state != DIAL_FAIL)
         return;
     end_dial(t);
-    probe_end(t->probe, 0, ready ? NULL : "connecting to upstream");
+    probe_end(t->probe, 0, ready ? NULL : "connecting to upstream",
+              ready ? DIAL_NO_FAULT : t->dial.fault);
 }
 
 static void on_news(struct post *post)
