@@ -98,6 +98,40 @@ like commanded('-tls1_2', 'R', ''), qr/RENEGOTIATING.*no renegotiation/s, 'reneg
 like commanded('-tls1_3', 'k', $get), qr/KEYUPDATE.*fine/s, 'a change of keys is fine';
 like commanded('-tls1_3', 'K', $get), qr/KEYUPDATE.*fine/s, 'and one that asks for ours';
 
+# Changes of keys and nothing else, more than one read can see the end of: nobody waits for that client to stop.
+{
+    my ($worker) = $site->workers;
+    my $pid = open2(my $out, my $in, 'sh', '-c', 'exec openssl s_client "$@" 2>&1', 's_client', '-connect',
+                    '127.0.0.1:' . $site->port, '-servername', 'a.example', '-tls1_3', '-record_padding', 4096);
+    my ($text, $mark) = ('', $site->log_mark);
+    my $read = sub ($until) { while ($text !~ $until) { sysread $out, $text, 65536, length $text or die "s_client: $text" } };
+    $read->(qr/Verify return code.*---/s);
+    kill STOP => $worker;
+    for (1 .. 24) { # of 4 KB each
+        $text = '';
+        syswrite $in, "k\n";
+        $read->(qr/KEYUPDATE/);
+    }
+    kill CONT => $worker;
+    $site->wait_for_log(qr/peer sent too many TLS records without data/, since => $mark);
+    kill KILL => $pid;
+    waitpid $pid, 0;
+    is $site->get('/', { tls => { SSL_hostname => 'a.example' } })->body, "fine\n", 'changes of keys without end: the next client is served';
+}
+
+# Names that cannot be names: the line says so.
+for my $name ("a\0.example", 'a' x 256, '') {
+    my $list = pack 'C n/a', 0, $name;
+    my $hello = pack 'n a32 C n/a C/a n/a', 0x0303, 'r' x 32, 0, "\xc0\x2b", "\0", pack 'n n/a', 0, pack 'n/a', $list;
+    my $mark = $site->log_mark;
+    my $sock = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $site->port) or die $@;
+    syswrite $sock, pack 'C n n/a', 22, 0x0301, pack 'C C n/a', 1, 0, $hello;
+    local $/;
+    is unpack('H*', <$sock> // ''), '15030300020232', 'a server name that is none: an alert of decode_error';
+    like $site->wait_for_log(qr/SSL handshaking/, since => $mark), qr/client sent an invalid server name/, 'and the cause is told';
+    is scalar(() = $site->log_since($mark) =~ /SSL handshaking/g), 1, 'once';
+}
+
 # Rules about certificates.
 is SClient::run($site->port, '-servername', 'refused.example')->{ok}, 0, 'a name that is refused';
 is SClient::run($site->port(2), '-servername', 'x')->{ok}, 1, 'an expired certificate of our own is the client\'s to refuse';

@@ -195,6 +195,8 @@ int tls_on_hello(SSL *ssl, int *alert, void *arg)
 
     if (!hello_name(ssl, text, sizeof(text), &name)) {
         *alert = SSL_AD_DECODE_ERROR;
+        log_error(&c->log, LOG_INFO, 0, "client sent an invalid server name");
+        t->told = true;
         return SSL_CLIENT_HELLO_ERROR;
     }
     host = t->pick(c, name);

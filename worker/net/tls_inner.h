@@ -61,6 +61,7 @@ extern struct tls_run {
     struct str first;         /* read, to be consumed by OpenSSL before the socket */
     int err;                  /* errno of a failed recv or send; 0: none */
     bool emptied;             /* the socket has nothing more in this call */
+    size_t budget;            /* so many bytes may still be read from it */
 } tls_run;
 
 /* A BIO that stands for the connection; NULL: no memory. */

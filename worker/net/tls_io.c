@@ -13,7 +13,8 @@
 
 #include "worker/net/tls_inner.h"
 
-#define RECORD 16384
+#define RECORD      16384
+#define SILENT_MOST 32768 /* of records without data (changes of keys, tickets), one after another */
 
 static char stage[TLS_RUN_PLAIN]; /* plaintext gathered for records */
 
@@ -45,7 +46,7 @@ static ssize_t no_bytes(struct conn *c, int n)
 
     switch (SSL_get_error(t->ssl, n)) {
     case SSL_ERROR_WANT_READ:
-        c->ev.readable = false;
+        c->ev.readable = tls_run.budget == 0;
         return CONN_AGAIN;
     case SSL_ERROR_ZERO_RETURN:
         return CONN_EOF;
@@ -90,6 +91,18 @@ static ssize_t recv_early(struct conn *c, void *into, size_t room)
     return rc == SSL_READ_EARLY_DATA_FINISH ? 0 : result;
 }
 
+/* OpenSSL would read on for as long as something comes, and nobody else had a turn. */
+static ssize_t flooded(struct conn *c)
+{
+    struct tls *t = c->tls;
+
+    log_error(&c->log, c->listen != NULL ? LOG_INFO : LOG_ERROR, 0,
+              "peer sent too many TLS records without data");
+    t->told = true;
+    t->state = TLS_BROKEN;
+    return CONN_ERROR;
+}
+
 static ssize_t tls_recv(struct conn *c, void *into, size_t room)
 {
     struct tls *t = c->tls;
@@ -104,8 +117,11 @@ static ssize_t tls_recv(struct conn *c, void *into, size_t room)
     tls_run_begin(false);
     if (unlikely(t->in.start != NULL))
         tls_run.first = buf_str(&t->in);
+    tls_run.budget = SILENT_MOST;
     do {
         n = SSL_read(t->ssl, (char *)into + total, (int)MIN(room - total, INT32_MAX));
+        if (n > 0 && total == 0)
+            tls_run.budget += room;
         total += n > 0 ? (size_t)n : 0;
     } while (n > 0 && total < room && SSL_has_pending(t->ssl));
     if (unlikely(t->in.start != NULL))
@@ -114,6 +130,8 @@ static ssize_t tls_recv(struct conn *c, void *into, size_t room)
         result = no_bytes(c, n);
     else if (tls_run.emptied && !SSL_has_pending(t->ssl))
         c->ev.readable = false;
+    if (unlikely(tls_run.budget == 0) && result == CONN_AGAIN && total == 0)
+        return flooded(c);
     if (total > 0)
         result = (ssize_t)total; /* an end or an error comes with the next call */
     if ((tls_run.len > 0 || tls_owes(c)) && tls_run_flush(c, 0) == RC_ERROR)

@@ -38,7 +38,7 @@ static int bio_read(BIO *bio, char *into, int room)
     BIO_clear_retry_flags(bio);
     if (tls_run.first.len > 0)
         return take(&tls_run.first, into, room);
-    if (tls_run.emptied) {
+    if (tls_run.emptied || tls_run.budget == 0) {
         BIO_set_retry_read(bio);
         return -1;
     }
@@ -46,6 +46,7 @@ static int bio_read(BIO *bio, char *into, int room)
         n = recv(c->ev.fd, into, (size_t)room, 0);
     while (n < 0 && errno == EINTR);
     if (n > 0) {
+        tls_run.budget -= MIN((size_t)n, tls_run.budget);
         tls_run.emptied = n < room && !c->ev.hangup;
         return (int)n;
     }
@@ -135,6 +136,7 @@ void tls_run_begin(bool emptied)
     tls_run.len = 0;
     tls_run.err = 0;
     tls_run.emptied = emptied;
+    tls_run.budget = SIZE_MAX;
 }
 
 /* How many bytes the socket took; -1 after an error. */
