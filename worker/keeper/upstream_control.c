@@ -362,7 +362,7 @@ static void begin_slowly(const struct edit *e)
         const struct upstream_server *s = v->peers[i].server;
 
         if (s->slow_start_ms > 0 && same_address(s->text, e->begins))
-            peer_begin_slowly(peer_state(&v->peers[i]));
+            peer_begin_slowly(v, peer_state(&v->peers[i]));
     }
     peer_unlock(v);
 }

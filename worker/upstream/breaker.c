@@ -157,7 +157,7 @@ static void trip(const struct peer *peer, bool ejected, const char *why, struct 
     peer_lock(peer->group);
     if (!(bars_of(peer) & BAR_BREAKER) && (!ejected || may_eject(peer->group))) {
         ms = open_up(peer->group->breaker, peer);
-        peer_bar(peer_state(peer), BAR_BREAKER, true);
+        peer_bar(peer->group, peer_state(peer), BAR_BREAKER, true);
     }
     peer_unlock(peer->group);
     if (ms > 0)
@@ -171,7 +171,7 @@ static void close_again(const struct peer *peer)
     h->closed_ms = clock_mono_ms;
     atomic_store_explicit(&h->row, 0, memory_order_relaxed);
     trend_forget(&h->trend);
-    peer_bar(peer_state(peer), BAR_BREAKER, false);
+    peer_bar(peer->group, peer_state(peer), BAR_BREAKER, false);
 }
 
 /* A probe's outcome. One whose breaker was closed or opened anew meanwhile says nothing. */

@@ -91,9 +91,9 @@ static void set_bars(const struct upstream_group *group, struct peer_state *stat
         state->health.unhealthy_ms = 0;
     }
     if (bad != ((atomic_load(&state->bars) & BAR_UNHEALTHY) != 0))
-        peer_bar(state, BAR_UNHEALTHY, bad);
+        peer_bar(group, state, BAR_UNHEALTHY, bad);
     if (checking != ((atomic_load(&state->bars) & BAR_CHECKING) != 0))
-        peer_bar(state, BAR_CHECKING, checking);
+        peer_bar(group, state, BAR_CHECKING, checking);
 }
 
 void check_attach(const struct peer *peer, struct peer_state *state, uint32_t generation)

@@ -443,19 +443,29 @@ struct peer_history *peer_history(const struct peer *peer)
 
 /* Choosing and judging ------------------------------------------------------------------------- */
 
-void peer_begin_slowly(struct peer_state *state)
+/* While it had no turns the others went into debt. */
+void peer_begin_slowly(const struct upstream_group *group, struct peer_state *state)
 {
+    int64_t least = MIN(state->current_weight, 0);
+
+    for (uint32_t i = 0; i < group->primaries + group->backups; i++) {
+        const struct peer_state *other = peer_state(&group->peers[i]);
+
+        if (other != NULL)
+            least = MIN(least, other->current_weight);
+    }
     state->well_ms = clock_mono_ms;
-    state->current_weight = MIN(state->current_weight, 0);
+    state->current_weight = least;
 }
 
-void peer_bar(struct peer_state *state, enum peer_bar bar, bool up)
+void peer_bar(const struct upstream_group *group, struct peer_state *state, enum peer_bar bar,
+              bool up)
 {
     uint32_t before = up ? atomic_fetch_or(&state->bars, (uint32_t)bar)
                          : atomic_fetch_and(&state->bars, ~(uint32_t)bar);
 
     if (!up && before == (uint32_t)bar)
-        peer_begin_slowly(state);
+        peer_begin_slowly(group, state);
 }
 
 uint32_t peer_share_now(const struct peer *peer, const struct peer_state *state)
@@ -533,10 +543,12 @@ static bool is_forgiven(const struct peer_state *state)
     return state->fails > 0 && state->failed_s < state->checked_s;
 }
 
-static void forgive(const struct upstream_server *server, struct peer_state *state)
+static void forgive(const struct peer *peer, struct peer_state *state)
 {
+    const struct upstream_server *server = peer->server;
+
     if (server->slow_start_ms > 0 && server->max_fails > 0 && state->fails >= server->max_fails)
-        peer_begin_slowly(state);
+        peer_begin_slowly(peer->group, state);
     state->fails = 0;
 }
 
@@ -555,7 +567,7 @@ void peer_result(const struct peer *peer, enum peer_result result, struct bookin
     if (result == PEER_FAILED && !group->single)
         disabled = note_failure(peer->server, state);
     else if (result == PEER_GOOD && is_forgiven(state))
-        forgive(peer->server, state);
+        forgive(peer, state);
     if (group->counted)
         peer_unbook(peer, booking, &state->conns);
     peer_unlock(group);

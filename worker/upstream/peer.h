@@ -165,10 +165,11 @@ struct peer_history *peer_group_history(const struct upstream_group *group);
 
 /* Under the lock: it is well from now on. slow_start counts from here, and turns that it missed are
    not made up for. */
-void peer_begin_slowly(struct peer_state *state);
+void peer_begin_slowly(const struct upstream_group *group, struct peer_state *state);
 
 /* Raises or lowers a bar; it begins slowly when the last one falls. Under the lock. */
-void peer_bar(struct peer_state *state, enum peer_bar bar, bool up);
+void peer_bar(const struct upstream_group *group, struct peer_state *state, enum peer_bar bar,
+              bool up);
 
 static inline bool peer_is_barred(const struct peer *peer, const struct peer_state *state)
 {

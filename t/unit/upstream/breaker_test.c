@@ -189,9 +189,9 @@ static void panics(void)
     pass_time(1);
     ok(usable(0) && usable(1) && usable(2) && usable(3), "more is not");
     group.checks = &checks;
-    peer_bar(peer_state(&peers[0]), BAR_UNHEALTHY, true);
+    peer_bar(&group, peer_state(&peers[0]), BAR_UNHEALTHY, true);
     ok(!usable(0), "other bars hold");
-    peer_bar(peer_state(&peers[0]), BAR_UNHEALTHY, false);
+    peer_bar(&group, peer_state(&peers[0]), BAR_UNHEALTHY, false);
     group.checks = NULL;
     begin((struct breaker_conf){.consecutive = 1, .panic_percent = 50}, 1);
     judge(0, DIAL_ERROR, 0);

@@ -61,14 +61,14 @@ static void is_barred(void)
     state = peer_state(&peers[1]);
     atomic_store(&peer_history(&peers[1])->open_until_ms, INT64_MAX);
     ok(peer_usable(&peers[1], state, now_s), "no bar at first");
-    peer_bar(state, BAR_UNHEALTHY, true);
-    peer_bar(state, BAR_BREAKER, true);
+    peer_bar(&group, state, BAR_UNHEALTHY, true);
+    peer_bar(&group, state, BAR_BREAKER, true);
     attach(4);
     ok(!peer_usable(&peers[1], state, now_s), "bars stay over generations");
-    peer_bar(state, BAR_UNHEALTHY, false);
+    peer_bar(&group, state, BAR_UNHEALTHY, false);
     ok(!peer_usable(&peers[1], state, now_s), "each alone is enough");
     is_int(state->well_ms, 0, "not well yet");
-    peer_bar(state, BAR_BREAKER, false);
+    peer_bar(&group, state, BAR_BREAKER, false);
     ok(peer_usable(&peers[1], state, now_s), "without any it may be tried");
     is_int(state->well_ms, clock_mono_ms, "well from now on");
 }

@@ -152,11 +152,17 @@ static void starts_slowly(void)
     is_int(count_of('a', sequence(700)), 100, "of the weight");
     clock_fake(521000, 0);
     is_int(count_of('a', sequence(400)), 100, "then all of it");
-    peer_bar(peer_state(&peers[0]), BAR_BREAKER, true);
+    peer_bar(&group, peer_state(&peers[0]), BAR_BREAKER, true);
     is_int(count_of('a', sequence(40)), 0, "barred");
-    peer_bar(peer_state(&peers[0]), BAR_BREAKER, false);
+    peer_bar(&group, peer_state(&peers[0]), BAR_BREAKER, false);
     is_int(count_of('a', sequence(40)), 0, "a bar that falls is a beginning too");
-    peer_bar(peer_state(&peers[1]), BAR_BREAKER, true);
+    clock_fake(541000, 0);
+    is_int(count_of('a', sequence(41)), 10, "and is over");
+    peer_bar(&group, peer_state(&peers[0]), BAR_BREAKER, true);
+    peer_state(&peers[1])->current_weight = -7 * SHARE_FULL; /* it was in the middle of a round */
+    peer_bar(&group, peer_state(&peers[0]), BAR_BREAKER, false);
+    is_int(count_of('a', sequence(40)), 0, "what others owe is not claimed");
+    peer_bar(&group, peer_state(&peers[1]), BAR_BREAKER, true);
     is_slice(sequence(3), "aaa", "nobody else: it gets all");
 }
 
