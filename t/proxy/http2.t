@@ -24,6 +24,7 @@ my $site = Site->prepare(<<"CONF");
         location /stream { proxy_request_buffering off; proxy_buffering off; proxy_pass http://app; }
         location /buffer { proxy_buffering on; proxy_pass http://app; }
         location /trailers { proxy_pass_trailers on; proxy_pass http://app; }
+        location /short { proxy_read_timeout 300ms; proxy_pass http://app; }
         location /hints { early_hints 1; proxy_pass http://app; }
         location /tls { proxy_pass https://127.0.0.1:%PORT2%; proxy_ssl_verify on; proxy_ssl_name origin.example; proxy_ssl_trusted_certificate %DIR%/ca.crt; }
         location /upgrade { proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection upgrade; proxy_pass http://app; }
@@ -208,6 +209,24 @@ $client = $site->send('POST /lost', { body => 'x' });
 $c->shut;
 $c->{gone} = 1;
 is $client->response->status, 502, 'but not under another';
+
+# A connection whose origin has died without a word: calls whose timeouts are short give it up together.
+$client = $site->send('GET /short');
+($c, $r) = $origin->serve;
+$c->answer($r->{stream}, 'x');
+is $client->response->status, 200, 'an origin that speaks';
+my ($given_up, $deadline, $silent) = (0, time + Wait::patience(), $c);
+while (!$origin->knocked && time < $deadline) {
+    $given_up++ if $site->get('/short')->status == 504;
+}
+cmp_ok $given_up, '>', 1, 'then is silent: its calls time out';
+$silent->{gone} = 1;
+$client = $site->send('GET /after');
+do { ($c, $r) = $origin->serve } until $r->{fields}{':path'} eq '/after';
+isnt $c, $silent, 'and others have a new connection';
+$c->answer($r->{stream}, 'alive');
+is $client->response->body, 'alive', 'on which there is an answer';
+$silent->{client}->close;
 
 # TLS ---------------------------------------------------------------------------------------------------------------------------
 

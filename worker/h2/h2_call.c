@@ -11,7 +11,7 @@
 #define IN_FIRST_BYTES 4096
 #define FIELD_BYTES    4           /* ": " and a line end, as HTTP/1 would have them */
 #define FRAME_HEAD     9           /* RFC 9113, 4.1 */
-#define SILENT_MS      5000        /* a call given up after so long, with nothing heard */
+#define SILENT_MS      2000        /* a call given up so long after the origin owed a word */
 
 static struct h2_call *call_of(const struct exchange *x)
 {
@@ -45,7 +45,6 @@ bool h2_call_begin(struct exchange *x, const struct h2_question *question)
     const struct h2_fields *fields = question->fields;
 
     call->question = *question;
-    call->begun_ms = clock_mono_ms;
     call->x.conn.ev.writable = true;
     call->body_over = !question->has_body;
     if (call->owner != NULL)
@@ -59,6 +58,8 @@ bool h2_call_begin(struct exchange *x, const struct h2_question *question)
         return false;
     }
     call->alive = true;
+    if (call->owner->heard_ms >= call->owner->asked_ms)
+        call->owner->asked_ms = clock_mono_ms;
     h2_client_flush(call->owner);
     return true;
 }
@@ -89,11 +90,14 @@ static void reset(struct h2_call *call)
     h2_client_flush(call->owner);
 }
 
-/* The connection may be a dead one that nobody told us of. */
+/* The connection may be a dead one that nobody told us of. Calls with short timeouts count
+   together: each on its own would leave it to the next. */
 static bool was_in_silence(const struct h2_call *call)
 {
-    return call->fate == H2_FATE_OPEN && call->owner->heard_ms <= call->begun_ms &&
-           clock_mono_ms - call->begun_ms >= SILENT_MS;
+    const struct h2_client *c = call->owner;
+
+    return call->fate == H2_FATE_OPEN && c->heard_ms <= c->asked_ms &&
+           clock_mono_ms - c->asked_ms >= SILENT_MS;
 }
 
 void h2_call_close(struct exchange *x)

@@ -22,6 +22,7 @@ struct h2_client {
     struct buf out;               /* frames on their way */
     struct h2_flood flood;
     int64_t heard_ms;             /* when the origin last said something */
+    int64_t asked_ms;             /* when it was first asked something after that */
     uint8_t state;                /* enum client_state */
     bool running, full;
     bool leaving;                 /* no new calls */
@@ -45,7 +46,6 @@ struct h2_call {
     bool deferred;                /* the library asked for more, and there was none */
     bool body_over;               /* h2_call_end */
     uint32_t error, interims;
-    int64_t begun_ms;
     struct h2_question question;
     size_t head_bytes, block_bytes; /* of all heads; of the one that comes */
     struct h2_hint *hints, **last_hint;

@@ -14,7 +14,7 @@
 #include "worker/net/tls_inner.h"
 
 #define RECORD      16384
-#define SILENT_MOST 32768 /* of records without data (changes of keys, tickets), one after another */
+#define SILENT_MOST 32768 /* of records without data (changes of keys, tickets), in a row */
 
 static char stage[TLS_RUN_PLAIN]; /* plaintext gathered for records */
 
