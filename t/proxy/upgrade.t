@@ -105,6 +105,8 @@ my %without = (
     'another method'        => ['GET /method', @ask],
     'no fields passed'      => ['GET /bare', @ask],
     'only h2c to any'       => ['GET /any', Upgrade => 'h2c', Connection => 'Upgrade'],
+    'what looks like it'    => ['GET /any', Upgrade => '"h2c", foo h2c, foo;h2c, foo//h2c, foo/', Connection => 'Upgrade'],
+    'that by a variable'    => ['GET /set', Upgrade => 'foo h2c', Connection => 'Upgrade'],
     'h2c by a variable'     => ['GET /set', Upgrade => 'H2C', Connection => 'Upgrade'],
 );
 for my $why (sort keys %without) {
@@ -118,6 +120,15 @@ is tunnels('GET /set', 'one by configuration', Upgrade => 'h2c, WebSocket', Conn
 $switch =~ s/WebSocket/foo\/2/;
 @echo = ([write => $switch], [read => 4], [write => 'pong'], 'close');
 is tunnels('GET /any', 'another protocol', Upgrade => 'foo/2, h2c', Upgrade => 'bar', Connection => 'Upgrade')->header('Upgrade'), 'foo/2, bar', 'without h2c';
+
+{
+    $origin->forget;
+    $origin->answer('/any', body => 'plain');
+    my $client = $site->connect;
+    $client->write("GET /any HTTP/1.0\r\nUpgrade: foo/2\r\nConnection: Upgrade\r\n\r\n");
+    is $client->response->status, 200, 'HTTP/1.0 knows of no switch';
+    is $origin->request->header('Upgrade'), undef, 'so none is asked for';
+}
 
 # An origin that switches unasked, to something else, or too soon
 sub refused ($what, $why, @fields) {

@@ -242,6 +242,10 @@ mkdir $site->path('state/kept.new');
 $site->allow_log(qr/state file ".*" cannot be written/);
 like ctl('set', 'kept', $a, 'weight=7'), qr/weight=7\nwarning: state file "\S+" cannot be written now/, 'a file that cannot be written is said';
 rmdir $site->path('state/kept.new');
+POSIX::mkfifo($site->path('state/kept.new'), 0666);
+like ctl('set', 'kept', $a, 'weight=6'), qr/weight=6\nwarning: state file "\S+" cannot be written now/, 'one that nobody reads keeps nobody waiting';
+ctl('set', 'kept', $a, 'weight=7');
+unlink $site->path('state/kept.new');
 ctl('set', 'kept', $b, 'weight=3');
 like $site->slurp('state/kept'), qr/weight=7;\nserver \Q$b\E backup weight=3;\n/, 'and is written later';
 

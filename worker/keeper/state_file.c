@@ -63,7 +63,7 @@ static struct str print_all(const struct upstream_group *group, struct pool *poo
 
 static bool is_written(const char *path, struct str text)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may be no file */
     char *have = fd < 0 ? NULL : malloc(text.len + 1);
     bool same = have != NULL && read(fd, have, text.len + 1) == (ssize_t)text.len &&
                 memcmp(have, text.data, text.len) == 0;
@@ -74,10 +74,23 @@ static bool is_written(const char *path, struct str text)
     return same;
 }
 
+/* -1 with errno. What is no file makes nobody wait. */
+static int open_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+    struct stat st;
+
+    if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+        return fd;
+    close(fd);
+    errno = EINVAL;
+    return -1;
+}
+
 /* The file aside, ours alone; -1 with errno, EAGAIN when another keeper has it. */
 static int open_aside(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = open_file(path);
     struct stat own, there;
 
     if (fd < 0)

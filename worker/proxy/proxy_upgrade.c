@@ -35,16 +35,16 @@ static bool is_key(struct str text)
     return text.len == KEY_TEXT && base64_decode(nonce, text) == KEY_BYTES;
 }
 
-/* Does its protocol know of switching? */
+/* Does its protocol know of switching (RFC 9110, 7.8)? */
 static bool may_upgrade(const struct request *r)
 {
-    return r->version <= 11 || r->extended_connect;
+    return r->version == 11 || r->extended_connect;
 }
 
 /* RFC 6455, 4.2.1. */
 static bool is_websocket(struct request *r)
 {
-    return r->method == METHOD_GET && (r->version == 11 || r->extended_connect) &&
+    return r->method == METHOD_GET && may_upgrade(r) &&
            field_list_has(joined(r, FIELD_UPGRADE), STR("websocket")) &&
            str_eq(only_value(r, FIELD_SEC_WEBSOCKET_VERSION), STR("13")) &&
            is_key(only_value(r, FIELD_SEC_WEBSOCKET_KEY));
@@ -87,14 +87,31 @@ static bool is_http(struct str protocol)
            str_eq_nocase(protocol, STR("http"));
 }
 
-static bool names_http(struct str list)
+static bool is_token(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!h1_head_is_token_char(text.data[i]))
+            return false;
+    return text.len > 0;
+}
+
+/* RFC 9110, 7.8: a name, and perhaps a version. In anything else an origin that reads loosely may
+   find HTTP. */
+static bool is_passable(struct str protocol)
+{
+    struct str version = protocol, name = str_cut(&version, '/');
+
+    return is_token(name) && (version.data == NULL || is_token(version)) && !is_http(protocol);
+}
+
+static bool is_safe(struct str list)
 {
     struct str item;
 
     while (field_list_next(&list, &item))
-        if (is_http(item))
-            return true;
-    return false;
+        if (!is_passable(item))
+            return false;
+    return true;
 }
 
 struct str proxy_upgrade_safe(struct request *r, struct str list)
@@ -102,11 +119,11 @@ struct str proxy_upgrade_safe(struct request *r, struct str list)
     struct str item, rest = list;
     char *text, *p;
 
-    if (likely(!names_http(list)))
+    if (likely(is_safe(list)))
         return list;
     text = p = pool_bytes(request_pool(r), list.len + 2);
     while (field_list_next(&rest, &item)) {
-        if (is_http(item))
+        if (!is_passable(item))
             continue;
         if (p != text)
             p = FMT_LIT(p, ", ");
