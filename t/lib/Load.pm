@@ -18,6 +18,7 @@ use Time::HiRes qw(time);
 use Client;
 use Origin::Server;
 use Procs;
+use Wait qw(patience);
 
 sub start ($class, $site, %option) {
     my $self = bless { %option, port => $site->port($option{port} // 1) }, $class;
@@ -65,8 +66,8 @@ sub run ($self, $control) {
         for my $conn (grep { $_->{client} && $poll->events($_->{client}->socket) } @conns) {
             $self->take($poll, $conn, $stopping);
         }
-        for my $conn (grep { $_->{client} && time - $_->{since} > 10 } @conns) {
-            $self->fail($poll, $conn, 'no answer within 10 s', $stopping);
+        for my $conn (grep { $_->{client} && time - $_->{since} > patience() } @conns) {
+            $self->fail($poll, $conn, 'no answer in time', $stopping);
         }
         if (!$told && !grep { !$_->{answers} } @conns) {
             syswrite $control, 'r';

@@ -2,7 +2,7 @@
 #
 # A test that sleeps is slow on a fast machine and wrong on a slow one. Here a block is asked again
 # at short intervals until it is true; the limit is generous, for it is met only when something is
-# broken. WEIR_PATIENCE (seconds, default 10) raises it on very slow machines.
+# broken. WEIR_PATIENCE (seconds, default 30) raises it on very slow machines.
 package Wait;
 use v5.36;
 use Carp qw(croak);
@@ -11,7 +11,7 @@ use Exporter 'import';
 
 our @EXPORT_OK = qw(wait_until wait_while patience);
 
-sub patience { return $ENV{WEIR_PATIENCE} || 10 }
+sub patience { return $ENV{WEIR_PATIENCE} || 30 }
 
 # The block's true value; dies with WHAT when the limit passes.
 sub wait_until : prototype(&$) ($block, $what) {
