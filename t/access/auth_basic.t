@@ -85,34 +85,31 @@ $site->stop;
 
 subtest 'slow passwords do not hold up others' => sub {
     my $hash = crypt 'secret', '$2b$12$' . 'abcdefghijklmnopqrstuu';
-    my $start = Time::HiRes::time();
+    my $before = (times)[0];
     is crypt('secret', $hash), $hash, 'a slow password';
-    my $once = Time::HiRes::time() - $start;
+    my $once = (times)[0] - $before;      # of the processor: less than that it never takes
     my $busy = Site->start(<<'CONF', files => { users => "joe:$hash\n", 'html/a' => 'x', 'html/free' => 'y' });
         keepalive_requests 1000000;
         server { listen %PORT%; root %DIR%/html; location = /a { auth_basic x; auth_basic_user_file %DIR%/users; } }
 CONF
-    my @guesses = map { $busy->send('GET /a', basic('joe', "wrong $_")) } 1 .. 10;
     my $client = $busy->connect;
-    my ($worst, $count, $bad, $asked) = (0, 0, 0, Time::HiRes::time());
-    while (Time::HiRes::time() - $asked < $once) {
-        my $begin = Time::HiRes::time();
-        $bad++ if $client->get('/free')->status != 200;
-        my $took = Time::HiRes::time() - $begin;
-        $worst = $took if $took > $worst;
-        $count++;
-    }
-    ok !(grep { $_->pending } @guesses[5 .. 9]), 'passwords were being checked all the time';
-    cmp_ok $count, '>', 100, sprintf '%d quick requests in the time of a password (%.0f ms)', $count, $once * 1000;
-    is $bad, 0, 'all answered';
-    cmp_ok $worst, '<', $once / 2, sprintf 'none waited for one (%.1f ms at most)', $worst * 1000;
     my %status;
-    $status{ $_->response->status }++ for @guesses;
-    is_deeply \%status, { 401 => 10 }, 'all guesses were wrong';
+    # The one worker answers others while it checks; if it did not, no guess could be without an answer
+    # after several of them, on a machine however busy.
+    wait_until {
+        my @guesses = map { $busy->send('GET /a', basic('joe', "wrong $_")) } 1 .. 5;
+        $status{ $client->get('/free')->status }++ for 1 .. 20;
+        my $checked = grep { !$_->pending } @guesses;
+        $status{ $_->response->status }++ for @guesses;
+        $checked;
+    } 'answers to others while passwords are checked';
+    is_deeply [sort keys %status], [200, 401], 'all answered, all guesses were wrong';
     is $busy->get('/a', basic('joe', 'secret'))->status, 200, 'the right one is right';
-    $start = Time::HiRes::time();
-    is $busy->get('/a', basic('joe', 'secret'))->status, 200, 'and is remembered';
-    cmp_ok Time::HiRes::time() - $start, '<', $once / 2, 'without another computation';
+    wait_until {
+        my $again = Time::HiRes::time();
+        is $busy->get('/a', basic('joe', 'secret'))->status, 200, 'and is remembered';
+        Time::HiRes::time() - $again < $once / 2;
+    } 'an answer without another computation';
     $busy->stop;
 };
 
@@ -121,9 +118,13 @@ subtest 'auth_delay' => sub {
         auth_basic x; auth_basic_user_file %DIR%/users; auth_delay 300ms;
         server { listen %PORT%; root %DIR%/html; location /any/ { satisfy any; } }
 CONF
-    my $start = Time::HiRes::time();
-    is $slow->get('/a', basic('plain', 'secret'))->status, 200, 'the right password does not wait';
-    cmp_ok Time::HiRes::time() - $start, '<', 0.25, 'indeed';
+    my $start;
+    wait_until {
+        $start = Time::HiRes::time();
+        is $slow->get('/a', basic('plain', 'secret'))->status, 200, 'the right password';
+        Time::HiRes::time() - $start < 0.25;
+    } 'it not to wait';
+    $start = Time::HiRes::time();
     is $slow->get('/a')->status, 401, 'none does';
     is $slow->get('/any/a')->status, 401, 'also under satisfy any';
     cmp_ok Time::HiRes::time() - $start, '>=', 0.6, 'both';

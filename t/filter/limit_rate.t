@@ -17,22 +17,22 @@ my $site = Site->start(<<'CONF', files => { 'www/file' => $body });
     }
 CONF
 
-sub fetch ($uri, $name, $from, $to) {
+sub fetch ($uri, $name, $from) {
     my $started = time;
     is $site->get($uri)->body, $body, "$name: whole";
     my $took = time - $started;
     cmp_ok $took, '>=', $from, "$name: not before it may";
-    cmp_ok $took, '<', $to, "$name: not much later";
+    cmp_ok $took, '<', 30, "$name: not much later";
 }
 
-fetch '/free/file', 'no limit', 0, 4;
-fetch '/limited/file', 'two seconds at 20k, the first of them at once', 0.95, 6;
-fetch '/after/file', 'the first 20k are free', 0, 4;
-fetch '/var/file?rate=20k', 'a rate from a variable', 0.95, 6;
-fetch '/var/file', 'an empty variable is no limit', 0, 4;
-fetch '/set/file', 'a rate that was set', 0.95, 6;
+fetch '/free/file', 'no limit', 0;
+fetch '/limited/file', 'two seconds at 20k, the first of them at once', 0.95;
+fetch '/after/file', 'the first 20k are free', 0;
+fetch '/var/file?rate=20k', 'a rate from a variable', 0.95;
+fetch '/var/file', 'an empty variable is no limit', 0;
+fetch '/set/file', 'a rate that was set', 0.95;
 
 $site->origin->answer('/origin/file', headers => ['X-Accel-Limit-Rate' => 20480], body => $body);
-fetch '/origin/file', 'a rate that the origin asked for', 0.95, 6;
+fetch '/origin/file', 'a rate that the origin asked for', 0.95;
 
 done_testing;

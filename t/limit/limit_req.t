@@ -40,21 +40,29 @@ differential_ok($conf, \@requests, files => \%files, allow_log => [qr/open\(\)/]
 
 my $site = Site->start($conf . <<'CONF', files => \%files, main => 'worker_processes 2;');
     limit_req_zone $arg_k zone=quick:64k rate=20r/s;
-    server { listen %PORT2%; root %DIR%/html; location /plain/ { limit_req zone=quick burst=5; limit_req_log_level warn; }
+    limit_req_zone $arg_k zone=quarters:64k rate=4r/s;
+    server { listen %PORT2%; root %DIR%/html; location /plain/ { limit_req zone=quick burst=5; }
+             location /quarter/ { alias %DIR%/html/plain/; limit_req zone=quarters burst=5; limit_req_log_level warn; }
              location /exact/ { alias %DIR%/html/; limit_req zone=one burst=9 nodelay; } }
 CONF
 my $start = Time::HiRes::time();
 is $site->request('GET /plain/f?k=q', { port => 2 })->status, 200, 'one request' for 1 .. 5;
 my $took = Time::HiRes::time() - $start;
 cmp_ok $took, '>=', 0.19, "requests wait for their turn ($took s)";
-like $site->wait_for_log(qr/delaying request, excess: \d\.\d{3}, by zone "quick", client: 127\.0\.0\.1, server/), qr/\[notice\]/,
-    'a delay is logged a level lower';
-my @waiting = map { $site->send('GET /plain/f?k=w', { port => 2 }) } 1 .. 9;
 my %status;
+$start = Time::HiRes::time();
+my @waiting = map { $site->send('GET /quarter/f?k=w', { port => 2 }) } 1 .. 9;
+$waiting[-1]->ready(0, 30);           # the last is refused at once, or it waits
+my $more = int 4 * (Time::HiRes::time() - $start);
 $status{ $_->response->status }++ for @waiting;
-is $status{200}, 6, 'a burst passes, one by one';
-is $status{503}, 3, 'more are refused';
-like $site->wait_for_log(qr/limiting requests, excess: [56]\.\d{3} by zone "quick"/), qr/\[warn\]/, 'and logged';
+SKIP: {
+    skip 'the machine is too busy to send nine requests at once', 3 if $more;
+    is $status{200}, 6, 'a burst passes, one by one';
+    is $status{503}, 3, 'more are refused';
+    like $site->wait_for_log(qr/limiting requests, excess: [56]\.\d{3} by zone "quarters"/), qr/\[warn\]/, 'and logged';
+}
+like $site->wait_for_log(qr/delaying request, excess: \d\.\d{3}, by zone "quarters", client: 127\.0\.0\.1, server/), qr/\[notice\]/,
+    'a delay is logged a level lower';
 
 %status = ();
 $status{ $_->response->status }++ for map { $site->send('GET /exact/sorry.html?k=exact', { port => 2 }) } 1 .. 40;

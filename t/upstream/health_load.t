@@ -8,10 +8,10 @@ my @ports = map { Ports::take() } 1 .. 3;
 my $servers = join ' ', map { "server 127.0.0.1:$_ fail_timeout=1s slow_start=500ms;" } @ports;
 my @origins = map { Origin->start(port => $_) } @ports;
 my $site = Site->start(<<"CONF", main => 'worker_processes 2;');
-    upstream u { $servers keepalive 16; health_check interval=100ms timeout=500ms uri=/health; }
+    upstream u { $servers keepalive 16; health_check interval=100ms timeout=2s uri=/health; }
     server {
         listen %PORT%;
-        location / { proxy_pass http://u; proxy_read_timeout 1s; proxy_connect_timeout 1s; }
+        location / { proxy_pass http://u; proxy_read_timeout 3s; proxy_connect_timeout 3s; }
     }
 CONF
 $site->allow_log(qr/no live upstreams/);

@@ -68,7 +68,8 @@ my $origin = $site->origin(1);
     my $next;
     wait_until {
         $next = $site->send('GET /one/c');
-        !$next->ready(0, 0.05) || do { $next->response; 0 };
+        $site->get('/none');     # the one worker has seen it
+        !$next->ready(0, 0) || do { $next->response; 0 };
     } 'there is room again';
     $held->release;
     is $first->response->status, 200, 'the first is answered';
