@@ -88,7 +88,7 @@ static void stop_accepting(struct worker *w)
     w->draining = true;
     log_error(&process_log, LOG_NOTICE, 0, "gracefully shutting down");
     proctitle_add(" is shutting down");
-    accept_stop();
+    accept_stop(w->drain.successor);
     orders_tell(CHANNEL_CLOSED, 0);
     if (bound_ms > 0)
         timer_set(&w->drain.timer, bound_ms);

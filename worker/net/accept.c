@@ -309,8 +309,17 @@ static void empty_queue(struct listener *l)
         ;
 }
 
+/* EPOLLEXCLUSIVE told us alone of some that are queued: the others, who go on, would sleep until the
+   next comes. */
+static void take_what_woke_us(struct listener *l)
+{
+    while ((conn_stats.open < conn_stats.limit || conn_stats.limit == 0) &&
+           (take(l) || is_about_one(errno)))
+        ;
+}
+
 /* The master has the sockets open too: without removal epoll would go on reporting them. */
-void accept_stop(void)
+void accept_stop(bool successor)
 {
     for (uint32_t i = 0; i < here.count; i++) {
         struct listener *l = &here.listeners[i];
@@ -320,6 +329,8 @@ void accept_stop(void)
         post_cancel(&l->post);
         if (l->last_call)
             empty_queue(l);
+        else if (successor && !here.paused)
+            take_what_woke_us(l);
         close(l->ev.fd);
     }
     timer_cancel(&here.retry);

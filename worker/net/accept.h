@@ -28,8 +28,9 @@ enum rc accept_start(const struct generation *gen, uint32_t slot);
    does, before it closes the socket. */
 void accept_last_call(int64_t index);
 
-/* Stops accepting for good; the sockets are closed in this process. */
-void accept_stop(void);
+/* Stops accepting for good; the sockets are closed in this process. When others serve them from now
+   on (`successor`), what this worker may have been woken for is taken before. */
+void accept_stop(bool successor);
 
 /* A connection was closed: accepting may go on if it was paused. */
 void accept_resume(void);

@@ -160,16 +160,39 @@ static void pauses_without_descriptors(struct generation *gen)
     close_all();
 }
 
+/* Other workers sleep on: EPOLLEXCLUSIVE woke one, and that one stops. */
+static void takes_what_woke_it(struct generation *gen)
+{
+    int keep = dup(gen->listens->fd), fds[3];
+
+    accept_start(gen, 0);
+    for (int i = 0; i < 2; i++)
+        fds[i] = connect_to(gen->listens, INADDR_LOOPBACK);
+    accept_stop(true);
+    is_int(opened_count, 2, "what came before others serve alone is taken");
+    close_all();
+    gen->listens->fd = dup(keep);
+    accept_start(gen, 0);
+    fds[2] = connect_to(gen->listens, INADDR_LOOPBACK);
+    accept_stop(false);
+    is_int(opened_count, 0, "where nobody serves on, it is not");
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+    close(keep);
+}
+
 int main(void)
 {
-    struct listen_spec specs[4] = {{.fd = -1}};
+    struct listen_spec specs[5] = {{.fd = -1}};
     struct generation gen = {.pool = NULL};
-    uint32_t hosts[] = {INADDR_LOOPBACK, INADDR_ANY, INADDR_LOOPBACK, INADDR_LOOPBACK};
+    uint32_t hosts[] = {INADDR_LOOPBACK, INADDR_ANY, INADDR_LOOPBACK, INADDR_LOOPBACK,
+                        INADDR_LOOPBACK};
     void (*const tests[])(struct generation *) = {
         one_wake_takes_one_or_all,
         a_merged_listen_is_found_by_address,
         pauses_at_the_limit,
         pauses_without_descriptors,
+        takes_what_woke_it,
     };
 
     kit_start();
@@ -178,7 +201,7 @@ int main(void)
         bind_spec(&specs[i], hosts[i]);
         gen.listens = &specs[i];
         tests[i](&gen);
-        accept_stop();
+        accept_stop(false);
     }
     loop_fini(&kit_loop);
     return tap_done();
