@@ -151,6 +151,7 @@ void loop_turn(struct loop *l, int max_wait_ms)
 
         deliver(e->data.ptr, e->events);
     }
+    post_run_all(&l->posts); /* who has just heard from his peer sets his timer anew */
     timers_run(&l->timers, clock_mono_ms);
     post_run_all(&l->posts);
     post_run_present(&l->turn_end);

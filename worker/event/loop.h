@@ -2,8 +2,9 @@
  * worker/event/loop.h - one epoll loop per process: descriptors, timers, posted work.
  *
  * A turn: epoll_wait (bounded by the next timer) -> clock_update -> every ready descriptor's
- * on_event -> timers that are due -> posted work until there is none -> turn-end hooks. Callbacks
- * only note and post; machines run from the post queue, so none is ever re-entered.
+ * on_event -> posted work until there is none -> timers that are due -> the work they post ->
+ * turn-end hooks. Callbacks only note and post; machines run from the post queue, so none is ever
+ * re-entered. What came in time is met before a timer says that it did not, however late we are.
  */
 #pragma once
 

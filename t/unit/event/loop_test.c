@@ -85,7 +85,7 @@ static void a_turn_has_an_order(void)
     loop_add(&ev);
     timer_set(&timer, 0);
     loop_turn(&test_loop, 1000);
-    is_str(trace, "etabz", "event, timer, posts (each once, those posted by posts too), turn end");
+    is_str(trace, "eabtz", "event, posts (each once, those posted by posts too), timer, turn end");
     ok(ev.writable && !ev.readable, "a new socket is writable");
     is_int(test_loop.turn, 1, "turns are counted");
 
@@ -100,6 +100,39 @@ static void a_turn_has_an_order(void)
     loop_turn(&test_loop, 1000);
     ok(ev.hangup, "the peer's end is seen");
     close(fds[0]);
+}
+
+static struct timer patience = {.on_timer = on_due};
+
+static void run_in_time(struct post *post)
+{
+    note('i');
+    timer_set(&patience, 10000);
+}
+
+static struct post in_time = {.run = run_in_time};
+
+static void on_word(struct event *ev)
+{
+    post_now(&in_time);
+}
+
+/* A process that did not run for a while finds both: the bytes, and that its time is over. */
+static void who_is_heard_is_not_late(void)
+{
+    struct event ev = {.on_event = on_word};
+    int fds[2];
+
+    clear_trace();
+    pair(fds);
+    ev.fd = fds[0];
+    timer_set(&patience, 0);
+    loop_add(&ev);
+    loop_turn(&test_loop, 1000);
+    is_str(trace, "i", "an event comes before a timer, which its work sets anew");
+    timer_cancel(&patience);
+    close(fds[0]);
+    close(fds[1]);
 }
 
 static void on_kill(struct event *ev)
@@ -185,6 +218,7 @@ int main(void)
     loop = &test_loop;
     is_int(loop_init(&test_loop, 16), RC_OK, "a loop");
     a_turn_has_an_order();
+    who_is_heard_is_not_late();
     a_closed_one_hears_nothing_more();
     turn_end_hooks_run_once_a_turn();
     a_watched_one_is_told_again();
