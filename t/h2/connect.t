@@ -18,7 +18,7 @@ my $site = Site->start(<<'CONF');
         location / { proxy_pass http://%ORIGIN%; }
         location /no { return 403 no; }
         location /old { proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_pass http://%ORIGIN%; }
-        location /short { proxy_read_timeout 200ms; proxy_pass http://%ORIGIN%; }
+        location /short { proxy_read_timeout 1s; proxy_pass http://%ORIGIN%; }
     }
     server { listen %PORT2%; http2_extended_connect off; location / { proxy_pass http://%ORIGIN%; } }
 CONF

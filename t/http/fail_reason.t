@@ -14,14 +14,14 @@ my $conf = <<'CONF';
     limit_conn_zone $arg_k zone=few:32k;
     upstream down { server 127.0.0.1:1 down; }
     upstream broken { server 127.0.0.1:%PORT9%; breaker consecutive=1; breaker_open 1h; }
-    upstream waiting { queue 1 timeout=500ms; server %ORIGIN% max_conns=1; }
+    upstream waiting { queue 1; server %ORIGIN% max_conns=1; }
+    upstream hasty { queue 1 timeout=100ms; server %ORIGIN% max_conns=1; }
     upstream mixed { server 127.0.0.1:%PORT9%; }
     server {
         listen %PORT%;
         root %DIR%/html;
         client_header_buffer_size 256;
         large_client_header_buffers 2 512;
-        client_body_timeout 300ms;
         error_log %DIR%/noise.log crit;
         location /denied/ { deny all; }
         location /any/ { satisfy any; deny all; auth_basic x; auth_basic_user_file %DIR%/users; proxy_pass http://%ORIGIN%; }
@@ -36,18 +36,21 @@ my $conf = <<'CONF';
         location /said/403 { return 403; }
         location /small/ { client_max_body_size 10; proxy_pass http://%ORIGIN%; }
         location /stream/ { client_max_body_size 10; proxy_http_version 1.1; proxy_request_buffering off; proxy_pass http://%ORIGIN%; }
-        location /p/ { proxy_pass http://%ORIGIN%; proxy_read_timeout 300ms; proxy_buffer_size 1k; }
+        location /p/ { proxy_pass http://%ORIGIN%; proxy_buffer_size 1k; }
+        location /p/late { client_body_timeout 300ms; proxy_pass http://%ORIGIN%; }
+        location ~ ^/p/(stalled|tunnel/silent|pause) { proxy_pass http://%ORIGIN%; proxy_read_timeout 1s; }
         location /intercept/ { proxy_pass http://%ORIGIN%; proxy_intercept_errors on; error_page 404 500 /page; }
         location /intercept/named/ { proxy_pass http://%ORIGIN%; error_page 418 = @theirs; return 418; }
         location @theirs { proxy_pass http://%ORIGIN%; }
         location = /page { return 200 "page"; }
         location /waiting/ { proxy_pass http://waiting; }
+        location /hasty/ { proxy_pass http://hasty; }
         location /down/ { proxy_pass http://down; }
         location /certificate/ { proxy_pass https://127.0.0.1:%PORT2%; proxy_ssl_certificate %DIR%/no$arg_x.crt; proxy_ssl_certificate_key %DIR%/s.key; }
         location /deniedup/ { proxy_allow_upstream 0; proxy_pass http://%ORIGIN%; }
         location /broken/ { proxy_pass http://broken; }
-        location /total/ { proxy_pass http://%ORIGIN%; proxy_total_timeout 100ms; }
         location /unbound/ { proxy_bind 192.0.2.1; proxy_pass http://%ORIGIN%; }
+        location /total/ { proxy_pass http://%ORIGIN%; proxy_total_timeout 100ms; location /total/body { proxy_pass http://%ORIGIN%; proxy_total_timeout 1500ms; } }
         location /refused/ { proxy_pass http://127.0.0.1:%PORT9%; }
         location /unresolved/ { proxy_pass http://$arg_host; }
         location /nothing { empty_gif; }
@@ -205,7 +208,12 @@ reason_is('GET /down/', '502 upstream.none_live');
     $held->reached;
     push @waiting, $site->send('GET /waiting/1');
     reason_is('GET /waiting/2', '502 upstream.queue_full');
-    is logged('/waiting/1'), '502 upstream.queue_timeout', 'waited too long';
+    $held->release;
+    is $_->response->status, 200, 'who waited is answered' for @waiting;
+    $held = $origin->hold('/hasty/0');
+    my $first = $site->send('GET /hasty/0');
+    $held->reached;
+    reason_is('GET /hasty/1', '502 upstream.queue_timeout');
     $held->release;
 }
 reason_is('GET /unbound/', '500 upstream.local');

@@ -119,6 +119,7 @@ sub wrap ($self, $conf) {
     push @main, 'user nobody nogroup;' if $> == 0 && $main !~ /^\s*user\b/m;
     $events = "worker_connections 512; $events" unless $events =~ /\bworker_connections\b/;
     push @http, 'access_log %DIR%/access.log;' unless $conf =~ /^access_log\b/m;
+    push @http, 'keepalive_timeout 1h;' unless $conf =~ /\bkeepalive_timeout\b/; # a test may be slow
     for my $what (qw(client_body proxy fastcgi uwsgi scgi)) {
         push @http, "${what}_temp_path %DIR%/temp/$what;" unless $conf =~ /\b${what}_temp_path\b/;
     }

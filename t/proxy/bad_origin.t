@@ -11,8 +11,8 @@ my $site = Site->start(<<'CONF', log_level => 'crit');
         listen %PORT%;
         access_log %DIR%/reason.log reason;
         location / { proxy_pass http://%ORIGIN%; }
-        location /stall { proxy_read_timeout 300ms; proxy_pass http://%ORIGIN%; }
-        location /off/stall { proxy_buffering off; proxy_read_timeout 300ms; proxy_pass http://%ORIGIN%; }
+        location /stall { proxy_read_timeout 800ms; proxy_pass http://%ORIGIN%; }
+        location /off/stall { proxy_buffering off; proxy_read_timeout 800ms; proxy_pass http://%ORIGIN%; }
         location /off/ { proxy_buffering off; proxy_pass http://%ORIGIN%; }
         location /nochunks/ { chunked_transfer_encoding off; proxy_pass http://%ORIGIN%; }
         listen %PORT2% http2;

@@ -6,14 +6,14 @@ my $site = Site->start(<<'CONF');
     server {
         listen %PORT%;
         proxy_http_version 1.1;
-        proxy_connect_timeout 500ms;
-        proxy_read_timeout 300ms;
-        proxy_send_timeout 300ms;
         location / { proxy_pass http://%ORIGIN%; }
+        location ~ ^/(stall|halfhead|broken) { proxy_read_timeout 300ms; proxy_pass http://%ORIGIN%; }
+        location /off/broken { proxy_buffering off; proxy_read_timeout 300ms; proxy_pass http://%ORIGIN%; }
+        location /deaf { proxy_send_timeout 300ms; proxy_read_timeout 300ms; proxy_pass http://%ORIGIN%; }
         location /off/ { proxy_buffering off; proxy_pass http://%ORIGIN%; }
         location /refused { proxy_pass http://127.0.0.1:%PORT2%; }
         location /nowhere { proxy_pass http://unix:%DIR%/nothing.sock; }
-        location /blackhole { proxy_pass http://192.0.2.1:9; proxy_bind 127.0.0.1; }
+        location /blackhole { proxy_connect_timeout 500ms; proxy_pass http://192.0.2.1:9; proxy_bind 127.0.0.1; }
         location /page { error_page 502 504 =200 /sorry; proxy_pass http://127.0.0.1:%PORT2%; }
         location /sorry { return 200 "sorry\n"; }
         location /here { return 200 "here\n"; }

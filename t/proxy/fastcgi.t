@@ -10,8 +10,6 @@ CONF
 sub site ($location, %option) {
     my $upstream = $option{upstream} // 'server %FASTCGI%;';
     return Site->start(<<"CONF");
-    fastcgi_read_timeout 800ms;
-    fastcgi_send_timeout 800ms;
     large_client_header_buffers 8 64k;
     upstream u { $upstream }
     log_format up '\$upstream_addr | \$upstream_status | \$upstream_http_x_a | \$fastcgi_script_name | \$proxy_host';

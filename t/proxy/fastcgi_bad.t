@@ -7,13 +7,15 @@ sub record { return Origin::Gateway::record(@_) }
 sub site ($location, %option) {
     my $upstream = $option{upstream} // 'server %FASTCGI%;';
     return Site->start(<<"CONF", log_level => 'warn');
-    fastcgi_read_timeout 300ms;
-    fastcgi_send_timeout 300ms;
-    fastcgi_connect_timeout 300ms;
     fastcgi_param REQUEST_METHOD \$request_method;
     fastcgi_param REQUEST_URI \$request_uri;
     upstream u { $upstream }
-    server { listen %PORT%; access_log off; location / { $location fastcgi_pass u; } }
+    server {
+        listen %PORT%; access_log off;
+        location / { $location fastcgi_pass u; }
+        location /soon { $location fastcgi_read_timeout 300ms; fastcgi_pass u; }
+        location /later { $location fastcgi_read_timeout 1500ms; fastcgi_pass u; }
+    }
 CONF
 }
 sub app ($site, $n = '') { return $site->origin("fastcgi$n") }
@@ -127,7 +129,7 @@ for my $buffering ('on', 'off') {
 
 my $site = site('');
 app($site)->on_accept('stall');
-is outcome($site), '504 whole', 'it never reads';
+is outcome($site, 'GET /soon'), '504 whole', 'it never reads';
 app($site)->on_accept;
 for my $case (['before an answer', '', '504 whole'], ['in a header of a record', substr($head, 0, 5), '504 whole'],
               ['in a head', record(OUT, 'A: '), '504 whole'], ['in a complaint', record(ERR, 'x', padding => 3), '504 whole'],
@@ -135,7 +137,7 @@ for my $case (['before an answer', '', '504 whole'], ['in a header of a record',
               ['before the end', $head . record(OUT, ''), '200 cut']) {
     my ($name, $bytes, $expected) = @$case;
     app($site)->script('*', 'body', [write => $bytes], 'stall');
-    is outcome($site), $expected, "it stalls $name";
+    is outcome($site, $expected =~ /504/ ? 'GET /soon' : 'GET /later'), $expected, "it stalls $name";
 }
 app($site)->on_accept('reset');
 is outcome($site), '502 whole', 'it resets at once';
@@ -155,9 +157,9 @@ for my $case (['nonsense', [write => 'x' x 100], 'invalid_header'], ['a reset', 
     my ($name, $step, $cause) = @$case;
     $site = site("fastcgi_next_upstream $cause;", upstream => 'server %FASTCGI% max_fails=0; server %FASTCGI2% backup;');
     app($site)->script('*', 'body', $step);
-    is outcome($site), '200 whole', "$name: the next one is asked";
+    is outcome($site, $cause eq 'timeout' ? 'GET /later' : 'GET /'), '200 whole', "$name: the next one is asked";
     is app($site, 2)->count, 1, 'once';
-    isnt outcome($site, 'POST /'), '200 whole', "$name: POST is not repeated";
+    isnt outcome($site, $cause eq 'timeout' ? 'POST /soon' : 'POST /'), '200 whole', "$name: POST is not repeated";
     $site->stop;
 }
 

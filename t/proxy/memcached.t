@@ -3,7 +3,7 @@ use Site;
 use Differential;
 
 my $conf = <<'CONF';
-    memcached_read_timeout 500ms;
+    memcached_read_timeout 2s;
     types { text/html html; text/css css; }
     default_type text/x-default;
     upstream two { server %MEMCACHED%; server %MEMCACHED2%; keepalive 1; }

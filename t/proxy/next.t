@@ -4,8 +4,7 @@ use Site;
 sub site ($upstream, $location = '') {
     return Site->start(<<"CONF");
     proxy_http_version 1.0;
-    proxy_connect_timeout 500ms;
-    proxy_read_timeout 800ms;
+    proxy_read_timeout 2s;
     log_format up '\$upstream_addr | \$upstream_status';
     upstream u { $upstream }
     server {

@@ -213,7 +213,7 @@ for my $case (['answers 500', sub ($o) { $o->script('*', 'body', [answer => { st
               ['resets', sub ($o) { $o->script('*', 'body', 'reset') }]) {
     my ($name, $break) = @$case;
     my $site = site('server %ORIGIN%; server %ORIGIN2%; server %ORIGIN3%;',
-                    'proxy_next_upstream error timeout http_500; proxy_try_timeout 1s; proxy_retry_budget 50% min=50;');
+                    'proxy_next_upstream error timeout http_500; proxy_try_timeout 3s; proxy_retry_budget 50% min=50;');
     $site->origin($_)->answer('*', body => 'good') for 1 .. 3;
     my $load = Load->start($site, connections => 6);
     $break->($site->origin(2));

@@ -16,7 +16,7 @@ my $site = Site->start(<<'CONF');
         location /short/ {
             proxy_set_header Upgrade $http_upgrade;
             proxy_set_header Connection $upgrading;
-            proxy_read_timeout 200ms;
+            proxy_read_timeout 1s;
             proxy_pass http://%ORIGIN%;
         }
         location /plain/ { proxy_pass http://%ORIGIN%; }

@@ -92,12 +92,12 @@ is $site->origin->count, 10, 'two thirds of ten requests';
 like $site->error_log, qr/opened for \d+ms: 7 errors among 10 requests/, 'and logged';
 $site->stop;
 
-$site = name_origins(site("$two breaker consecutive=2 slow=300ms; $never"), 2);
+$site = name_origins(site("$two breaker consecutive=2 slow=800ms; $never"), 2);
 $site->origin->script('*', 'body', [wait => 'slow'], [answer => { body => '1' }]);
 for (1 .. 2) {
     my @both = map { $site->send('GET /') } 1 .. 2;
     wait_until { $site->origin->count == $_ } 'one at the slow server';
-    select undef, undef, undef, 0.4;
+    select undef, undef, undef, 0.9;
     $site->origin->go('slow');
     $_->response for @both;
 }
@@ -105,12 +105,12 @@ is asked($site, 6), '222222', 'a server that is too slow';
 $site->stop;
 
 # Clients that do not wait for it tell as much.
-$site = name_origins(site("$two breaker consecutive=2 slow=300ms; $never"), 2);
+$site = name_origins(site("$two breaker consecutive=2 slow=800ms; $never"), 2);
 $site->origin->script('*', 'body', 'stall');
 for my $n (1, 2) {
     my @both = map { $site->send('GET /') } 1 .. 2;
     wait_until { $site->origin->count == $n } 'one at the slow server';
-    select undef, undef, undef, 0.4;
+    select undef, undef, undef, 0.9;
     $_->close for @both;
     wait_until { $site->origin->open == 0 } 'the connection to it to be closed';
 }
@@ -170,14 +170,14 @@ $site->stop;
 
 # A tunnel is judged by how it came about, not by how long it is there.
 $site = Site->start(<<"CONF");
-    upstream u { server %ORIGIN%; breaker consecutive=1 slow=300ms; breaker_open 100ms; }
+    upstream u { server %ORIGIN%; breaker consecutive=1 slow=1s; breaker_open 100ms; }
     server { listen %PORT%; tunnel_pass u; }
 CONF
 sub tunnel_says { my $c = $site->connect; $c->write("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"); return ($c, $c->read_until(qr/\r\n\r\n/)) }
 for my $time ('long ago', 'now', 'once more') {
     my ($client, $head) = tunnel_says();
     like $head, qr/ 200 /, "a tunnel: $time";
-    select undef, undef, undef, 0.4;
+    select undef, undef, undef, 1.1 if $time eq 'long ago';
     $client->close;
     wait_until { $site->origin->open == 0 } 'its end';
 }
@@ -231,7 +231,7 @@ for my $how ('least_conn;', 'ip_hash;', 'hash $uri consistent;', 'random;') {
 
 # Outliers ------------------------------------------------------------------------------------------------
 
-$site = name_origins(site("$three outlier errors=30%; breaker_window 1s min=5; $never"), 3);
+$site = name_origins(site("$three outlier errors=30%; breaker_window 10s min=5; $never"), 3);
 $site->origin->script('*', @$bad);
 wait_until { asked($site, 9); $site->error_log =~ /opened/ } 'an outlier to be found';
 like $site->error_log, qr/breaker of upstream server \Q${\$site->origin->address}\E in "u" opened for \d+ms: 100% of its requests fail, 0% of the others'/, 'which fails more than the others';
@@ -246,7 +246,7 @@ $site->stop;
 
 $site = name_origins(site("$three breaker consecutive=3 errors=20%; breaker_window 2s min=10; breaker_open 100ms 400ms;",
     server => <<'CONF'), 3);
-        location /load/ { proxy_next_upstream error timeout http_500; proxy_try_timeout 1s; proxy_pass http://u; }
+        location /load/ { proxy_next_upstream error timeout http_500; proxy_try_timeout 20s; proxy_pass http://u; }
 CONF
 my $load = Load->start($site, connections => 6, uris => ['/load/']);
 for my $break (sub ($o) { $o->script('*', @$bad) }, sub ($o) { $o->refuse }, sub ($o) { $o->answer('*', body => 2)->accept }) {

@@ -6,11 +6,12 @@ needs_weir('nginx 1.22 has no slow_start');
 my $site = Site->start(<<'CONF', main => 'worker_processes 2;');
     upstream turns { server %ORIGIN1% slow_start=2s fail_timeout=1s; server %ORIGIN2%; }
     upstream least { least_conn; server %ORIGIN3% slow_start=2s fail_timeout=1s; server %ORIGIN4%; }
+    upstream turns_slowly { server %ORIGIN5% slow_start=100s fail_timeout=1s; server %ORIGIN6%; }
+    upstream least_slowly { least_conn; server %ORIGIN7% slow_start=100s fail_timeout=1s; server %ORIGIN8%; }
     upstream single { server %ORIGIN1% slow_start=1h; }
     server {
         listen %PORT%;
-        location /turns { proxy_pass http://turns; }
-        location /least { proxy_pass http://least; }
+        location ~ ^/(turns|least|turns_slowly|least_slowly)$ { proxy_pass http://$1; }
         location /single { proxy_pass http://single; }
     }
 CONF
@@ -24,7 +25,7 @@ sub share ($way, $n, $requests) {
     return $origin->count;
 }
 
-my %of = (turns => 1, least => 3);
+my %of = (turns => 1, least => 3, turns_slowly => 5, least_slowly => 7);
 for my $way (sort keys %of) {
     is share($way, $of{$way}, 20), 10, "$way: half of the requests";
     $site->origin($of{$way})->refuse;
@@ -33,9 +34,9 @@ for my $way (sort keys %of) {
 }
 for my $way (sort keys %of) {
     wait_until { share($way, $of{$way}, 1) } "$way: the first request after fail_timeout";
-    cmp_ok share($way, $of{$way}, 20), '<', 6, "$way: few at first";
+    cmp_ok share($way, $of{$way}, 20), '<', 6, "$way: few at first" if $way =~ /slowly/;
 }
-for my $way (sort keys %of) {
+for my $way ('least', 'turns') {
     wait_until { share($way, $of{$way}, 10) >= 5 } "$way: as many as ever";
     pass "$way: as many as ever";
 }
