@@ -25,6 +25,7 @@ use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
 use POSIX qw(WNOHANG);
 use Test::More ();
+use Time::HiRes qw(time);
 use Client;
 use Origin;
 use Ports;
@@ -168,7 +169,21 @@ sub file ($self, $name, $content, %option) {
     return $path;
 }
 
-sub slurp ($self, $name) { return Procs::slurp($self->path($name)) }
+sub slurp ($self, $name) {
+    $self->settle if $name =~ /log\z/;
+    return Procs::slurp($self->path($name));
+}
+
+# A line is logged after its answer has gone: waits until the workers have nothing to do, so that they have
+# logged what they did. Not for long: under load they always have.
+sub settle ($self) {
+    my $deadline = time + 1;
+    return unless $self->{pid};
+    while (grep { !Procs::waits_for_events($_) } $self->workers) {
+        return if time > $deadline;
+        select undef, undef, undef, 0.002;
+    }
+}
 
 sub environment ($self) {
     my $log = "log_path=$self->{dir}/sanitizer/report";
@@ -348,9 +363,10 @@ sub error_log_lines ($self) { return split /(?<=\n)/, $self->error_log }
 sub access_log      ($self) { return split /(?<=\n)/, $self->slurp('access.log') // '' }
 
 # The end of the error log now, for wait_for_log(..., since => ).
-sub log_mark ($self) { return -s $self->path('error.log') // 0 }
+sub log_mark ($self) { $self->settle; return -s $self->path('error.log') // 0 }
 
 sub log_since ($self, $mark) {
+    $self->settle;
     open my $file, '<', $self->path('error.log') or return '';
     seek $file, $mark, SEEK_SET;
     local $/;

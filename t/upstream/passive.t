@@ -5,6 +5,7 @@ use Differential;
 use File::Temp;
 use POSIX ();
 use Storable qw(store retrieve);
+use Time::HiRes qw(time);
 
 my @names = qw(A B C);
 my $dir = File::Temp->newdir;
@@ -61,17 +62,19 @@ sub ask ($site) {
     return "$peers:" . $reply->status;
 }
 
+# What was seen, after whether fail_timeout was never over before the scenario meant it to be.
 sub play_scenario ($site, @steps) {
-    my @seen;
+    my ($in_time, $since, @seen) = (1, time);
     for my $step (@steps) {
         my ($do, $who) = split ' ', $step;
         if ($do =~ /\A\d+\z/)  { push @seen, map { ask($site) } 1 .. $do }
         elsif ($do eq 'break') { $origin{$who}->refuse }
         elsif ($do eq 'fix')   { reset_origin($who) }
         elsif ($do eq 'fail')  { $origin{$who}->answer('*', status => 500, body => 'no') }
-        else                   { wait_until { ask($site) =~ /$who/ } "$who is asked again"; push @seen, "back $who" }
+        else                   { wait_until { $since = time; ask($site) =~ /$who/ } "$who is asked again"; push @seen, "back $who" }
+        $in_time &&= time - $since < 0.95;
     }
-    return @seen;
+    return ($in_time, @seen);
 }
 
 sub front ($binary, $servers) {
@@ -97,26 +100,26 @@ sub play_apart ($side, $binary, @some) {
     return $pid if $pid;
     open my $nowhere, '>', '/dev/null' or die;
     Test::More->builder->$_($nowhere) for qw(output failure_output);
-    my %seen;
+    my (%seen, %in_time);
     my $good = eval {
         %origin = map { $_ => Origin->start } @names;
         for my $scenario (@some) {
             my ($name, $servers, $steps) = @$scenario;
             my $site = front($binary, $servers);
             reset_origin($_) for @names;
-            $seen{$name} = [play_scenario($site, @$steps)];
+            ($in_time{$name}, @{ $seen{$name} }) = play_scenario($site, @$steps);
             $site->stop;
         }
         Test::More->builder->is_passing;
     };
-    store({ good => $good, error => $@, seen => \%seen }, "$dir/$side.$$");
+    store({ good => $good, error => $@, seen => \%seen, in_time => \%in_time }, "$dir/$side.$$");
     $_->stop for values %origin;
     POSIX::_exit(0);
 }
 
 my $oracle = nginx_binary();
 my %binary = (weir => Site::binary(), $oracle ? (nginx => $oracle) : ());
-my (%seen, %side);
+my (%seen, %side, %in_time);
 
 sub collect () {
     for my $pid (sort keys %side) {
@@ -125,6 +128,7 @@ sub collect () {
         my $result = retrieve("$dir/$side.$pid");
         ok $result->{good}, "$side went through" or diag $result->{error};
         $seen{$side}{$_} = $result->{seen}{$_} for keys %{ $result->{seen} };
+        $in_time{$side}{$_} = $result->{in_time}{$_} for keys %{ $result->{in_time} };
     }
 }
 sub differs ($name) { return "@{ $seen{weir}{$name} }" ne "@{ $seen{nginx}{$name} }" }
@@ -136,17 +140,22 @@ for my $side (sort keys %binary) {
     }
 }
 collect();
-# On a busy machine fail_timeout may be over before a scenario means it to be: those are played again.
+# On a busy machine fail_timeout may be over before a scenario means it to be, and it counts whole seconds,
+# whose border may come between two steps: what differs is played again.
 for my $scenario ($oracle ? @scenarios : ()) {
     my $name = $scenario->[0];
 
-    for (1 .. 2) {
+    for (1 .. 4) {
         last if !differs($name);
         $side{ play_apart($_, $binary{$_}, $scenario) } = $_ for sort keys %binary;
         collect();
     }
-    ok !differs($name), $name
-        or diag "nginx: @{ $seen{nginx}{$name} }\nWeir:  @{ $seen{weir}{$name} }";
+    SKIP: {
+        Test::More::skip("$name: the machine is too busy", 1)
+            if differs($name) && !($in_time{weir}{$name} && $in_time{nginx}{$name});
+        ok !differs($name), $name
+            or diag "nginx: @{ $seen{nginx}{$name} }\nWeir:  @{ $seen{weir}{$name} }";
+    }
 }
 like "@{ $seen{weir}{'all are gone'} }", qr/:502 \S+:502/, 'all are gone: 502';
 done_testing;

@@ -309,8 +309,8 @@ static void empty_queue(struct listener *l)
         ;
 }
 
-/* EPOLLEXCLUSIVE told us alone of some that are queued: the others, who go on, would sleep until the
-   next comes. */
+/* EPOLLEXCLUSIVE told us alone of some that are queued: the others, who go on, would sleep until
+   the next comes. */
 static void take_what_woke_us(struct listener *l)
 {
     while ((conn_stats.open < conn_stats.limit || conn_stats.limit == 0) &&
