@@ -10,7 +10,7 @@
 # $site is a Site that is not up yet (Site->prepare), or a directory. kind: ec (the default), rsa,
 # ed25519; days => N (negative: expired). The paths come back: (certificate, key). chain => 1 appends the issuer to
 # the certificate's file. Of answers: status good, revoked or unknown; minutes => N (until its end), signer =>
-# NAME (the issuer by default).
+# NAME (the issuer by default). extension => one more line for openssl's extension file.
 package Certs;
 use v5.36;
 use Carp qw(croak);
@@ -28,6 +28,8 @@ sub make ($where, $name, %option) {
                                  : 'subjectAltName=' . join(',', map { "DNS:$_" } @names) . "\n";
     $extensions .= "authorityInfoAccess=OCSP;URI:$option{responder}\n" if $option{responder};
     $extensions .= "extendedKeyUsage=OCSPSigning\n" if $option{signs_ocsp};
+
+    $extensions .= "$option{extension}\n" if $option{extension};
 
     write_file("$dir/$name.ext", $extensions);
     openssl('req', '-new', '-nodes', @{ $new_key{ $option{kind} // 'ec' } }, '-keyout', "$dir/$name.key",

@@ -2,6 +2,7 @@
 use Site;
 use Certs;
 use Differential;
+use IPC::Open2;
 
 my $dir = File::Temp->newdir;
 my %subject = (subject => '/C=XX/O=Weir, tests/CN=');
@@ -86,6 +87,30 @@ CONF
 my $client = $site->connect({ tls => { SSL_hostname => 'open.example' } });
 is $client->send('GET /', Host => 'open.example')->response->status, 200, 'the server that was asked for';
 is $client->send('GET /', Host => 'closed.example')->response->status, 421, 'another, which wants a certificate';
+
+# What a certificate leaves in the library's list of errors, though it was accepted, is nobody else's fault.
+Certs::make("$dir", 'odd', cn => 'odd', extension => '2.5.29.19=DER:05:00');
+my $open = Site->start(<<'CONF' =~ s/%C%/$dir/gr);
+    ssl_certificate %C%/server.crt;
+    ssl_certificate_key %C%/server.key;
+    server { listen %PORT% ssl; ssl_client_certificate %C%/ca.crt; ssl_verify_client optional_no_ca; return 200 "$ssl_client_s_dn"; }
+CONF
+for my $version ('-tls1_2', '-tls1_3') {
+    my $pid = open2(my $out, my $in, 'sh', '-c', 'exec openssl s_client "$@" 2>&1', 's_client', '-quiet', $version, '-connect',
+                    '127.0.0.1:' . $open->port, '-cert', "$dir/odd.crt", '-key', "$dir/odd.key");
+    my $ask = sub {
+        my $text = '';
+        syswrite $in, "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        while ($text !~ /\r\n\r\nCN=odd/) { sysread $out, $text, 4096, length $text or return $text }
+        return 'served';
+    };
+    is $ask->(), 'served', "$version: a certificate with a broken extension is borne with";
+    is eval { $open->connect({ tls => {} })->get('/')->status } // $@, 200, 'and so are the handshakes beside it';
+    is $ask->(), 'served', 'its connection goes on';
+    kill KILL => $pid;
+    waitpid $pid, 0;
+}
+
 my $refused = Site->test_config('server { listen 1 ssl; ssl_reject_handshake on; ssl_verify_client on; }');
 isnt $refused->{exit}, 0, 'nobody is trusted: refused';
 like $refused->{stderr}, qr/no ssl_client_certificate for ssl_verify_client/, 'and why';

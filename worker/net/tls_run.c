@@ -133,6 +133,9 @@ BIO *tls_run_bio(struct conn *c)
 
 void tls_run_begin(bool emptied)
 {
+    /* What another connection's certificate left there would be taken for this one's error. */
+    if (unlikely(ERR_peek_error() != 0))
+        ERR_clear_error();
     tls_run.len = 0;
     tls_run.err = 0;
     tls_run.emptied = emptied;
