@@ -289,6 +289,8 @@ static void report_unfound(struct generation *gen, const struct addr_list *list,
         conf_fault_hint(&gen->load->faults, "no answer within %d seconds", TIME_LIMIT_MS / 1000);
     else if (l->error != 0 && l->error != EAI_NONAME)
         conf_fault_hint(&gen->load->faults, "%s", gai_strerror(l->error));
+    else if (list->whose != NULL && strcmp(list->whose, "upstream ") == 0)
+        conf_fault_hint(&gen->load->faults, "\"upstream_unresolved start;\" starts without it");
 }
 
 static bool split(const struct addr_list *list, struct str *host, int *port)

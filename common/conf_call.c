@@ -72,6 +72,22 @@ void conf_notice(struct conf_call *call, const char *fmt, ...)
     va_end(args);
 }
 
+bool conf_fail_parameter(struct conf_call *call, uint32_t i)
+{
+    conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"", STR_ARG(conf_arg(call, i)));
+    return conf_hint(call, "takes: %s", call->directive->args);
+}
+
+bool conf_hint_at(struct generation *gen, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    conf_fault_vhint(&gen->load->faults, fmt, args);
+    va_end(args);
+    return false;
+}
+
 bool conf_fail_at(struct generation *gen, const struct conf_node *node, const char *fmt, ...)
 {
     va_list args;

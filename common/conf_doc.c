@@ -3,6 +3,8 @@
  */
 #include "common/conf_doc.h"
 
+#include "common/conf_suggest.h"
+
 static const struct {
     uint32_t where;
     const char *name;
@@ -159,6 +161,17 @@ bool conf_doc_print(FILE *out, struct str name)
                 found = true;
             }
     return found;
+}
+
+const char *conf_doc_near(struct str name)
+{
+    struct conf_suggest near;
+
+    conf_suggest_init(&near, name);
+    for (size_t i = 0; modules[i] != NULL; i++)
+        for (size_t n = 0; n < modules[i]->directive_count; n++)
+            conf_suggest_offer(&near, modules[i]->directives[n].name);
+    return near.best;
 }
 
 static const char *or_empty(const char *text)

@@ -30,5 +30,8 @@ size_t conf_syntax(const struct directive *d, char *out, size_t room);
 /* Everything about the directives of that name. False when there is none. */
 bool conf_doc_print(FILE *out, struct str name);
 
+/* The name of a directive that was probably meant, or NULL. */
+const char *conf_doc_near(struct str name);
+
 /* One line per row: module, its doc, name, contexts (|), args, initial, doc; tabs between. */
 void conf_doc_dump(FILE *out);

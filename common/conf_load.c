@@ -443,9 +443,14 @@ static void report_missing_vars(struct load_state *load, struct var_table *vars)
 {
     const struct var *var;
 
-    while ((var = var_table_missing(vars)) != NULL)
+    while ((var = var_table_missing(vars)) != NULL) {
+        const char *near = var_table_near(vars, var->name);
+
         conf_fault_print(&load->faults, LOG_EMERG, conf_place(var->place),
                          "unknown \"%" STR_FMT "\" variable", STR_ARG(var->name));
+        if (near != NULL)
+            conf_fault_hint(&load->faults, "did you mean \"$%s\"?", near);
+    }
 }
 
 /* Zones that somebody uses and nobody declares. */

@@ -57,6 +57,8 @@ bool conf_fail_in(struct conf_call *call, const struct conf_node *node, uint32_t
                   const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* A further hint for the fault just reported: printed in parentheses. */
 bool conf_hint(struct conf_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The usual fault of argument i: no parameter of the directive, whose syntax is the hint. */
+bool conf_fail_parameter(struct conf_call *call, uint32_t i);
 void conf_warn(struct conf_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void conf_notice(struct conf_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -66,6 +68,8 @@ bool conf_fail_at(struct generation *gen, const struct conf_node *node, const ch
     PRINTF_LIKE(3, 4);
 void conf_warn_at(struct generation *gen, const struct conf_node *node, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+/* A hint for the one of these just reported; false. */
+bool conf_hint_at(struct generation *gen, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* "key=value" arguments: when argument i starts with `key` (which ends in '='), stores the rest. */
 bool conf_arg_is(const struct conf_call *call, uint32_t i, const char *key, struct str *value);

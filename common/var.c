@@ -6,6 +6,7 @@
  */
 #include "common/var.h"
 
+#include "common/conf_suggest.h"
 #include "common/growing_map.h"
 
 struct name {
@@ -162,4 +163,19 @@ const struct var *var_table_missing(struct var_table *t)
             return var;
     }
     return NULL;
+}
+
+const char *var_table_near(const struct var_table *t, struct str name)
+{
+    struct conf_suggest near;
+
+    conf_suggest_init(&near, name);
+    for (uint32_t i = 0; i < t->by_name->room; i++) {
+        const struct growing_map_slot *slot = &t->by_name->slots[i];
+        const struct name *other = slot->key.data != NULL ? slot->value : NULL;
+
+        if (other != NULL && (other->def != NULL || other->var->defined))
+            conf_suggest_offer(&near, pool_cstr(t->pool, slot->key));
+    }
+    return near.best;
 }

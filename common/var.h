@@ -74,6 +74,9 @@ uint32_t var_use(struct var_table *t, struct str name);
    then filled in (it has no index; `name` must live as long as it) and returned. NULL: nothing. */
 const struct var *var_find(const struct var_table *t, struct str name, struct var *unused);
 
+/* The name that was probably meant by one that is missing, or NULL. */
+const char *var_table_near(const struct var_table *t, struct str name);
+
 /* Defines a name from the config (map, geo, set ...). NULL if it exists and is not changeable; a
    changeable one comes as it is, `set` and all, to be written over. */
 struct var *var_define(struct var_table *t, struct str name, uint32_t flags);

@@ -232,7 +232,7 @@ static bool ask(const char *path, const char *line, size_t line_len, int *code)
 static int talk(const struct options *o, const char *path, const char *line, size_t len)
 {
     char what[1024];
-    int code = CTL_NO_SERVER;
+    int code = CTL_NO_SERVER, err;
 
     for (int tries = is_question(o) ? TRIES : 1; tries > 0; tries--) {
         if (ask(path, line, len, &code))
@@ -242,12 +242,16 @@ static int talk(const struct options *o, const char *path, const char *line, siz
         if (tries > 1)
             poll(NULL, 0, PAUSE_MS);
     }
-    if (errno != 0)
+    err = errno;
+    if (err != 0)
         snprintf(what, sizeof(what), "no server can be reached at \"%s\"", path);
     else
         snprintf(what, sizeof(what), "the connection ended without an answer: whether it was done "
                                      "is not known");
-    say(o, what, errno);
+    say(o, what, err);
+    if (err == ENOENT || err == ECONNREFUSED)
+        fputs("Does it run? -c and -p as it was started with, or --socket, tell which server is "
+              "meant.\n", stderr);
     return code;
 }
 
@@ -263,6 +267,9 @@ int ctl_run(const struct options *o)
     }
     len = find_command(o) < 0 ? 0 : print_line(line, o);
     if (len == 0) {
+        if (o->word_count > 0 && find_command(o) < 0)
+            fprintf(stderr, "%s: there is no command \"%s%s%s\"\n", o->identity->name, o->words[0],
+                    o->word_count > 1 ? " " : "", o->word_count > 1 ? o->words[1] : "");
         ctl_usage(o, stderr);
         return CTL_USAGE;
     }

@@ -167,7 +167,7 @@ static unsigned check_whole(struct generation *gen, struct load_source *source)
 {
     if (core_conf(gen)->has_events)
         return 0;
-    report(source, LOG_EMERG, "no \"events\" section in configuration");
+    report(source, LOG_EMERG, "no \"events\" section in configuration (\"events { }\" will do)");
     return 1;
 }
 

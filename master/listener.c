@@ -7,10 +7,14 @@
 #include "master/listener.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/conf_tree.h"
 #include "common/generation.h"
 #include "common/log.h"
 #include "master/inherit.h"
@@ -259,12 +263,29 @@ static bool open_ip(const struct listen_spec *spec, const struct generation *bef
            (errno == EADDRINUSE && bind_beside(spec, before, fd));
 }
 
+static const char *help_against(int err, const struct addr *addr)
+{
+    if (err == EADDRINUSE)
+        return " (somebody listens there already)";
+    if (err == EADDRNOTAVAIL)
+        return " (this machine has no such address)";
+    if (err == EACCES && is_ip(addr))
+        return " (low ports are for root, or take CAP_NET_BIND_SERVICE)";
+    return "";
+}
+
 static enum rc report_failure(const struct listen_spec *spec, const char *call)
 {
+    struct conf_place place = conf_place(spec->node);
+    const char *help = help_against(errno, &spec->addr);
+    char where[PATH_MAX + 64] = "";
     int err = errno;
 
-    log_error(&process_log, LOG_EMERG, err, "%s to %" STR_FMT " failed", call,
-              STR_ARG(spec->text));
+    if (place.file != NULL)
+        snprintf(where, sizeof(where), " in %" STR_FMT ":%u:%u", STR_ARG(place.file->path),
+                 place.line, place.col);
+    log_error(&process_log, LOG_EMERG, 0, "%s to %" STR_FMT " failed (%d: %s)%s%s", call,
+              STR_ARG(spec->text), err, strerror(err), where, help);
     return err == EADDRINUSE ? RC_AGAIN : RC_ERROR;
 }
 

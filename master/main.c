@@ -30,9 +30,15 @@ static int show(const struct options *o)
 
 static int help(const struct options *o)
 {
+    const char *near;
+
     if (conf_doc_print(stdout, str_of(o->subject)))
         return 0;
-    fprintf(stderr, "%s: there is no directive \"%s\"\n", o->identity->name, o->subject);
+    near = conf_doc_near(str_of(o->subject));
+    fprintf(stderr, "%s: there is no directive \"%s\"", o->identity->name, o->subject);
+    if (near != NULL)
+        fprintf(stderr, " (did you mean \"%s\"?)", near);
+    fputc('\n', stderr);
     return 1;
 }
 

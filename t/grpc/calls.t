@@ -8,6 +8,7 @@ needs_weir 'several calls on one connection to the origin';
 my $origin = H2Origin->listen;
 my $site = Site->start(<<"CONF");
     http2 on;
+    lingering_timeout 1h;
     grpc_read_timeout 5s;
     grpc_send_timeout 5s;
     upstream app { server ${\$origin->address}; keepalive 8; }
@@ -16,6 +17,7 @@ my $site = Site->start(<<"CONF");
         location / { grpc_pass grpc://app; grpc_set_header X-Given "\$arg_x"; grpc_set_header X-None ""; }
         location /page/late { grpc_pass app; error_page 504 = /down; }
         location /page/short { grpc_read_timeout 500ms; grpc_pass app; error_page 504 = /down; }
+        location /small { client_max_body_size 10; grpc_pass app; }
         location /plain { grpc_pass ${\$origin->address}; grpc_set_header Host h.example; grpc_hide_header x-secret; }
         location /page { grpc_pass app; error_page 502 504 = /down; grpc_intercept_errors on; error_page 404 = /lost; }
         location = /down { internal; default_type application/grpc; add_header grpc-status 14; return 204; }
@@ -177,5 +179,14 @@ $c->head($r->{stream}, 'content-type' => 'application/grpc');
 $c->frame(DATA, 0, $r->{stream}, message('first'));
 ok defined $h2->answer(3)->{reset}, 'in the middle of an answer: it breaks off';
 is $c->reset_of($r->{stream}), 8, 'and the origin knows';
+
+# An answer that does not wait for the call's end: clients take the reset behind it for the end ----------------
+
+$site->allow_log(qr/too large chunked body/);
+$h2 = H2->open($site);
+call($h2, 1, '/small', END_HEADERS);
+$h2->frame(DATA, 0, 1, message('more than it may send'));
+my @seen = $h2->until(sub ($f) { $f->{type} == RST_STREAM && $f->{stream} == 1 });
+is unpack('N', $seen[-1]{payload}), 0, 'a call that is refused while its client sends is reset without an error';
 
 done_testing;

@@ -89,6 +89,7 @@ is nginx('-s', 'reload', '-c', "$dir/bad.conf")->{exit}, 1, 'a bad config is not
 my $help = weir('help', 'worker_processes');
 like $help->{stdout}, qr/worker_processes number\|auto;/, 'help on a directive';
 is weir('help', 'nosuch')->{exit}, 1, 'on none';
+like weir('help', 'proxy_pas')->{stderr}, qr/there is no directive "proxy_pas" \(did you mean "proxy_pass"\?\)/, 'on one that is misspelt';
 like weir('--dump-directives')->{stdout}, qr/^core\t.*\tworker_processes\t/m, 'the table for tools';
 my $config = weir('serve', $dir, '--listen', ':8099', '--print-config')->{stdout};
 like $config, qr/listen \*:8099;/, 'serve: the address';

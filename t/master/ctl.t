@@ -79,10 +79,11 @@ is $site->ctl_run()->{exit}, 2, 'no command at all';
 is $site->ctl_run('upstream')->{exit}, 2, 'half a command';
 is $site->ctl_run('reload', 'now')->{exit}, 2, 'too much of one';
 is $site->ctl_run('--nonsense')->{exit}, 1, 'an option that is none';
+like $site->ctl_run('upstreams')->{stderr}, qr/\Aweir: there is no command "upstreams"\nUsage/, 'no command';
 like $site->ctl_run('--help')->{stdout}, qr/^Usage: weir ctl/, 'help';
 $result = $site->ctl_run('--socket', '%DIR%/nothing', 'reload');
 is $result->{exit}, 3, 'nobody there';
-like $result->{stderr}, qr/no server can be reached at ".*nothing" \(2: /, 'which is said';
+like $result->{stderr}, qr/no server can be reached at ".*nothing" \(2: .*\n.*--socket, tell/, 'which is said';
 
 # Clients that are not ours --------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ $site->allow_log(qr/bind\(\)/, qr/exited on signal/);
 my $second = Site->prepare(conf() =~ s/%PORT%/$site->port/er, raw => 1);
 $run = launch($second);
 is $run->{exit}, 1, 'a port in use';
-like $run->{stderr}, qr/^weir: \[emerg\] bind\(\) to 127.0.0.1:\d+ failed \(98: Address already in use\)$/m, 'is named';
+like $run->{stderr}, qr/^weir: \[emerg\] bind\(\) to 127.0.0.1:\d+ failed \(98: Address already in use\) in \S+:\d+:\d+ \(somebody listens there already\)$/m, 'is named';
 like $run->{stderr}, qr/^weir: \[emerg\] still could not bind\(\)$/m, 'after some tries';
 ok !-e $second->path('weir.pid'), 'and no pid file made';
 $second->sweep;

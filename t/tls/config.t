@@ -37,14 +37,14 @@ faulty('a certificate that is not there', 'ssl_certificate %C%/none; ssl_certifi
 faulty('a key that is not there', 'ssl_certificate %C%/a.crt; ssl_certificate_key %C%/none;',
        qr/cannot load certificate key "%C%\/none": BIO_new_file\(\) failed \(SSL: error:.*No such file/);
 faulty('a certificate that is none', 'ssl_certificate %C%/junk; ssl_certificate_key %C%/a.key;',
-       qr/cannot load certificate "%C%\/junk": PEM_read_bio_X509_AUX\(\) failed \(SSL: error:.*no start line/);
+       qr/cannot load certificate "%C%\/junk": PEM_read_bio_X509_AUX\(\) failed \(SSL: error:.*no start line.*$at \(the file holds no certificate in PEM form; are certificate and key exchanged\?\)/);
 faulty('a key that is none', 'ssl_certificate %C%/a.crt; ssl_certificate_key %C%/junk;',
-       qr/cannot load certificate key "%C%\/junk": PEM_read_bio_PrivateKey\(\) failed/);
+       qr/cannot load certificate key "%C%\/junk": PEM_read_bio_PrivateKey\(\) failed .*$at \(the file holds no key in PEM form\)/);
 faulty("another's key", 'ssl_certificate %C%/a.crt; ssl_certificate_key %C%/b.key;',
-       qr/SSL_CTX_use_PrivateKey\("%C%\/b\.key"\) failed \(SSL: error:.*key values mismatch\)$at/);
+       qr/SSL_CTX_use_PrivateKey\("%C%\/b\.key"\) failed \(SSL: error:.*key values mismatch\)$at \(it is the key of another certificate/);
 faulty('a weak key', 'ssl_certificate %C%/weak.crt; ssl_certificate_key %C%/weak.key;', qr/ee key too small/);
 faulty('a locked key', 'ssl_certificate %C%/small.crt; ssl_certificate_key %C%/locked.key;',
-       qr/cannot load certificate key "%C%\/locked\.key": PEM_read_bio_PrivateKey\(\) failed/);
+       qr/cannot load certificate key "%C%\/locked\.key": PEM_read_bio_PrivateKey\(\) failed .*$at \(the key is encrypted: a file named by "ssl_password_file"/);
 faulty('ciphers nobody knows', "$both ssl_ciphers NONE;", qr/SSL_CTX_set_cipher_list\("NONE"\) failed/);
 faulty('curves nobody knows', "$both ssl_ecdh_curve none;", qr/SSL_CTX_set1_curves_list\("none"\) failed/);
 faulty('protocols nobody knows', "$both ssl_protocols TLSv9;", qr/"TLSv9"/);

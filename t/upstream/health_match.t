@@ -98,7 +98,7 @@ my %faults = (
     'match m { } match m { }'                 => qr/duplicate match "m"/,
     $in->('health_check match=none;')         => qr/unknown match "none"/,
     $in->('health_check interval=0;')         => qr/invalid parameter "interval=0"/,
-    $in->('health_check interval=soon;')      => qr/invalid parameter "interval=soon"/,
+    $in->('health_check interval=soon;')      => qr/invalid parameter "interval=soon" .*\(takes: \[interval=time\]/,
     $in->('health_check fails=0;')            => qr/invalid parameter "fails=0"/,
     $in->('health_check passes=-1;')          => qr/invalid parameter "passes=-1"/,
     $in->('health_check port=65536;')         => qr/invalid parameter "port=65536"/,

@@ -272,7 +272,7 @@ wait_until { !Procs::alive($old) } 'the end of the old one';
 is seen(), "$pa=8 $pb=4", 'and may change it';
 $site->stop;
 
-like(Site->test_config("upstream x { state s; server 127.0.0.1; } server { }")->{stderr}, qr/"server" cannot be beside "state" in upstream "x" in/,
+like(Site->test_config("upstream x { state s; server 127.0.0.1; } server { }")->{stderr}, qr/"server" cannot be beside "state" in upstream "x" in \S+ \(the state file has the servers/,
     'servers beside a state file are refused');
 like(Site->test_config("upstream x { server 127.0.0.1; state s; } server { }")->{stderr}, qr/"server" cannot be beside "state"/, 'in any order');
 like(Site->test_config("upstream x { state s; } upstream y { state s; } server { }")->{stderr}, qr/state file ".*s" is that of upstream "x" already/,

@@ -27,7 +27,7 @@ sub starts ($site) { return $site->run('-p', '%DIR%/', '-c', '%DIR%/weir.conf', 
 my $pass = 'location / { proxy_pass http://gone.test:%PORT2%; }';
 my $result = starts(site('', $pass));
 is $result->{exit}, 1, 'a name that is not found stops the start';
-like $result->{stderr}, qr/\[emerg\] host not found in upstream "gone\.test:\d+" in \S+:\d+:\d+/, 'as nginx says it';
+like $result->{stderr}, qr/\[emerg\] host not found in upstream "gone\.test:\d+" in \S+:\d+:\d+ \("upstream_unresolved start;" starts without it\)/, 'as nginx says it';
 is starts(site('upstream_unresolved fail;', $pass))->{exit}, 1, 'also when that is said';
 $result = starts(site('upstream_unresolved start;', $pass));
 is $result->{exit}, 0, 'it does not with upstream_unresolved start';

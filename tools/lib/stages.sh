@@ -129,6 +129,11 @@ install_missing() {
 
 # Building -----------------------------------------------------------------------------------------
 
+# The server alone, as packages ship it.
+build_server() {
+    cd "$top" && cmake --preset release && cmake --build build/release --target weir
+}
+
 build_preset() {
     local preset=$1
     shift

@@ -168,12 +168,24 @@ static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int 
     return 0;
 }
 
+static bool is_grpc(const struct request *r)
+{
+    struct str type = fields_value(r->fields, FIELD_CONTENT_TYPE);
+
+    return str_starts_nocase(type, STR("application/grpc"));
+}
+
+/* The answer to a gRPC call is out and the client may still send. Its library reads the reset right
+   behind the answer as the end of the call; without one some wait on, beyond their deadline. */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct h2_stream *s = stream_of(session, frame->hd.stream_id);
 
     if (s != NULL && frame->hd.type == NGHTTP2_HEADERS)
         s->r.head_sent += frame->hd.length + H2_FRAME_HEAD;
+    if (s != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 && is_grpc(&s->r) &&
+        nghttp2_session_get_stream_remote_close(session, s->id) == 0)
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
     return 0;
 }
 
@@ -293,7 +305,8 @@ static void all_written(struct h2_conn *c)
 
 /* The answer is out and the request's body is not all here: its window stays shut, so that the
    client finds the answer and ends the stream. One that does not is told (RFC 9113, 8.1), but
-   later: some clients forget an answer when the reset comes with it. */
+   later: some clients forget an answer when the reset comes with it. gRPC's clients
+   are told at once: on_sent does that. */
 static void stop_uploads(struct h2_conn *c)
 {
     LIST_EACH(struct h2_stream, s, &c->streams, link)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/conf_value.h"
@@ -117,6 +118,40 @@ bool tls_conf_add_command(struct conf_call *call, struct array **list)
     return true;
 }
 
+/* What helps against faults of certificates and keys, by what OpenSSL says of them. */
+static const char *help_for(const char *why)
+{
+    static const char *const help[][2] = {
+        {"key values mismatch", "it is the key of another certificate; in a file with several "
+                                "certificates the server's own comes first"},
+        {"no start line:Expecting: TRUSTED CERTIFICATE",
+         "the file holds no certificate in PEM form; are certificate and key exchanged?"},
+        {"DECODER routines::unsupported", "the file holds no key in PEM form"},
+        {"bad password read", "the key is encrypted: a file named by \"%s_password_file\" holds "
+                              "its password"},
+        {"bad decrypt", "no password in the file of \"%s_password_file\" opens the key"},
+        {"bad end line", "the file is damaged, or was cut off"},
+        {"bad base64 decode", "the file is damaged, or was cut off"},
+    };
+
+    for (size_t i = 0; i < COUNT(help); i++)
+        if (strstr(why, help[i][0]) != NULL)
+            return help[i][1];
+    return NULL;
+}
+
+/* `prefix` is for the names of directives. */
+static bool fail_identity(struct generation *gen, const char *prefix,
+                          const struct tls_file *culprit, const char *why)
+{
+    const char *help = help_for(why), *gap = help != NULL ? strstr(help, "%s") : NULL;
+
+    conf_fail_at(gen, culprit->node, "%s", why);
+    if (gap != NULL)
+        return conf_hint_at(gen, "%.*s%s%s", (int)(gap - help), help, prefix, gap + 2);
+    return help != NULL && conf_hint_at(gen, "%s", help);
+}
+
 bool tls_conf_identity(struct generation *gen, const char *prefix, const struct array *certificates,
                        const struct array *keys, struct str password_file,
                        struct tls_identity **identity)
@@ -132,5 +167,5 @@ bool tls_conf_identity(struct generation *gen, const char *prefix, const struct 
     }
     *identity = tls_identity_load(tls_store_of(gen), certificates, keys, password_file, &why,
                                   &culprit);
-    return *identity != NULL || conf_fail_at(gen, culprit->node, "%s", why);
+    return *identity != NULL || fail_identity(gen, prefix, culprit, why);
 }

@@ -21,6 +21,8 @@
 #define ZONE_LEAST (256 * 1024)
 #define FILE_MOST  65536
 
+static const char NO_ISSUER[] = "issuer certificate not found for";
+static const char NO_URL[] = "no OCSP responder URL in the";
 static const char BAD_URL[] = "invalid URL prefix in OCSP responder";
 
 struct tls_stapler {
@@ -102,7 +104,7 @@ static const char *find_out(struct tls_staple *s)
     bool good;
 
     if (issuer == NULL)
-        return "issuer certificate not found for";
+        return NO_ISSUER;
     good = ocsp_subject_init(&s->subject, cert->leaf, issuer);
     X509_free(issuer);
     if (good)
@@ -114,7 +116,7 @@ static const char *find_out(struct tls_staple *s)
     else
         s->responder = STR_NONE;
     if (s->settings->responder.len == 0 && s->responder.len == 0)
-        return "no OCSP responder URL in the";
+        return NO_URL;
     if (!ocsp_url_read(&url, s->responder.len > 0 ? s->responder : s->settings->responder))
         return BAD_URL;
     return NULL;
@@ -236,6 +238,12 @@ static bool make_one(struct generation *gen, struct tls_stapler *all, struct tls
         conf_warn_at(gen, s->settings->node,
                      "\"ssl_stapling\" ignored, %s certificate \"%" STR_FMT "\"", missing,
                      STR_ARG(s->path));
+        if (missing == NO_ISSUER)
+            conf_hint_at(gen, "put it behind the certificate in its file, or into that of "
+                              "ssl_trusted_certificate");
+        else if (missing == NO_URL)
+            conf_hint_at(gen, "its issuer may have given up OCSP; else ssl_stapling_responder "
+                              "names one");
         return false;
     }
     *all->last = s;

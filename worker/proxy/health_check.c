@@ -74,11 +74,6 @@ static bool add_match(struct conf_call *call)
 
 /* Parameters ----------------------------------------------------------------------------------- */
 
-static bool bad_parameter(struct conf_call *call, uint32_t i)
-{
-    return conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"", STR_ARG(conf_arg(call, i)));
-}
-
 static bool read_count(struct str text, int64_t *number, int64_t most)
 {
     return conf_int(text, number) && *number > 0 && *number <= most;
@@ -114,7 +109,7 @@ static bool read_type(struct conf_call *call, uint32_t i, struct wish *w, struct
     w->grpc = str_eq(type, STR("grpc"));
     if (w->tcp || w->grpc || str_eq(type, STR("http")))
         return true;
-    bad_parameter(call, i);
+    conf_fail_parameter(call, i);
     return conf_hint(call, "http, grpc or tcp");
 }
 
@@ -159,7 +154,7 @@ static bool read_parameter(struct conf_call *call, uint32_t i, struct wish *w)
     bool good = true;
 
     if (read_number(call, i, c, &good) || read_grpc(call, i, w, &good))
-        return good || bad_parameter(call, i);
+        return good || conf_fail_parameter(call, i);
     if (conf_arg_is(call, i, "uri=", &c->uri))
         return read_uri(call, i, c);
     if (conf_arg_is(call, i, "match=", &c->match_name))
@@ -173,7 +168,7 @@ static bool read_parameter(struct conf_call *call, uint32_t i, struct wish *w)
     else if (str_eq(text, STR("tls")) && call->scope->kind == IN_UPSTREAM)
         w->tls = true;
     else
-        return bad_parameter(call, i);
+        return conf_fail_parameter(call, i);
     return true;
 }
 
@@ -418,7 +413,10 @@ static bool load_done(struct generation *gen)
 #define F(member) FIELD(struct health_check_conf, member)
 
 static const struct directive directives[] = {
-    {.name = "health_check", .where = IN_LOCATION | IN_UPSTREAM, .args = "[parameter ...]",
+    {.name = "health_check", .where = IN_LOCATION | IN_UPSTREAM,
+     .args = "[interval=time] [jitter=time] [timeout=time] [fails=number] [passes=number] "
+             "[uri=path] [port=number] [match=name] [type=http|tcp|grpc] [grpc_service=name] "
+             "[grpc_status=code] [mandatory] [persistent] [keepalive_time=time] [tls]",
      .field = F(checks), .repeat = true, .local = true, .apply = add_check,
      .doc = "Asks each server of the group that the location passes requests to, or of the "
             "upstream, again and again; one that fails gets no requests until it is well. "

@@ -3,6 +3,8 @@
  */
 #include "worker/proxy/origin_pass.h"
 
+#include <string.h>
+
 #include "common/generation.h"
 #include "worker/proxy/origin_lookup.h"
 
@@ -24,8 +26,13 @@ static bool load_constant(struct conf_call *call, struct proxy_pass *pass, struc
 
     take_address(pass, text);
     pass->group = upstream_group_for(call, pass->host, NO_PORT, &why);
-    return pass->group != NULL ||
-           conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why, STR_ARG(pass->host));
+    if (pass->group != NULL)
+        return true;
+    conf_fail_arg(call, 0, "%s in upstream \"%" STR_FMT "\"", why, STR_ARG(pass->host));
+    return strstr(pool_cstr(call->pool, pass->host), "://") != NULL &&
+           conf_hint(call, "%s", strcmp(call->directive->name, "grpc_pass") == 0
+                                     ? "its schemes are grpc:// and grpcs://"
+                                     : "it takes no scheme");
 }
 
 static bool load_template(struct conf_call *call, struct proxy_pass *pass, struct str text)

@@ -48,6 +48,8 @@ static const char *split_port(struct pool *pool, struct proxy_url *out)
     return NULL;
 }
 
+static const char BAD_PREFIX[] = "invalid URL prefix";
+
 const char *proxy_url_split(struct pool *pool, struct str text, struct proxy_url *out)
 {
     size_t at;
@@ -59,7 +61,7 @@ const char *proxy_url_split(struct pool *pool, struct str text, struct proxy_url
         out->default_port = HTTPS_PORT;
     }
     if (!str_starts_nocase(text, out->scheme))
-        return "invalid URL prefix";
+        return BAD_PREFIX;
     text = str_from(text, out->scheme.len);
     assert(text.data != NULL);
     if (str_starts_nocase(text, STR("unix:")))
@@ -103,8 +105,10 @@ static bool load_constant(struct conf_call *call, struct proxy_pass *pass)
     struct proxy_url url;
     const char *why = proxy_url_split(call->pool, conf_arg(call, 0), &url);
 
-    if (why != NULL)
-        return conf_fail_arg(call, 0, "%s in \"%" STR_FMT "\"", why, STR_ARG(conf_arg(call, 0)));
+    if (why != NULL) {
+        conf_fail_arg(call, 0, "%s in \"%" STR_FMT "\"", why, STR_ARG(conf_arg(call, 0)));
+        return why == BAD_PREFIX && conf_hint(call, "it begins with http:// or https://");
+    }
     if (url.uri.len > 0 && !uri_is_allowed(call, pass->location))
         return false;
     fill_pass(call->pool, pass, &url);

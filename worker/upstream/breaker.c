@@ -307,11 +307,6 @@ void breaker_judge(const struct peer *peer, uint32_t cause, int64_t took_ms, boo
 
 /* Directives ----------------------------------------------------------------------------------- */
 
-static bool bad_value(struct conf_call *call, uint32_t i)
-{
-    return conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"", STR_ARG(conf_arg(call, i)));
-}
-
 static bool read_percent(struct str text, int64_t *percent)
 {
     return str_ends(text, STR("%")) && conf_int((struct str){text.data, text.len - 1}, percent) &&
@@ -353,7 +348,7 @@ static bool set_breaker(struct conf_call *call)
         else if (conf_arg_is(call, i, "slow=", &value))
             good = conf_ms(value, &conf->slow_ms) && conf->slow_ms > 0;
         if (!good)
-            return bad_value(call, i);
+            return conf_fail_parameter(call, i);
     }
     if (conf->slow_ms > 0 && conf->consecutive == 0 && conf->percent == 0)
         return conf_fail(call, "\"slow=\" says what an error is: \"consecutive=\" or \"errors=\" "
@@ -378,7 +373,7 @@ static bool set_outlier(struct conf_call *call)
         else if (conf_arg_is(call, i, "max_ejected=", &value))
             good = read_percent(value, &conf->max_ejected);
         if (!good)
-            return bad_value(call, i);
+            return conf_fail_parameter(call, i);
     }
     if (!is_off(call) && conf->out_percent == 0 && conf->out_tenfold == 0)
         return conf_fail(call, "\"errors=\" or \"latency=\" is needed");
@@ -392,10 +387,10 @@ static bool set_window(struct conf_call *call)
 
     conf->least = 20;
     if (!conf_ms(conf_arg(call, 0), &conf->window_ms) || conf->window_ms < 100)
-        return bad_value(call, 0) || conf_hint(call, "a time of at least 100ms");
+        return conf_fail_parameter(call, 0) || conf_hint(call, "a time of at least 100ms");
     return call->count == 1 ||
            (conf_arg_is(call, 1, "min=", &value) && conf_int(value, &conf->least) &&
-            conf->least >= 1) || bad_value(call, 1);
+            conf->least >= 1) || conf_fail_parameter(call, 1);
 }
 
 static bool set_open(struct conf_call *call)
@@ -403,10 +398,10 @@ static bool set_open(struct conf_call *call)
     struct breaker_conf *conf = call->conf;
 
     if (!conf_ms(conf_arg(call, 0), &conf->open_ms) || conf->open_ms < 1)
-        return bad_value(call, 0);
+        return conf_fail_parameter(call, 0);
     conf->most_ms = MAX(conf->open_ms, 300000);
     if (call->count > 1 && !conf_ms(conf_arg(call, 1), &conf->most_ms))
-        return bad_value(call, 1);
+        return conf_fail_parameter(call, 1);
     return conf->most_ms >= conf->open_ms ||
            conf_fail_arg(call, 1, "the longest time is shorter than the first one");
 }
@@ -417,7 +412,7 @@ static bool set_panic(struct conf_call *call)
 
     conf->panic_percent = 0;
     return is_off(call) || read_percent(conf_arg(call, 0), &conf->panic_percent) ||
-           bad_value(call, 0);
+           conf_fail_parameter(call, 0);
 }
 
 const struct breaker_conf *breaker_of(const struct conf_scope *scope)

@@ -272,7 +272,8 @@ static bool is_consistent(struct conf_call *call, const struct upstream_group *g
         if (group->state.len > 0 && !str_eq(s->node->file->path, group->state))
             return conf_fail_at(call->gen, s->node,
                                 "\"server\" cannot be beside \"state\" in upstream "
-                                "\"%" STR_FMT "\"", STR_ARG(group->name));
+                                "\"%" STR_FMT "\"", STR_ARG(group->name)) ||
+                   conf_hint_at(call->gen, "the state file has the servers: move them there");
     return true;
 }
 

@@ -270,7 +270,7 @@ static bool set_queue(struct conf_call *call)
         return true;
     if (conf_arg_is(call, 1, "timeout=", &value) && conf_ms(value, &group->queue_timeout_ms))
         return true;
-    return conf_fail_arg(call, 1, "invalid parameter \"%" STR_FMT "\"", STR_ARG(conf_arg(call, 1)));
+    return conf_fail_parameter(call, 1);
 }
 
 static const struct directive directives[] = {

@@ -211,11 +211,6 @@ void sticky_learn(const struct dial *d, bool whole)
 
 /* Configuration -------------------------------------------------------------------------------- */
 
-static bool bad_parameter(struct conf_call *call, uint32_t i)
-{
-    return conf_fail_arg(call, i, "invalid parameter \"%" STR_FMT "\"", STR_ARG(conf_arg(call, i)));
-}
-
 static bool add_variable(struct conf_call *call, uint32_t i, struct str text, struct array *to)
 {
     if (text.len < 2 || text.data[0] != '$')
@@ -246,13 +241,13 @@ static bool read_expires(struct conf_call *call, uint32_t i, struct str value, i
         *seconds = EXPIRES_MAX;
         return true;
     }
-    return (conf_sec(value, seconds) && *seconds > 0) || bad_parameter(call, i);
+    return (conf_sec(value, seconds) && *seconds > 0) || conf_fail_parameter(call, i);
 }
 
 static bool read_samesite(struct conf_call *call, uint32_t i, struct str value, struct sticky *s)
 {
     if (str_find(value, '$') < 0 && samesite_named(value) == NULL)
-        return bad_parameter(call, i);
+        return conf_fail_parameter(call, i);
     return (s->samesite = compile(call, i, value)) != NULL;
 }
 
@@ -273,7 +268,7 @@ static bool read_cookie_parameter(struct conf_call *call, uint32_t i, struct sti
     else if (str_eq(conf_arg(call, i), STR("secure")))
         s->secure = true;
     else
-        return bad_parameter(call, i);
+        return conf_fail_parameter(call, i);
     return true;
 }
 
@@ -329,7 +324,8 @@ static bool read_learn_parameter(struct conf_call *call, uint32_t i, struct stic
     if (conf_arg_is(call, i, "zone=", &value))
         return read_zone(call, i, value, s);
     if (conf_arg_is(call, i, "timeout=", &value))
-        return (conf_ms(value, &s->timeout_ms) && s->timeout_ms > 0) || bad_parameter(call, i);
+        return (conf_ms(value, &s->timeout_ms) && s->timeout_ms > 0) ||
+               conf_fail_parameter(call, i);
     if (str_eq(conf_arg(call, i), STR("header"))) {
         s->header = true;
         return true;
@@ -337,7 +333,7 @@ static bool read_learn_parameter(struct conf_call *call, uint32_t i, struct stic
     if (str_eq(conf_arg(call, i), STR("sync")))
         return conf_fail_arg(call, i, "\"sync\" is not supported: a zone is not shared with other "
                                       "machines");
-    return bad_parameter(call, i);
+    return conf_fail_parameter(call, i);
 }
 
 static bool set_learn(struct conf_call *call, struct sticky *s)
@@ -378,7 +374,7 @@ static bool set_sticky(struct conf_call *call)
         group->sticky = s;
         return kinds[i].set(call, s);
     }
-    return bad_parameter(call, 0);
+    return conf_fail_parameter(call, 0);
 }
 
 static const struct directive directives[] = {
