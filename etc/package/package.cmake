@@ -14,7 +14,8 @@ install(FILES etc/package/logrotate DESTINATION /etc/logrotate.d RENAME weir)
 install(FILES etc/weir.service DESTINATION lib/systemd/system)
 install(FILES etc/package/index.html DESTINATION share/weir/html)
 install(FILES etc/doc/weir.8 DESTINATION share/man/man8)
-install(FILES README COPYING etc/doc/reference.md etc/doc/origins.md DESTINATION share/doc/weir)
+install(FILES README COPYING etc/doc/reference.md etc/doc/origins.md
+    etc/doc/tls.md DESTINATION share/doc/weir)
 
 set(CPACK_PACKAGE_NAME weir)
 set(CPACK_PACKAGE_VENDOR Weir)

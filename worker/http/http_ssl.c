@@ -347,8 +347,8 @@ static const struct directive directives[] = {
      .doc = "Let clients keep their sessions themselves, sealed in tickets."},
     {.name = "ssl_session_ticket_key", .where = IN_HTTP | IN_SERVER, .args = "file",
      .apply = add_ticket_key, .field = F(tls.ticket_keys), .repeat = true,
-     .doc = "File with a key for tickets, of 48 or 80 bytes. The first one seals; without any, "
-            "workers make and replace keys of their own."},
+     .doc = "File with a key for tickets, of 48 or 80 bytes. The first one seals; without any, all "
+            "workers share keys that are made and replaced here."},
     {.name = "ssl_verify_client", .where = IN_HTTP | IN_SERVER,
      .args = "on|off|optional|optional_no_ca", .value = VALUE_ENUM, .words = verify_words,
      .field = F(tls.verify), .initial = "off",
