@@ -318,7 +318,7 @@ static enum tls_result first_bytes(struct conn *c)
     ssize_t n;
 
     if (buf_used(&t->in) == 0) {
-        n = conn_plain.recv(c, first, sizeof(first));
+        n = c->ev.readable ? conn_plain.recv(c, first, sizeof(first)) : CONN_AGAIN;
         if (n == CONN_AGAIN)
             return TLS_WAIT;
         if (n == CONN_EOF)
@@ -364,6 +364,8 @@ static enum tls_result shaken(struct conn *c)
     bool pending = SSL_has_pending(t->ssl);
 
     t->state = TLS_OPEN;
+    if (c->listen != NULL && SSL_version(t->ssl) == TLS1_3_VERSION)
+        t->tickets = t->host->context->tickets_later;
     if (pending)
         c->ev.readable = true;
     else if (tls_run.emptied)

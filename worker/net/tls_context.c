@@ -468,6 +468,19 @@ static const char *set_server(struct tls_store *store, struct tls_context *conte
     return why != NULL ? why : set_tickets(store, context);
 }
 
+/* What tickets of TLS 1.3 cost is spent when somebody asks something: connections that are only
+   opened, to be there or to see who answers, end without one. Not where requests come within the
+   handshake: their answer may end the connection before that is done. */
+static void put_off_tickets(struct tls_context *context)
+{
+    size_t tickets = SSL_CTX_get_num_tickets(context->ctx);
+
+    if (context->settings->early_data)
+        return;
+    context->tickets_later = (uint8_t)MIN(tickets, UINT8_MAX);
+    SSL_CTX_set_num_tickets(context->ctx, 0);
+}
+
 static const char *set_client(struct tls_store *store, SSL_CTX *ctx, const struct tls_settings *s)
 {
     if (s->reuse) {
@@ -514,6 +527,8 @@ static struct tls_context *make_context(struct tls_store *store, const struct tl
         (s->client && (*why = set_client(store, ctx, s)) != NULL) ||
         (*why = run_commands(store, ctx, s)) != NULL)
         return NULL;
+    if (!s->client)
+        put_off_tickets(context);
     return context;
 }
 
@@ -663,6 +678,7 @@ enum rc tls_host_apply(SSL *ssl, const struct tls_host *host, const struct tls_h
         SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(ctx));
         set_curves(ssl, host->context->settings);
         SSL_set_max_early_data(ssl, (uint32_t)SSL_CTX_get_max_early_data(ctx));
+        SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(ctx));
         SSL_set_max_send_fragment(ssl, MIN(MAX(host->context->settings->buffer_bytes, 512), 16384));
     }
     if (shown != host->identity && host->identity == NULL)

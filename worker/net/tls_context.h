@@ -105,6 +105,7 @@ struct tls_context {
     SSL_CTX *ctx;
     const struct generation *gen;
     struct tls_tickets *tickets;  /* NULL: none are given */
+    uint8_t tickets_later;        /* how many go with the first data that is written */
     const struct tls_settings *settings;
     const struct tls_identity *identity; /* the one that ctx itself has; NULL: none */
     struct str key;                      /* the settings as text */

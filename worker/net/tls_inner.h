@@ -41,6 +41,7 @@ struct tls {
     struct buf plain;   /* a request that came within the handshake: not given out yet */
     uint8_t state;      /* enum tls_state */
     uint8_t early;      /* enum tls_early */
+    uint8_t tickets;    /* to be made with the first data */
     bool held;          /* `out` waits for the first data on purpose */
     bool eof;           /* the socket's end was seen */
     bool goodbye;       /* close_notify is out */

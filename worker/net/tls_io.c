@@ -221,11 +221,20 @@ static struct str next_plain(struct conn *c, struct cursor *cur)
     return (struct str){data, len};
 }
 
+/* They are written in front of what follows (RFC 8446, 4.6.1). */
+static void make_tickets(struct tls *t)
+{
+    for (; t->tickets > 0; t->tickets--)
+        SSL_new_session_ticket(t->ssl);
+}
+
 /* A request that came within the handshake may be answered before that is done. */
 static bool write_text(struct tls *t, struct str text)
 {
     size_t n;
 
+    if (unlikely(t->tickets > 0))
+        make_tickets(t);
     if (likely(t->early == EARLY_OFF))
         return SSL_write(t->ssl, text.data, (int)text.len) == (int)text.len;
     if (!SSL_is_init_finished(t->ssl))
@@ -328,7 +337,7 @@ void tls_say_goodbye(struct conn *c)
     struct tls *t = c->tls;
     ssize_t n;
 
-    if (t->goodbye || t->state != TLS_OPEN || c->ev.failed ||
+    if (t->goodbye || t->state != TLS_OPEN || c->ev.failed || (t->cut && c->sent == 0) ||
         (t->out.start != NULL && !t->held) || !SSL_is_init_finished(t->ssl))
         return;
     t->goodbye = true;
