@@ -4,6 +4,7 @@
  *     bench_tls keep PORT CONNECTIONS SECONDS TARGET     requests on connections that stay
  *     bench_tls full PORT CONNECTIONS SECONDS            handshakes, nothing else
  *     bench_tls resumed PORT CONNECTIONS SECONDS TARGET  the same, of a session fetched at first
+ *     bench_tls once PORT CONNECTIONS SECONDS TARGET     resumed, and one request with its answer
  *     bench_tls idle PORT CONNECTIONS TARGET             one request each, then silence
  *
  * Each says "ready" when its connections are there, and waits: for a byte on stdin to begin, `idle`
@@ -182,8 +183,21 @@ static void keep(int count, double seconds)
     free(all);
 }
 
+/* The handshake counts as a request, or the request behind it does. */
+static void count_shaken(SSL *ssl, bool resume, bool once)
+{
+    if (SSL_connect(ssl) != 1 || (resume && !SSL_session_reused(ssl)))
+        tally.unanswered++;
+    else if (!once)
+        tally.requests++;
+    else if (!ask(ssl))
+        tally.unanswered++;
+    else
+        answer(ssl);
+}
+
 /* A first flight from each, then the rest of each: the server has several at a time. */
-static void shake(int count, double seconds, bool resume)
+static void shake(int count, double seconds, bool resume, bool once)
 {
     SSL **all = calloc((size_t)count, sizeof(*all));
     double until = until_after(seconds);
@@ -194,10 +208,7 @@ static void shake(int count, double seconds, bool resume)
         for (int i = 0; i < count; i++) {
             if (all[i] == NULL)
                 continue;
-            if (SSL_connect(all[i]) != 1 || (resume && !SSL_session_reused(all[i])))
-                tally.unanswered++;
-            else
-                tally.requests++;
+            count_shaken(all[i], resume, once);
             end(all[i]);
         }
     }
@@ -261,6 +272,7 @@ int main(int argc, char **argv)
     struct rlimit files;
     int count, alive = 0;
     double seconds;
+    bool resume, once;
 
     if (argc < 5)
         return 2;
@@ -276,7 +288,9 @@ int main(int argc, char **argv)
     count = atoi(argv[3]);
     if (strcmp(argv[1], "full") != 0)
         read_target(argv[strcmp(argv[1], "idle") == 0 ? 4 : 5]);
-    if (strcmp(argv[1], "resumed") == 0)
+    once = strcmp(argv[1], "once") == 0;
+    resume = once || strcmp(argv[1], "resumed") == 0;
+    if (resume)
         fetch_session();
     seconds = atof(argv[4]);
     if (strcmp(argv[1], "keep") == 0)
@@ -284,7 +298,7 @@ int main(int argc, char **argv)
     else if (strcmp(argv[1], "idle") == 0)
         alive = idle(count);
     else
-        shake(count, seconds, strcmp(argv[1], "resumed") == 0);
+        shake(count, seconds, resume, once);
     printf("{\"statuses\": {}, \"requests\": %llu, \"alive\": %d, \"failed\": {\"connect\": %llu, "
            "\"unanswered\": %llu, \"status\": %llu, \"body\": %llu}}\n", tally.requests, alive,
            tally.connect, tally.unanswered, tally.status, tally.body);
