@@ -160,7 +160,8 @@ $site->stop;
 
 # Times --------------------------------------------------------------------------------------------
 
-$site = site(@two, 'proxy_try_timeout 300ms;', server => <<'CONF');
+$site = site(@two, 'proxy_try_timeout 1s;', server => <<'CONF');
+        location /whole/ { proxy_total_timeout 1500ms; proxy_pass http://u; }
         location /total/ { proxy_total_timeout 400ms; proxy_pass http://u; }
         location /both/ { proxy_total_timeout 500ms; proxy_try_timeout 200ms; proxy_next_upstream timeout same; proxy_next_upstream_tries 9; proxy_pass http://u; }
         location /stream/ { proxy_request_buffering off; proxy_try_timeout 200ms; proxy_pass http://u; }
@@ -178,14 +179,14 @@ is $site->get('/total/')->status, 504, 'a time for all tries';
 like logged($site, qr/GET \/total\/.*/), qr/\| 504 \|.*\| upstream\.total_timeout$/, 'with its reason';
 is $site->get('/both/')->status, 504, 'tries that end';
 like logged($site, qr/GET \/both\/.*/), qr/\| 504, 504(?:, 504)? \|.*\| upstream\.total_timeout$/, 'before the time for all does';
-$site->origin($_)->script('/total/cut', 'body', [write => "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"], 'stall') for 1, 2;
-my $reply = $site->get('/total/cut');
+$site->origin($_)->script('/whole/cut', 'body', [write => "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"], 'stall') for 1, 2;
+my $reply = $site->get('/whole/cut');
 ok $reply->status == 200 && !$reply->complete, 'an answer that is under way breaks';
 like $site->error_log, qr/timed out: the time for all of a request is over/, 'which is logged';
-$site->origin($_)->script('/total/whole', 'body', [answer => { body => 'whole' }]) for 1, 2;
+$site->origin($_)->script('/whole/whole', 'body', [answer => { body => 'whole' }]) for 1, 2;
 $client = $site->connect;
-is $client->get('/total/whole')->body, 'whole', 'one that is in time does not';
-is $client->get('/total/whole')->body, 'whole', 'nor does the next of the connection';
+is $client->get('/whole/whole')->body, 'whole', 'one that is in time does not';
+is $client->get('/whole/whole')->body, 'whole', 'nor does the next of the connection';
 $site->origin($_)->script('/stream/x', 'body', [answer => { body => 'good' }]) for 1, 2;
 $client = $site->connect;
 $client->write("POST /stream/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
@@ -195,12 +196,12 @@ $client->write('0123456789');
 is $client->response->body, 'good', 'a slow client is not the server\'s fault';
 $site->origin('fastcgi')->script('*', 'body', 'stall');
 is $site->get('/fcgi/x')->status, 504, 'fastcgi_total_timeout';
-$site->origin($_)->script('/total/ws', 'body', [write => "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"],
+$site->origin($_)->script('/whole/ws', 'body', [write => "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"],
                           [wait => 'more'], [write => 'later']) for 1, 2;
 $client = $site->connect;
-$client->write("GET /total/ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+$client->write("GET /whole/ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
 like $client->read_until(qr/\r\n\r\n/), qr/ 101 /, 'upgraded';
-select undef, undef, undef, 0.5;     # longer than the limit
+select undef, undef, undef, 1.7;     # longer than the limit
 $site->origin($_)->go('more') for 1, 2;
 is $client->read_bytes(5), 'later', 'is not bound by the time for all';
 $site->stop;
