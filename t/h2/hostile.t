@@ -9,9 +9,9 @@ use constant { NO_ERROR => 0, PROTOCOL_ERROR => 1, FLOW_CONTROL => 3, STREAM_CLO
 
 my $site = Site->start(<<'CONF');
     http2 on;
-    send_timeout 1s;
-    client_body_timeout 1s;
-    client_header_timeout 2s;
+    send_timeout 2s;
+    client_body_timeout 2s;
+    client_header_timeout 5s;
     large_client_header_buffers 4 8k;
     http2_max_concurrent_streams 10;
     log_format line '$request_uri $status';
