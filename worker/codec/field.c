@@ -136,6 +136,34 @@ bool field_is_hop_by_hop(enum field_id id)
     }
 }
 
+bool field_may_trail(enum field_id id)
+{
+    switch (id) {
+    case FIELD_HOST:
+    case FIELD_CONTENT_LENGTH:
+    case FIELD_CONTENT_TYPE:
+    case FIELD_CONTENT_ENCODING:
+    case FIELD_CONTENT_RANGE:
+    case FIELD_EXPECT:
+    case FIELD_RANGE:
+    case FIELD_IF_RANGE:
+    case FIELD_IF_MATCH:
+    case FIELD_IF_NONE_MATCH:
+    case FIELD_IF_MODIFIED_SINCE:
+    case FIELD_IF_UNMODIFIED_SINCE:
+    case FIELD_AUTHORIZATION:
+    case FIELD_PROXY_AUTHORIZATION:
+    case FIELD_COOKIE:
+    case FIELD_SET_COOKIE:
+    case FIELD_LOCATION:
+    case FIELD_CACHE_CONTROL:
+    case FIELD_TRAILER:
+        return false;
+    default:
+        return !field_is_hop_by_hop(id);
+    }
+}
+
 static bool ends_field(char c)
 {
     return c == '\r' || c == '\n' || c == '\0';

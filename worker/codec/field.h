@@ -26,6 +26,10 @@ struct str field_name_title(enum field_id id);
    Transfer-Encoding, Upgrade, Proxy-Connection, HTTP2-Settings, Trailer. */
 bool field_is_hop_by_hop(enum field_id id);
 
+/* Whether it may stand behind a body: nothing there changes what was decided at the head, of
+   framing, routing, conditions, authority or the form of the content (RFC 9110, 6.5.1). */
+bool field_may_trail(enum field_id id);
+
 /* A value from the configuration or from variables, as it may be sent: on one line. CR, LF and NUL
    in it, which would end the field (RFC 9110, 5.5), are a space, together with the blanks beside
    them, and nothing where the value begins or ends. The same slice when there are none. */

@@ -32,7 +32,17 @@ void h1_chunk_init(struct h1_chunk *c, struct http_fields *trailers, struct pool
 {
     *c = (struct h1_chunk){
         .pool = pool, .trailers = trailers, .trailer_max = trailer_max, .tolerant = tolerant,
+        .most = FIELDS_MAX,
     };
+}
+
+void h1_chunk_keep(struct h1_chunk *c, struct http_fields **made, uint32_t trailer_max,
+                   uint32_t most)
+{
+    c->trailers = NULL;
+    c->made = made;
+    c->trailer_max = trailer_max;
+    c->most = most;
 }
 
 static enum state fail(struct h1_chunk *c, const char *why)
@@ -108,7 +118,7 @@ static bool keep_trailer_byte(struct h1_chunk *c, char byte)
     uint32_t cap;
     char *text;
 
-    if (c->trailers == NULL)
+    if (c->trailers == NULL && c->made == NULL)
         return true;
     if (c->line_bytes > c->trailer_cap) {
         cap = c->trailer_cap == 0 ? 256 : c->trailer_cap * 2;
@@ -135,35 +145,6 @@ static enum state on_trailer(struct h1_chunk *c, char byte)
     return TRAILER_LINE;
 }
 
-/* RFC 9110, 6.5.1: a trailer must not change what was decided at the head. */
-static bool may_trail(enum field_id id)
-{
-    switch (id) {
-    case FIELD_HOST:
-    case FIELD_CONTENT_LENGTH:
-    case FIELD_CONTENT_TYPE:
-    case FIELD_CONTENT_ENCODING:
-    case FIELD_CONTENT_RANGE:
-    case FIELD_EXPECT:
-    case FIELD_RANGE:
-    case FIELD_IF_RANGE:
-    case FIELD_IF_MATCH:
-    case FIELD_IF_NONE_MATCH:
-    case FIELD_IF_MODIFIED_SINCE:
-    case FIELD_IF_UNMODIFIED_SINCE:
-    case FIELD_AUTHORIZATION:
-    case FIELD_PROXY_AUTHORIZATION:
-    case FIELD_COOKIE:
-    case FIELD_SET_COOKIE:
-    case FIELD_LOCATION:
-    case FIELD_CACHE_CONTROL:
-    case FIELD_TRAILER:
-        return false;
-    default:
-        return !field_is_hop_by_hop(id);
-    }
-}
-
 static bool is_token(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -172,18 +153,37 @@ static bool is_token(struct str s)
     return s.len > 0;
 }
 
+/* False: there is no room for it. */
+static bool take_trailer(struct h1_chunk *c, struct str name, struct str value)
+{
+    enum field_id id = field_find_id(name);
+
+    if (!field_may_trail(id))
+        return true;
+    if (c->trailers == NULL) {
+        c->trailers = pool_try_alloc(c->pool, sizeof(*c->trailers));
+        if (c->trailers == NULL)
+            return false;
+        fields_init(c->trailers, c->pool);
+        *c->made = c->trailers;
+    }
+    return c->trailers->count < c->most &&
+           fields_add(c->trailers, name, str_trim(value), (uint8_t)id) != NULL;
+}
+
 static enum state take_trailers(struct h1_chunk *c)
 {
     struct str rest = {c->trailer_text, c->line_bytes}, line, name;
-    enum field_id id;
 
     while (rest.len > 0) {
         line = str_cut(&rest, '\n');
         name = str_cut(&line, ':');
-        if (line.data == NULL || !is_token(name))
+        if (line.data == NULL || !is_token(name)) {
+            if (c->made != NULL)
+                continue;
             return fail(c, "invalid trailer");
-        id = field_find_id(name);
-        if (may_trail(id) && fields_add(c->trailers, name, str_trim(line), (uint8_t)id) == NULL)
+        }
+        if (!take_trailer(c, name, line))
             return fail(c, "too many trailers");
     }
     return ENDED;
@@ -237,7 +237,7 @@ static enum state trailer_step(struct h1_chunk *c, char byte)
     enum state next = step(c, byte);
 
     if (next == ENDED)
-        return c->trailers != NULL ? take_trailers(c) : ENDED;
+        return c->trailers != NULL || c->made != NULL ? take_trailers(c) : ENDED;
     if (next == FAILED || byte == '\r')
         return next;
     if (++c->line_bytes > c->trailer_max)

@@ -28,6 +28,8 @@ struct h1_chunk {
     const char *fault;
     struct pool *pool;
     struct http_fields *trailers;
+    struct http_fields **made; /* h1_chunk_keep's */
+    uint32_t most;          /* trailer fields */
     char *trailer_text;     /* in the pool, when there is a trailer */
     uint32_t trailer_cap;
 };
@@ -40,6 +42,12 @@ struct h1_chunk {
  */
 void h1_chunk_init(struct h1_chunk *c, struct http_fields *trailers, struct pool *pool,
                    uint32_t trailer_max, bool tolerant);
+
+/* Another way to have trailer fields, before any came: the list is made in the pool, and *made is
+   it, once there is one to be kept; lines that are no fields are dropped. More than `most` are a
+   fault. NULL, at any time: none are kept from now on, and the pool is not touched any more. */
+void h1_chunk_keep(struct h1_chunk *c, struct http_fields **made, uint32_t trailer_max,
+                   uint32_t most);
 
 /* Consumes from the front of *in. */
 enum h1_chunk_result h1_chunk_next(struct h1_chunk *c, struct str *in, struct str *data);

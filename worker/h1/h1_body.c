@@ -12,10 +12,12 @@
 #include "worker/h1/h1_conn.h"
 #include "worker/http/body.h"
 #include "worker/http/http_core.h"
+#include "worker/http/intake.h"
 
 #define BODY_READ (32 * 1024)
 #define READ_PAST 512         /* beyond the end of a body of known length */
 #define TURN_SKIP (2 << 20)   /* read and dropped before others have a turn */
+#define TRAILER_MOST 16384
 
 static struct h1_conn *owner_of(struct source *source)
 {
@@ -174,7 +176,16 @@ void h1_body_init(struct h1_conn *c)
                                              : MIN(buf_used(&c->in), s->body_left));
     s->body_timer = (struct timer){.on_timer = on_body_timeout};
     if (in->chunked)
-        h1_chunk_init(&s->chunk, NULL, request_pool(&s->r), 16384, false);
+        h1_chunk_init(&s->chunk, NULL, request_pool(&s->r), TRAILER_MOST, false);
+}
+
+static void keep_trailers(struct h1_stream *s)
+{
+    struct h1_limits limits;
+
+    intake_limits(HTTP_CORE(&s->r), &limits);
+    h1_chunk_keep(&s->chunk, &s->r.body->trailers, MIN(limits.head_bytes, TRAILER_MOST),
+                  limits.fields);
 }
 
 struct source *h1_body_source(struct request *r)
@@ -184,6 +195,8 @@ struct source *h1_body_source(struct request *r)
     if (s->body_done || s->body_used)
         return NULL;
     s->body_used = true;
+    if (s->heads->in.chunked)
+        keep_trailers(s);
     return &s->body;
 }
 
@@ -195,6 +208,7 @@ enum rc h1_body_skip(struct h1_conn *c)
 
     c->stream->continue_sent = true;
     c->stream->body.waiter = NULL;
+    h1_chunk_keep(&c->stream->chunk, NULL, TRAILER_MOST, 0); /* the request may be over */
     chain_init(&dropped);
     do {
         result = pull(&c->stream->body, &dropped, SIZE_MAX);

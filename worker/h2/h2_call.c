@@ -64,13 +64,14 @@ bool h2_call_begin(struct exchange *x, const struct h2_question *question)
     return true;
 }
 
-void h2_call_end(struct exchange *x)
+void h2_call_end(struct exchange *x, const struct h2_fields *trailers)
 {
     struct h2_call *call = call_of(x);
 
     if (call->body_over)
         return;
     call->body_over = true;
+    call->trailers = trailers;
     if (!call->alive)
         return;
     if (call->deferred) {
@@ -334,12 +335,24 @@ static enum rc send_some(struct conn *conn, struct chain *out, size_t max)
 
 static void shut(struct conn *conn)
 {
-    h2_call_end(&CONTAINER(conn, struct h2_call, x.conn)->x);
+    h2_call_end(&CONTAINER(conn, struct h2_call, x.conn)->x, NULL);
 }
 
 const struct conn_io h2_call_io = {.recv = receive, .send = send_some, .shutdown = shut};
 
 /* The library asks for the body ---------------------------------------------------------------- */
+
+/* Trailer fields end the stream in place of the last data frame. */
+static uint32_t end_flags(struct h2_call *call)
+{
+    const struct h2_fields *trailers = call->trailers;
+
+    if (likely(trailers == NULL) ||
+        nghttp2_submit_trailer(call->owner->session, call->id, trailers->first,
+                               h2_fields_count(trailers)) != 0)
+        return NGHTTP2_DATA_FLAG_EOF;
+    return NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+}
 
 ssize_t h2_call_read_body(nghttp2_session *session, int32_t id, uint8_t *unused, size_t room,
                           uint32_t *flags, nghttp2_data_source *source, void *user)
@@ -356,7 +369,7 @@ ssize_t h2_call_read_body(nghttp2_session *session, int32_t id, uint8_t *unused,
     }
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (call->body_over && n == buf_used(&call->out))
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        *flags |= end_flags(call);
     return (ssize_t)n;
 }
 

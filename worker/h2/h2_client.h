@@ -43,8 +43,9 @@ struct h2_question {
 /* False: the connection takes no more streams, or is gone; the fate is H2_FATE_PASSED. */
 bool h2_call_begin(struct exchange *x, const struct h2_question *question);
 
-/* Everything was sent. */
-void h2_call_end(struct exchange *x);
+/* Everything was sent; but for trailer fields, where there are some (else NULL): they end it. They
+   live as long as what was asked. */
+void h2_call_end(struct exchange *x, const struct h2_fields *trailers);
 
 /* Of the final head; 0: it is not here yet. */
 int h2_call_status(const struct exchange *x);

@@ -47,6 +47,7 @@ struct h2_call {
     bool body_over;               /* h2_call_end */
     uint32_t error, interims;
     struct h2_question question;
+    const struct h2_fields *trailers; /* of the request; NULL: none */
     size_t head_bytes, block_bytes; /* of all heads; of the one that comes */
     struct h2_hint *hints, **last_hint;
     struct buf in, out;           /* bodies: not yet read, not yet in a frame */

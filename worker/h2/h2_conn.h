@@ -54,6 +54,7 @@ struct h2_stream {
     struct str protocol;       /* of an extended CONNECT (RFC 8441) */
     struct str cookie;         /* all of them, joined (RFC 9113, 8.2.3) */
     size_t head_bytes;
+    size_t trailer_bytes;      /* of fields behind the body */
     uint8_t fault;             /* enum h1_fault: why the head is refused */
     bool begun;                /* the head is complete, the engine has it */
 

@@ -55,7 +55,7 @@ struct h2_stream *h2_stream_open(struct h2_conn *c, int32_t id)
     s->post = (struct post){.run = on_source};
     s->timer = (struct timer){.on_timer = on_timer};
     s->scheme = s->authority = s->protocol = s->cookie = STR_NONE;
-    s->head_bytes = 0;
+    s->head_bytes = s->trailer_bytes = 0;
     s->fault = H1_FAULT_NONE;
     s->begun = s->body_used = s->body_done = s->body_bad = s->continue_sent = false;
     s->reading = s->filling = (struct buf){NULL, NULL, NULL, NULL};
@@ -171,12 +171,50 @@ static void ordinary_field(struct h2_stream *s, struct str name, struct str valu
         field->flags |= FIELD_NAME_ODD;
 }
 
+/* Whoever reads the body is told that it is not whole. */
+static void refuse_trailers(struct h2_stream *s)
+{
+    log_error(&s->r.log, LOG_INFO, 0, "client sent too large trailer");
+    s->body_bad = true;
+    if (s->body.waiter != NULL)
+        source_wake(&s->body);
+}
+
+static void trailer_field(struct h2_stream *s, struct str name, struct str value)
+{
+    struct request_body *body = s->r.scope.pool == NULL ? NULL : s->r.body;
+    enum field_id id = field_find_id(name);
+    struct h1_limits limits;
+
+    if (body == NULL || s->answered || s->body_bad)
+        return; /* nobody will read them */
+    intake_limits(HTTP_CORE(&s->r), &limits);
+    s->trailer_bytes += name.len + value.len + FIELD_OVERHEAD;
+    if (name.len + value.len > limits.line_bytes || s->trailer_bytes > limits.head_bytes ||
+        (body->trailers != NULL && body->trailers->count >= limits.fields)) {
+        refuse_trailers(s);
+        return;
+    }
+    if (!field_may_trail(id))
+        return;
+    if (body->trailers == NULL) {
+        body->trailers = pool_alloc(request_pool(&s->r), sizeof(*body->trailers));
+        fields_init(body->trailers, request_pool(&s->r));
+    }
+    if (fields_add(body->trailers, copy(s, name), copy(s, value), (uint8_t)id) == NULL)
+        refuse_trailers(s);
+}
+
 void h2_stream_field(struct h2_stream *s, struct str name, struct str value)
 {
     struct h1_limits limits;
 
-    if (s->begun || s->fault != H1_FAULT_NONE)
-        return; /* trailers, or what nobody will read */
+    if (s->fault != H1_FAULT_NONE)
+        return; /* nobody will read it */
+    if (s->begun) {
+        trailer_field(s, name, value);
+        return;
+    }
     intake_limits(s->owner->conf, &limits);
     s->head_bytes += name.len + value.len + FIELD_OVERHEAD;
     if (name.len + value.len > limits.line_bytes)
@@ -352,7 +390,7 @@ static enum pull pull(struct source *source, struct chain *out, size_t max)
     }
     if (s->body_bad && n == 0)
         return PULL_ERROR;
-    if (s->body_done && buf_used(&s->reading) == 0 && buf_used(&s->filling) == 0) {
+    if (s->body_done && !s->body_bad && buf_used(&s->reading) == 0 && buf_used(&s->filling) == 0) {
         timer_cancel(&s->timer);
         return PULL_END;
     }
@@ -388,7 +426,8 @@ struct source *h2_stream_body(struct request *r)
 {
     struct h2_stream *s = CONTAINER(r, struct h2_stream, r);
 
-    if (s->body_used || r->extended_connect || (s->body_done && buf_used(&s->filling) == 0))
+    if (s->body_used || r->extended_connect ||
+        (s->body_done && !s->body_bad && buf_used(&s->filling) == 0))
         return NULL;
     s->body_used = true;
     h2_stream_widen(s);

@@ -287,8 +287,10 @@ struct source *body_stream(struct request *r)
 
     if (!is_there(r) || body->spool != NULL || body->complete)
         return body_source(r);
-    if (body->wire == NULL && (body->wire = r->wire->body(r)) == NULL)
+    if (body->wire == NULL && (body->wire = r->wire->body(r)) == NULL) {
+        body->complete = true;
         return source_empty();
+    }
     body->flow = (struct source){.ops = &flow_ops, .length = r->content_length, .file_ok = true};
     return &body->flow;
 }

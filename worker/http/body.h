@@ -23,6 +23,8 @@ struct request_body {
     struct request *request;
     struct str in_place;       /* all of it, where the wire has it */
     struct source flow;        /* body_stream's */
+    struct http_fields *trailers; /* fields behind it, known with its end: the wire's, without
+                                  those that may not stand there; NULL: none */
 };
 
 /* Called by the engine before phases run: sets up r->body where one was announced. A length above

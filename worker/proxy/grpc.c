@@ -1,6 +1,6 @@
 /*
  * worker/proxy/grpc.c - grpc_pass and its kin: HTTP/2 to an origin, nothing buffered in either
- * direction, trailers to the client.
+ * direction, trailers both ways.
  */
 #include "worker/proxy/grpc.h"
 
@@ -59,6 +59,7 @@ static bool scope_done(struct conf_call *call)
     origin->dial.keepalive = origin->open_ended = origin->pass_headers = origin->pass_body = true;
     origin->dial.shared = &h2_shared;
     conf->http_version = 20;
+    origin->pass_request_trailers = true;
     proxy_plan_finish(call);
     if (!origin_finish(call, hidden))
         return false;
@@ -79,7 +80,8 @@ static const struct directive directives[] = {
     {.name = "grpc_pass", .where = IN_LOCATION | IN_LOCATION_IF, .args = "address",
      .field = ORIGIN(pass), .local = true, .into_if = true, .apply = set_pass,
      .doc = "Passes requests to a gRPC server: an upstream, host:port or unix:path, with grpc:// "
-            "or grpcs:// before it."},
+            "or grpcs:// before it. Trailers go both ways; those of requests, which gRPC itself "
+            "has no use for, as with `proxy_pass_request_trailers`."},
     {.name = "grpc_set_header", .where = IN_WEB, .args = "field value",
      .field = FIELD(struct proxy_conf, set_headers), .repeat = true,
      .apply = proxy_plan_set_header,

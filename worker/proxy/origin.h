@@ -68,6 +68,7 @@ struct proxy_pass {
 struct origin_conf {
     struct proxy_pass *pass;
     bool pass_headers, pass_body;
+    bool pass_request_trailers;   /* fields behind the body: for codecs that can send them */
     bool open_ended;              /* a body of unknown length can be sent as it arrives */
     struct template *set_body;    /* sent in place of the client's body */
 

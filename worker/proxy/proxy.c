@@ -120,6 +120,12 @@ static const struct directive directives[] = {
     {.name = "proxy_pass_trailers", .where = IN_WEB, .args = "on|off", .value = VALUE_FLAG,
      .field = F(pass_trailers), .initial = "off",
      .doc = "Whether fields behind the body of an answer go to the client."},
+    {.name = "proxy_pass_request_trailers", .where = IN_WEB, .args = "on|off",
+     .value = VALUE_FLAG, .field = ORIGIN(pass_request_trailers), .initial = "off",
+     .doc = "Whether fields behind the body of a request go to the origin: over HTTP/2, and over "
+            "HTTP/1.1 where the body goes in chunks (`proxy_request_buffering off`, and no "
+            "Content-Length). Never those that have a meaning in the head alone, whose names "
+            "proxy_set_header knows, or by which proxies speak of clients (X-Forwarded-...)."},
     {.name = "proxy_headers_hash_max_size", .where = IN_WEB, .args = "size", .value = VALUE_SIZE,
      .field = F(hash_size), .notice = "tables size themselves",
      .doc = "Accepted; tables size themselves."},

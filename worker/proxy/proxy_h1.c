@@ -5,6 +5,7 @@
 #include "worker/codec/escape.h"
 #include "worker/codec/field.h"
 #include "worker/proxy/proxy_run.h"
+#include "worker/proxy/proxy_trailers.h"
 #include "worker/proxy/proxy_upgrade.h"
 #include "worker/proxy/proxy_url.h"
 
@@ -201,6 +202,19 @@ static bool write_head(struct proxy_run *run)
     return true;
 }
 
+static void end_chunks(struct proxy_run *run)
+{
+    struct str trailers = proxy_trailers_lines(run);
+
+    if (likely(trailers.len == 0)) {
+        chain_add(&run->out, H1_CHUNK_LAST, sizeof(H1_CHUNK_LAST) - 1);
+        return;
+    }
+    chain_add(&run->out, H1_CHUNK_ZERO, sizeof(H1_CHUNK_ZERO) - 1);
+    chain_add(&run->out, trailers.data, trailers.len);
+    chain_add(&run->out, H1_CHUNK_END, 2);
+}
+
 static void frame(struct proxy_run *run, struct chain *data, bool last)
 {
     char *end;
@@ -216,7 +230,7 @@ static void frame(struct proxy_run *run, struct chain *data, bool last)
         chain_add(&run->out, H1_CHUNK_END, 2);
     }
     if (last)
-        chain_add(&run->out, H1_CHUNK_LAST, sizeof(H1_CHUNK_LAST) - 1);
+        end_chunks(run);
 }
 
 /* The answer ----------------------------------------------------------------------------------- */

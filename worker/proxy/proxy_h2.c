@@ -6,6 +6,7 @@
 
 #include "common/fmt.h"
 #include "worker/h2/h2_client.h"
+#include "worker/proxy/proxy_trailers.h"
 #include "worker/proxy/proxy_url.h"
 
 #define INTERIM_MOST 64 /* interim answers before the final one */
@@ -86,12 +87,13 @@ static void add_planned(struct proxy_run *run, struct h2_fields *out)
 static void add_clients(struct proxy_run *run, struct h2_fields *out)
 {
     const struct send_plan *plan = conf_of(run)->plan;
+    bool announces = proxy_trailers_may_pass(run);
 
     if (!run->conf->pass_headers)
         return;
     EACH_FIELD (f, run->r->fields) {
         if ((f->flags & FIELD_DELETED) != 0 || name_set_has(&plan->replaced, f->name, f->id) ||
-            field_is_hop_by_hop(f->id))
+            (field_is_hop_by_hop(f->id) && !(f->id == FIELD_TRAILER && announces)))
             continue;
         h2_fields_add_safe(out, lower_name(f->name, f->id), f->value);
     }
@@ -145,7 +147,8 @@ void proxy_h2_frame(struct proxy_run *run, struct chain *data, bool last)
 void proxy_h2_begin(struct proxy_run *run)
 {
     struct h2_question question = {
-        .fields = run->fields, .has_body = proxy_send_has_body(run),
+        .fields = run->fields,
+        .has_body = proxy_send_has_body(run) || proxy_trailers_came(run),
         .pool = request_pool(run->r), .head = &run->answer.fields, .trailers = run->trailers,
         .head_max_bytes = (size_t)run->conf->buffer_bytes,
     };
@@ -158,7 +161,7 @@ void proxy_h2_begin(struct proxy_run *run)
 
 void proxy_h2_finish(struct proxy_run *run)
 {
-    h2_call_end(run->x);
+    h2_call_end(run->x, proxy_trailers_fields(run));
 }
 
 /* The answer ----------------------------------------------------------------------------------- */

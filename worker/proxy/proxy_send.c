@@ -3,6 +3,7 @@
  */
 #include "worker/http/body.h"
 #include "worker/proxy/proxy_run.h"
+#include "worker/proxy/proxy_trailers.h"
 
 #define PULL_BYTES (128 * 1024)
 #define KEPT_BYTES (16 * 1024) /* of a body that streams, for another try */
@@ -20,6 +21,13 @@ enum rc proxy_send_peek(struct proxy_run *run)
     return pulled == PULL_ERROR ? RC_ERROR : RC_OK;
 }
 
+/* A body that came as fast as its head has a length: but with one it could have no trailer, and
+   whether a trailer passes is not to depend on how fast it came. */
+static bool takes_length(const struct proxy_run *run)
+{
+    return run->early_whole && (run->r->content_length >= 0 || !proxy_trailers_may_pass(run));
+}
+
 int64_t proxy_send_length(const struct proxy_run *run)
 {
     struct request *r = run->r;
@@ -29,7 +37,7 @@ int64_t proxy_send_length(const struct proxy_run *run)
     if (!run->conf->pass_body || (r != r->main && (r->body == NULL || !r->body->complete)))
         return r->content_length == 0 ? 0 : -1;
     if (run->streaming)
-        return run->early_whole ? (int64_t)run->early.bytes : r->content_length;
+        return takes_length(run) ? (int64_t)run->early.bytes : r->content_length;
     return r->body != NULL ? body_length(r) : r->content_length;
 }
 

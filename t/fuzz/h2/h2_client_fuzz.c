@@ -34,7 +34,7 @@ static struct caller {
     struct pool *pool;           /* NULL: nobody */
     bool begun;
     struct http_fields head, trailers;
-    struct h2_fields fields;
+    struct h2_fields fields, ends;
 } callers[CALLERS];
 
 struct program {
@@ -89,6 +89,8 @@ static void begin(struct caller *c, bool has_body)
     h2_fields_add(&c->fields, STR(":scheme"), STR("http"));
     h2_fields_add(&c->fields, STR(":path"), STR("/"));
     h2_fields_add(&c->fields, STR(":authority"), STR("a"));
+    h2_fields_init(&c->ends, c->pool, 1, false);
+    h2_fields_add(&c->ends, STR("x-end"), STR("1"));
     h2_call_begin(c->dial.exchange, &question);
 }
 
@@ -101,7 +103,7 @@ static void say(struct caller *c, size_t bytes)
     if (c->pool == NULL || !c->begun)
         return;
     if (bytes == 0) {
-        h2_call_end(x);
+        h2_call_end(x, (c - callers) % 2 == 0 ? NULL : &c->ends);
         return;
     }
     if (!x->conn.ev.writable)
