@@ -38,6 +38,8 @@ my @faults = (
     ['server { listen %PORT%; "root" "a"b; }', qr/unexpected "b"/],
     ['upstream u { }', qr/no servers are inside upstream|no servers/],
     ['upstream u { server 127.0.0.1 weight=x; }', qr/weight=x/],
+    ['upstream u { server 127.0.0.1 wieght=3; }', qr/invalid parameter "wieght=3"/, qr/\(takes: address \[weight=number\]/],
+    ['upstream u { server 127.0.0.1; } server { listen %PORT%; location / { proxy_pass http://u:80; } }', qr/upstream "u" may not have port 80 in/],
     ['upstream u { server 127.0.0.1; } upstream u { server 127.0.0.1; }', qr/duplicate upstream "u"/],
     ['log_format f "$x_nothing_x"; server { listen %PORT%; access_log %DIR%/a f; }', qr/unknown "x_nothing_x" variable/],
     ['server { listen %PORT%; access_log %DIR%/a nosuch; }', qr/unknown log format "nosuch"/],

@@ -96,6 +96,20 @@ static struct str with_port(struct pool *pool, struct str text, int default_port
     return pool_printf(pool, "%" STR_FMT ":%d", STR_ARG(text), default_port);
 }
 
+/* A block's servers have ports, its name has none. */
+static const char *port_of_block(struct conf_call *call, struct str text)
+{
+    struct str host;
+    const char *why;
+    int port;
+
+    if (!addr_split(text, &host, &port, &why) || port < 0 ||
+        upstream_find(call->gen, host) == NULL)
+        return NULL;
+    return pool_printf(call->pool, "upstream \"%" STR_FMT "\" may not have port %d", STR_ARG(host),
+                       port).data;
+}
+
 struct upstream_group *upstream_group_for(struct conf_call *call, struct str text,
                                           int default_port, const char **why)
 {
@@ -107,6 +121,8 @@ struct upstream_group *upstream_group_for(struct conf_call *call, struct str tex
 
     if (group != NULL)
         return group;
+    if ((*why = port_of_block(call, text)) != NULL)
+        return NULL;
     name = with_port(call->pool, text, default_port);
     if ((group = find(call->gen->upstreams, name, true)) != NULL)
         return group;
@@ -174,8 +190,10 @@ static bool read_parameter(struct conf_call *call, uint32_t i, struct upstream_s
     const struct upstream_group *group = call->scope->owner;
     const char *why = server_line_take(s, conf_arg(call, i));
 
-    if (why != NULL)
-        return conf_fail_arg(call, i, "%s \"%" STR_FMT "\"", why, STR_ARG(conf_arg(call, i)));
+    if (why != NULL) {
+        conf_fail_arg(call, i, "%s \"%" STR_FMT "\"", why, STR_ARG(conf_arg(call, i)));
+        return conf_hint(call, "takes: %s", call->directive->args);
+    }
     if (s->backup && group->balancer->no_backup)
         return conf_fail_arg(call, i, "balancing method does not support parameter \"backup\"");
     if (s->slow_start_ms > 0 && group->balancer->no_slow_start)
