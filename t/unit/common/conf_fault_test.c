@@ -95,7 +95,9 @@ static void values(void)
     server_says("buffers 0 4k;", "\"buffers\" directive invalid value in /etc/t.conf:2:9 "
                 "(a number above 0 and a size, as in \"4 8k\")", "no buffers");
     server_says("title \"a $\";", "invalid variable name in /etc/t.conf:2:7", "no variable");
-    server_says("title $hots;", "unknown \"hots\" variable in /etc/t.conf:2:1 (did you mean \"$host\"?)", "an unknown one");
+    server_says("title $hots;",
+                "unknown \"hots\" variable in /etc/t.conf:2:1 (did you mean \"$host\"?)",
+                "an unknown one");
     server_says("set $host 1;", "the duplicate \"host\" variable in /etc/t.conf:2:5",
                 "apply's own");
 }
