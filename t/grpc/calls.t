@@ -172,7 +172,7 @@ $r = $c->request;
 ($head) = $h2->heads(@{ $h2->answer(1)->{frames} });
 is $head->{'grpc-status'}, 14, 'the time that a client has is over: 504';
 is $c->reset_of($r->{stream}), 8, 'and the origin knows';
-call($h2, 3, '/page/late', END_HEADERS, 'grpc-timeout' => '50m');
+call($h2, 3, '/page/late', END_HEADERS, 'grpc-timeout' => '1500m');
 $h2->frame(DATA, END_STREAM, 3, message('x'));
 $r = $c->request;
 $c->head($r->{stream}, 'content-type' => 'application/grpc');

@@ -11,10 +11,10 @@ my $conf = <<'CONF';
     server {
         listen %PORT%;
         location / { proxy_pass http://%ORIGIN%; proxy_send_timeout 300ms; }
-        location /short { proxy_pass http://%ORIGIN%; proxy_read_timeout 300ms; }
+        location /short { proxy_pass http://%ORIGIN%; proxy_read_timeout 1s; }
     }
 CONF
-my $site   = Site->start($conf, main => 'worker_shutdown_timeout 300ms; worker_processes 1;');
+my $site   = Site->start($conf, main => 'worker_shutdown_timeout 2s; worker_processes 1;');
 my $origin = $site->origin;
 my @ask = (Upgrade => 'websocket', Connection => 'upgrade', 'Sec-WebSocket-Version' => 13,
            'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==', 'X-Mark' => 'mine');
