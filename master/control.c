@@ -366,13 +366,11 @@ static bool serve(struct master *m, struct control_client *client, enum control_
     return true;
 }
 
-enum control_verb control_next(struct master *m, int *fd)
+static enum control_verb serve_all(struct master *m, int *fd)
 {
     struct control *c = &m->control;
     enum control_verb verb = CONTROL_NONE;
 
-    want_keeper(m);
-    accept_some(c);
     for (uint32_t i = 0; i < c->count && verb == CONTROL_NONE;) {
         *fd = c->clients[i].fd;
         if (serve(m, &c->clients[i], &verb))
@@ -381,6 +379,19 @@ enum control_verb control_next(struct master *m, int *fd)
             i++;
     }
     return verb;
+}
+
+/* Those who are here come first: nobody who has said what he wants may have to give way. */
+enum control_verb control_next(struct master *m, int *fd)
+{
+    enum control_verb verb;
+
+    want_keeper(m);
+    verb = serve_all(m, fd);
+    if (verb != CONTROL_NONE)
+        return verb;
+    accept_some(&m->control);
+    return serve_all(m, fd);
 }
 
 /* Waiting -------------------------------------------------------------------------------------- */

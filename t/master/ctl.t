@@ -108,6 +108,16 @@ $site->get('/') for 1 .. 3;
 wait_until { ask("text upstream list\n") =~ /\Aok/ } 'a place among them';
 pass 'those who are silent keep nobody out for long';
 close $_ for @silent;
+
+# Many who say at once what they want: each is answered.
+my $master = $site->master_pid;
+kill STOP => $master;
+wait_until { Procs::status_field($master, 'State') =~ /^T/ } 'the master to stand still';
+my @many = map { dial() } 1 .. 48;
+syswrite $_, "!reopen\n" for @many;
+kill CONT => $master;
+is scalar(grep { answer_to($_) eq "ok\n" } @many), 48, 'of many who speak nobody goes unheard';
+close $_ for @many;
 syswrite $slow, "xt upstream list\n";
 like answer_to($slow), qr/\Aok\nNAME/, 'one that is slow is answered';
 my $gone = dial();
