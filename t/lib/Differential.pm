@@ -202,7 +202,7 @@ sub play ($site, $request, $option) {
     my $client = $site->connect({ defined $how{at} ? (host => $how{at}) : (),
                                   map { $_ => $how{$_} } grep { defined $how{$_} } qw(port unix tls) });
     my ($method) = $bytes =~ /\A([A-Za-z]+) /;
-    my %seen;
+    my %seen = (began => time);
 
     $_->forget for values %{ $site->{origins} };
     $client->write($bytes);
@@ -220,6 +220,7 @@ sub play ($site, $request, $option) {
     }
     my $reply = eval { $client->read_response(method => $method // 'GET') };
     $seen{failure} = $@ =~ s/ at \S+ line.*//sr if $@;
+    $seen{ended} = time;
     $seen{persists} = $seen{failure} ? 'unknown' : persists($client);
     $seen{origin} = [map { origin_view($site, $_, $option) } requests_at($site)];
     return \%seen if $seen{failure};
@@ -250,6 +251,7 @@ sub play_all ($site, $client, $bytes, $option) {
         $seen{failure} = $@ =~ s/ at \S+ line.*//sr if $@;
         last unless $reply;
         my %view = reply_view($site, $reply, $method, $option);
+        s/\A(Expires: )(.*)/$1 . from_now($2)/e for @{ $view{headers} };
         my @headers = grep { $view{framing} ne 'length' || $view{body} !~ /<center>SERVER/ || !/^Content-Length/ }
             @{ $view{headers} };
         $seen{body} .= join "\n", "$view{status} $view{version} $view{framing} $view{complete} $view{interim}",
@@ -304,18 +306,30 @@ sub origin_view ($site, $request, $option) {
         . normal_text($site, substr $request->body, 0, 2000);
 }
 
-# A date so many minutes from now counts as that: the two servers may be asked in different seconds.
-sub from_now ($date) {
+sub seconds_of ($date) {
     state %month = do { my $n = 0; map { $_ => $n++ } qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec) };
 
-    my ($d, $m, $y, $h, $min, $s) = $date =~ /, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT\z/ or return $date;
-    my $away  = timegm($s, $min, $h, $d, $month{$m}, $y) - time;
+    my ($d, $m, $y, $h, $min, $s) = $date =~ /, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT\z/ or return;
+    return timegm($s, $min, $h, $d, $month{$m}, $y);
+}
+
+# The two servers are asked one after the other: a time that counts from now is later by as much.
+sub same_expiry ($nginx, $weir) {
+    my ($one, $two) = map { [grep { /\AExpires: /i && seconds_of($_) } @{ $_->{headers} // [] }] } $nginx, $weir;
+    my ($from, $to) = map { @$_ == 1 ? seconds_of($_->[0]) : undef } $one, $two;
+
+    return $weir->{headers} if !defined $from || !defined $to || $to < $from || $to - $from > $weir->{ended} - $nginx->{began} + 1;
+    return [sort map { $_ eq $two->[0] ? $one->[0] : $_ } @{ $weir->{headers} }];
+}
+
+# In a text of many answers a date so many minutes from now counts as that.
+sub from_now ($date) {
+    my $away  = (seconds_of($date) // return $date) - time;
     my $round = 60 * int(($away + ($away < 0 ? -30 : 30)) / 60);
     return abs($away - $round) <= 5 && abs $away < 400 * 86400 ? "$round seconds from now" : $date;
 }
 
 sub normal_field ($site, $name, $value) {
-    $value = from_now($value)         if lc $name eq 'expires';
     $value = 'DATE'                   if lc $name eq 'date';
     $value = 'SERVER'                 if lc $name eq 'server';
     $value =~ s/"[^"]*"/"ETAG"/       if lc $name eq 'etag';
@@ -346,7 +360,8 @@ sub compare ($nginx, $weir) {
     }
     for my $list (qw(headers trailers)) {
         push @found, differing_fields($list eq 'headers' ? 'header' : 'trailer',
-                                      $nginx->{$list} // [], $weir->{$list} // []);
+                                      $nginx->{$list} // [],
+                                      ($list eq 'headers' ? same_expiry($nginx, $weir) : $weir->{$list}) // []);
     }
     @found = grep { $_->[0] ne 'header Content-Length' } @found
         if ($nginx->{length} // '') eq ($weir->{length} // '');
