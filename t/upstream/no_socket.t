@@ -49,6 +49,8 @@ for (1 .. 40) { # their requests are on their way, so none of them is idle
 $site->wait_for_log(qr/accept4\(\) failed \(24: Too many open files\)/);
 $busy[0]->write("\r\n");
 is $busy[0]->response->status, 500, 'no descriptor';
+my ($worker) = $site->workers;
 $_->close for @busy;
+wait_until { my $used = () = glob "/proc/$worker/fd/*"; $used < 20 } 'descriptors to be free';
 is_well($site, 'descriptors');
 done_testing;
