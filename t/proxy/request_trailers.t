@@ -100,6 +100,23 @@ is post('/a', "X-Big: " . ('x' x 1500) . "\r\n", port => 3)->status, 200, 'not l
 is length((($origin->request->trailers)[0] // ['', ''])->[1]), 1500, 'passes';
 is post('/a', "X-Bad: \x01\r\n")->status, 400, 'a control character';
 
+# Cut off, nothing counts; and trailers may come when the answer is long there.
+my $cut = "3\r\nabc\r\n0\r\nX-Cut: 1\r\n\r\n";
+for my $uri (qw(/cut /whole/cut)) {
+    for my $length (1 .. length($cut) - 1) {
+        my $client = $site->connect;
+        $client->write("POST $uri HTTP/1.1\r\n$chunked" . substr $cut, 0, $length);
+        $length % 2 ? $client->reset : $client->close;
+    }
+}
+post('/cut/not', "X-Cut: 1\r\n");
+is join(',', map { $_->uri } grep { trailers($_) =~ /X-Cut/ } $origin->requests), '/cut/not', 'of those that were cut none came';
+$client = $site->connect;
+$client->write("POST /static HTTP/1.1\r\n${chunked}3\r\nabc\r\n0\r\nX-Sum: 1\r\n");
+is $client->read_response(method => 'POST')->status, 200, 'answered before the end';
+$client->write("X-B: 2\r\n\r\nGET /static HTTP/1.1\r\nHost: a\r\n\r\n");
+is $client->read_response(method => 'GET')->status, 200, 'and the next request is found';
+
 # From HTTP/2 ---------------------------------------------------------------------------------------------------
 
 sub h2_post ($uri, $trailers, %option) {
@@ -126,6 +143,12 @@ is h2_post('/a', [map { ("x-$_" => 1) } 1 .. 30], port => 4)->{status}, 400, 'mo
 isnt h2_post('/a', [':path' => '/evil', 'x-a' => 1])->{status} // 0, 200, 'a pseudo field';
 isnt h2_post('/a', ['x-a' => "1\r\nX-Evil: 1"])->{status} // 0, 200, 'a line end';
 is h2_post('/static', ['x-sum' => 1])->{status}, 200, 'nobody reads it';
+my $late = H2->open($site, where => { port => 2 });
+$late->headers(1, [H2::request(':method' => 'POST', ':path' => '/static')], END_HEADERS);
+$late->until(sub ($f) { $f->{type} == HEADERS && $f->{stream} == 1 });
+$late->headers(1, ['x-sum' => 1]);
+$late->get(3, '/static');
+is $late->answer(3)->{status}, 200, 'when the answer is long there';
 
 # To HTTP/2 -----------------------------------------------------------------------------------------------------
 
