@@ -24,7 +24,14 @@ my $site = Site->prepare(<<'CONF');
         ssl_verify_client on; ssl_client_certificate %DIR%/a.crt;
         return 200 "verified\n";
     }
+    server {
+        listen %PORT3% ssl;
+        ssl_certificate %DIR%/a.crt; ssl_certificate_key %DIR%/a.key;
+        lingering_close always;
+        root %DIR%/html;
+    }
 CONF
+$site->file('html/big', "\1" x 3_000_000);
 Certs::make($site, 'a');
 Certs::make($site, 'old', days => -1);
 Certs::make($site, 'stranger');
@@ -117,6 +124,54 @@ like commanded('-tls1_3', 'K', $get), qr/KEYUPDATE.*fine/s, 'and one that asks f
     kill KILL => $pid;
     waitpid $pid, 0;
     is $site->get('/', { tls => { SSL_hostname => 'a.example' } })->body, "fine\n", 'changes of keys without end: the next client is served';
+}
+
+# A change of keys that wants an answer comes after our close_notify, while much of a body is still on its way (a relay holds
+# it): there is no answer, for a write to a socket that is shut would end the connection with a reset.
+{
+    my $relay = IO::Socket::IP->new(LocalHost => '127.0.0.1', Listen => 1) or die $@;
+    my $pid = open2(my $out, my $in, 'sh', '-c', 'exec openssl s_client "$@" 2>&1', 's_client', '-connect',
+                    '127.0.0.1:' . $relay->sockport, '-tls1_3');
+    syswrite $in, "GET /big HTTP/1.0\r\n\r\n";
+    my $client = $relay->accept;
+    my $server = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $site->port(3)) or die $@;
+    my ($held, $passed, $bytes, $ended, $asked, $mark) = ('', 0, 0, 0, 0, $site->log_mark);
+    my $ready = IO::Select->new($client, $server, $out);
+    my $pass = sub { # a whole record: s_client waits within one
+        my $n = length $held < 5 ? 5 : 5 + unpack 'x3n', $held;
+        return 0 if $n > length $held;
+        $passed += syswrite $client, substr $held, 0, $n, '';
+        return 1;
+    };
+    my $count = sub { my $n = sysread $out, my $text, 65536; $bytes += $text =~ tr/\x01//; return $n };
+    while ($asked < 3) { # the library answers the first when the second comes
+        my @now = $ready->can_read(10) or last;
+        for my $from (@now) {
+            if ($from == $server && !sysread $server, $held, 65536, length $held) {
+                $ready->remove($server);
+                $ended = 1;
+                syswrite $in, "K\n";
+            } elsif ($from == $client) {
+                sysread $client, my $some, 65536 or last;
+                syswrite $server, $some;
+                syswrite $in, "K\n" if $ended;
+                $asked += $ended;
+            } elsif ($from == $out) {
+                $count->();
+            }
+            1 while $passed < 100_000 && $pass->();
+        }
+    }
+    is $asked, 3, 'our side has ended, and the client wants other keys';
+    is $site->get('/', { tls => { SSL_hostname => 'a.example' } })->body, "fine\n", 'others are served' for 1, 2;
+    while ($pass->()) {
+        $count->() while IO::Select->new($out)->can_read(0.01);
+    }
+    $client->shutdown(1);
+    while ($count->()) { }
+    waitpid $pid, 0;
+    is $bytes, 3_000_000, 'all of a body is there';
+    unlike $site->log_since($mark), qr/send\(\) failed/, 'nothing was sent after the goodbye';
 }
 
 # Names that cannot be names: the line says so.

@@ -134,6 +134,8 @@ static ssize_t tls_recv(struct conn *c, void *into, size_t room)
         return flooded(c);
     if (total > 0)
         result = (ssize_t)total; /* an end or an error comes with the next call */
+    if (unlikely(t->goodbye))
+        tls_run.len = 0; /* nothing follows a close_notify; the socket may be shut */
     if ((tls_run.len > 0 || tls_owes(c)) && tls_run_flush(c, 0) == RC_ERROR)
         return CONN_ERROR;
     if (unlikely(t->shut))
