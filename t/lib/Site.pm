@@ -483,8 +483,10 @@ sub faults_in_log ($self) {
     return @lines;
 }
 
+# An empty report is that of a process which was killed while it looked for leaks: those that take more
+# than a second to end are, and so are those a test kills.
 sub sanitizer_reports ($self) {
-    my @reports = map { Procs::slurp($_) } glob "$self->{dir}/sanitizer/*";
+    my @reports = grep { length } map { Procs::slurp($_) } glob "$self->{dir}/sanitizer/*";
     my $stderr = $self->slurp('stderr') // '';
     push @reports, $stderr if $stderr =~ /ERROR: \w+Sanitizer|runtime error:/;
     return @reports;
