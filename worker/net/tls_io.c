@@ -223,11 +223,17 @@ static struct str next_plain(struct conn *c, struct cursor *cur)
     return (struct str){data, len};
 }
 
-/* They are written in front of what follows (RFC 8446, 4.6.1). */
-static void make_tickets(struct tls *t)
+/* They go in front of the text (RFC 8446, 4.6.1). For them the library takes a buffer to read into
+   too, which it would keep until it reads. */
+static bool write_tickets_and(struct tls *t, struct str text)
 {
+    bool good;
+
     for (; t->tickets > 0; t->tickets--)
         SSL_new_session_ticket(t->ssl);
+    good = SSL_write(t->ssl, text.data, (int)text.len) == (int)text.len;
+    SSL_free_buffers(t->ssl);
+    return good;
 }
 
 /* A request that came within the handshake may be answered before that is done. */
@@ -236,7 +242,7 @@ static bool write_text(struct tls *t, struct str text)
     size_t n;
 
     if (unlikely(t->tickets > 0))
-        make_tickets(t);
+        return write_tickets_and(t, text);
     if (likely(t->early == EARLY_OFF))
         return SSL_write(t->ssl, text.data, (int)text.len) == (int)text.len;
     if (!SSL_is_init_finished(t->ssl))
