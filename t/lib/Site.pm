@@ -483,12 +483,13 @@ sub faults_in_log ($self) {
     return @lines;
 }
 
-# An empty report is that of a process which was killed while it looked for leaks: those that take more
-# than a second to end are, and so are those a test kills.
+# What names no error is a notice of a process that was killed while it looked for leaks, or nothing: those that
+# take more than a second to end are killed, and so are those that a test kills.
 sub sanitizer_reports ($self) {
-    my @reports = grep { length } map { Procs::slurp($_) } glob "$self->{dir}/sanitizer/*";
+    my $error = qr/ERROR: \w+Sanitizer|runtime error:/;
+    my @reports = grep { $_ =~ $error } map { Procs::slurp($_) // '' } glob "$self->{dir}/sanitizer/*";
     my $stderr = $self->slurp('stderr') // '';
-    push @reports, $stderr if $stderr =~ /ERROR: \w+Sanitizer|runtime error:/;
+    push @reports, $stderr if $stderr =~ $error;
     return @reports;
 }
 
