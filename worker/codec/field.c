@@ -364,3 +364,11 @@ bool field_list_has(struct str list, struct str item)
             return true;
     return false;
 }
+
+char *field_print(char *p, struct str name, struct str value)
+{
+    p = fmt_str(p, name);
+    p = FMT_LIT(p, ": ");
+    p = fmt_str(p, value);
+    return FMT_LIT(p, "\r\n");
+}

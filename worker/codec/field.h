@@ -150,3 +150,7 @@ bool field_list_next(struct str *rest, struct str *item);
 
 /* Whether the list has this element, compared without case. */
 bool field_list_has(struct str list, struct str item);
+
+/* "name: value" and the line's end; the position behind them. There is room for 4 bytes more than
+   both have. */
+char *field_print(char *p, struct str name, struct str value);

@@ -125,28 +125,20 @@ static size_t client_bytes(const struct proxy_run *run)
     return bytes;
 }
 
-static char *print_field(char *p, struct str name, struct str value)
-{
-    p = fmt_str(p, name);
-    p = FMT_LIT(p, ": ");
-    p = fmt_str(p, value);
-    return FMT_LIT(p, "\r\n");
-}
-
 static char *print_client_fields(char *p, const struct proxy_run *run)
 {
     if (run->conf->pass_headers)
         EACH_FIELD (f, run->r->fields)
             if (!is_replaced(run->http->plan, f))
-                p = print_field(p, f->name, f->value);
+                p = field_print(p, f->name, f->value);
     return p;
 }
 
 /* In place of what is said of the connection otherwise. */
 static char *print_upgrade(char *p, struct str protocols)
 {
-    p = print_field(p, STR("Upgrade"), protocols);
-    return print_field(p, STR("Connection"), STR("upgrade"));
+    p = field_print(p, STR("Upgrade"), protocols);
+    return field_print(p, STR("Connection"), STR("upgrade"));
 }
 
 struct str proxy_method(struct proxy_run *run)
@@ -191,7 +183,7 @@ static bool write_head(struct proxy_run *run)
     p = run->http->http_version == 10 ? FMT_LIT(p, " HTTP/1.0\r\n") : FMT_LIT(p, " HTTP/1.1\r\n");
     for (uint32_t i = 0; i < plan->count; i++)
         if (values[i].len > 0)
-            p = print_field(p, plan->fields[i].name, values[i]);
+            p = field_print(p, plan->fields[i].name, values[i]);
     if (unlikely(upgrade.len > 0))
         p = print_upgrade(p, upgrade);
     p = print_client_fields(p, run);

@@ -7,7 +7,6 @@
  */
 #include "worker/proxy/proxy_trailers.h"
 
-#include "common/fmt.h"
 #include "worker/h2/h2_fields.h"
 #include "worker/http/body.h"
 #include "worker/http/http_core.h"
@@ -93,14 +92,6 @@ bool proxy_trailers_came(const struct proxy_run *run)
     return false;
 }
 
-static char *print_field(char *p, struct str name, struct str value)
-{
-    p = fmt_str(p, name);
-    p = FMT_LIT(p, ": ");
-    p = fmt_str(p, value);
-    return FMT_LIT(p, "\r\n");
-}
-
 struct str proxy_trailers_lines(struct proxy_run *run)
 {
     const struct http_fields *trailers = came(run);
@@ -115,7 +106,7 @@ struct str proxy_trailers_lines(struct proxy_run *run)
     text = p = pool_bytes(pool, room);
     EACH_FIELD (f, trailers)
         if (passes(run, f))
-            p = print_field(p, f->name, field_safe_value(pool, f->value));
+            p = field_print(p, f->name, field_safe_value(pool, f->value));
     return str_range(text, p);
 }
 

@@ -204,13 +204,18 @@ static enum dial_state retry(struct dial *d)
 }
 
 /* The try is over before there was a connection. */
-static enum dial_state failed(struct dial *d, enum dial_fault fault)
+static void give_try_up(struct dial *d, enum dial_fault fault, enum peer_result result)
 {
     end_try(d, fault);
     shared_leave(d, fault);
     drop_exchange(d);
-    book(d, PEER_FAILED);
+    book(d, result);
     d->fault = fault;
+}
+
+static enum dial_state failed(struct dial *d, enum dial_fault fault)
+{
+    give_try_up(d, fault, PEER_FAILED);
     return dial_may_retry(d, fault) ? retry(d) : DIAL_FAIL;
 }
 
@@ -398,11 +403,7 @@ static enum dial_state share(struct dial *d)
 /* No failure of the peer's, and no other would do better. */
 static enum dial_state ours(struct dial *d, enum dial_fault fault)
 {
-    end_try(d, fault);
-    shared_leave(d, fault);
-    drop_exchange(d);
-    book(d, PEER_UNJUDGED);
-    d->fault = fault;
+    give_try_up(d, fault, PEER_UNJUDGED);
     return DIAL_FAIL;
 }
 
