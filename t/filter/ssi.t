@@ -35,7 +35,7 @@ my $origin = sub ($origin) {
     $origin->answer('/page.html', body => 'PX<!--# include virtual="/inc.html" -->.', headers => ['Content-Type' => 'text/html',
         'Last-Modified' => 'Sat, 21 Nov 2020 05:43:51 GMT', ETag => '"abc"', 'Accept-Ranges' => 'bytes']);
 };
-my @log = (allow_log => [qr/open\(\)|directory index/]);
+my @side = (origin => $origin, at_once => 1, allow_log => [qr/open\(\)|directory index/]);
 
 # Pages, one a line (see the end); %%HH is a byte.
 my @pages = map { chomp; $_ } <DATA>;
@@ -48,8 +48,8 @@ sub asked ($prefix, @texts) {
     return (\@requests, files => { %files, %pages });
 }
 my ($requests, %option) = asked('p', @pages);
-differential_ok($conf, $requests, %option, origin => $origin, @log);
-differential_ok($conf =~ s/ssi on/ssi on; ssi_silent_errors on/r, [@$requests[6 .. 20]], %option, origin => $origin, @log);
+differential_ok($conf, $requests, %option, @side);
+differential_ok($conf =~ s/ssi on/ssi on; ssi_silent_errors on/r, [@$requests[6 .. 20]], %option, @side);
 
 # Pages as chance makes them, the same each time
 {
@@ -88,7 +88,7 @@ differential_ok($conf =~ s/ssi on/ssi on; ssi_silent_errors on/r, [@$requests[6 
     } 1 .. 150;
     my ($requests, %option) = asked('r', @random);
     $requests->[$_]{name} = "random page $_" for 0 .. $#random;
-    differential_ok($conf, $requests, %option, origin => $origin, @log);
+    differential_ok($conf, $requests, %option, @side);
 }
 
 # Heads: what is said of the page's file is not said of the page
@@ -116,13 +116,13 @@ my @of_heads = ((map { my $dir = $_; map { ("GET /$dir$_", "HEAD /$dir$_", ["GET
     (map { "GET $_" } qw(/a.txt /types/a.page /types/a.txt /any/a.txt /zero.html /kept/zero.html /none.html /length/l.html /if/a.html?ssi=1 /if/a.html
         /px/page.html /pxkept/page.html /px/404 /px/empty)), 'HEAD /px/page.html', { what => 'GET /px/page.html', version => '1.0' },
     { what => 'POST /px/page.html', body => 'the body' });
-differential_ok($heads, \@of_heads, files => \%pages, origin => $origin, @log);
+differential_ok($heads, \@of_heads, files => \%pages, @side);
 
 # What includes send to an origin: like nginx, but for conditions, ranges and codings of the whole page
 my ($of_origin, %page) = asked('o', '<!--# include virtual="/px/a" wait="yes" --><!--# include virtual="/px/a?b=c" wait="yes" --><!--# include virtual="/px/404" -->');
 my $what = $of_origin->[0]{what};
 differential_ok($conf, [$what, [$what, 'X-A' => 'b', Cookie => 'c=d', 'User-Agent' => 'me'],
-    { what => $what =~ s/GET/POST/r, body => 'posted' }], %page, origin => $origin, @log,
+    { what => $what =~ s/GET/POST/r, body => 'posted' }], %page, @side, at_once => 0,
     allow => { $what =~ s/GET/POST/r => 'nginx refuses to POST to a file; so do we' });
 
 # From here on, one site of our own -----------------------------------------------------------------

@@ -36,6 +36,8 @@ is join(',', $reply->chunks), '2,2,0', 'its chunks';
 is $reply->trailer('x-t'), 'v', 'its trailer';
 $origin->answer('/fill', fill => 1_000_003);
 ok $client->get('/fill')->body eq Origin::pattern(1_000_003), 'a generated body';
+$origin->script('/at_once', [write => "HTTP/1.1 200 OK\r\n\r\n" . 'y' x 4_000_000], 'close');
+is scalar(grep { length $to->()->get('/at_once')->body == 4_000_000 } 1 .. 200), 200, 'what was written is followed by its end, however fast it is read';
 $origin->answer('/lie', body => 'short', length => 100, close => 1);
 $reply = $client->get('/lie');
 ok !$reply->complete, 'a lie about the length is seen';

@@ -14,6 +14,7 @@
 # made alike), body, whether the connection lives on, and what the origin received. The HTTP version
 # and the Connection header towards the origin are left out unless hop => 1: defaults differ between
 # versions of nginx. order => 1: fields that the origin received are compared in their order and case.
+# at_once => 1: the origin is asked for several things at the same time, which come in any order.
 # One test per request. Requests may be strings, [what, fields...],
 # { what, options of Client::request_bytes, fields => [...] } or { raw => bytes, name => '...' };
 # { raw => ..., later => bytes } sends the rest when an answer has begun;
@@ -222,7 +223,7 @@ sub play ($site, $request, $option) {
     $seen{failure} = $@ =~ s/ at \S+ line.*//sr if $@;
     $seen{ended} = time;
     $seen{persists} = $seen{failure} ? 'unknown' : persists($client);
-    $seen{origin} = [map { origin_view($site, $_, $option) } requests_at($site)];
+    $seen{origin} = origin_views($site, $option);
     return \%seen if $seen{failure};
     return { %seen, status => 'no response' } unless $reply;
     return { %seen, reply_view($site, $reply, $method, $option) };
@@ -257,7 +258,7 @@ sub play_all ($site, $client, $bytes, $option) {
         $seen{body} .= join "\n", "$view{status} $view{version} $view{framing} $view{complete} $view{interim}",
             @headers, '', $view{body}, @{ $view{trailers} }, '';
     }
-    $seen{origin} = [map { origin_view($site, $_, $option) } requests_at($site)];
+    $seen{origin} = origin_views($site, $option);
     return \%seen;
 }
 
@@ -294,6 +295,11 @@ sub persists ($client) {
 sub requests_at ($site) {
     return grep { $_->uri ne PROBE } map { $site->{origins}{$_}->requests }
         sort keys %{ $site->{origins} };
+}
+
+sub origin_views ($site, $option) {
+    my @views = map { origin_view($site, $_, $option) } requests_at($site);
+    return [$option->{at_once} ? sort @views : @views];
 }
 
 sub origin_view ($site, $request, $option) {

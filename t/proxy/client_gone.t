@@ -128,8 +128,11 @@ for my $way (sort keys %leave) {
     $client->read_until(qr/some/);
     $leave->($client);
     is_over("$way in an answer that pauses", 1);
-    $client = $site->send("GET /pipelined$_") for 1 .. 3;
-    $leave->($client);
+
+    # As soon as it has asked. What the origin then had to say may have left more than one idle connection.
+    $leave->($site->send("GET /hasty$_")) for 1 .. 3;
+    is_over("$way at once", undef);
+    $origin->refuse->accept;
 
     # One of several requests that wait in a row
     $uri = uri('/');
@@ -146,7 +149,7 @@ for my $way (sort keys %leave) {
 
 # On the way to a peer that does not take the connection
 use IO::Socket::INET;
-my $queue = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $site->port(8), Listen => 1) or die $!;
+my $queue = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $site->port(8), Listen => 1, ReuseAddr => 1) or die $!;
 my @fill = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $site->port(8), Blocking => 0) } 1 .. 6;
 for my $way (sort keys %leave) {
     my $client = $site->send("GET /full/$way");

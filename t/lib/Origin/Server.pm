@@ -206,11 +206,25 @@ sub drop ($self, $conn) {
     close $conn->{sock};
 }
 
-# Takes steps until one has to wait. A step returns true when it is done.
+# Takes steps until one has to wait. A step returns true when it is done. What a step wrote goes out
+# at the end; if that was all there is, a step that waited for it has its turn.
 sub pump ($self, $conn) {
+    while (take_steps($self, $conn)) {
+        my $waited = length $conn->{out} || $conn->{fill};
+        flush($self, $conn) or return;
+        last if !$waited || length $conn->{out} || $conn->{fill};
+    }
+    return unless defined fileno $conn->{sock};
+    $self->drop($conn) if $conn->{end} && $conn->{in} eq '' && !@{ $conn->{steps} };
+    $self->drop($conn) if $conn->{end} && @{ $conn->{steps} }
+        && $conn->{steps}[0][0] =~ /\A(?:body|read|hold|wait|stall)\z/;
+}
+
+# False when the connection is gone.
+sub take_steps ($self, $conn) {
     while (defined fileno $conn->{sock}) {
         if (!@{ $conn->{steps} }) {
-            last unless $self->next_head($conn);
+            return 1 unless $self->next_head($conn);
             next;
         }
         my ($verb, @args) = @{ $conn->{steps}[0] };
@@ -218,16 +232,14 @@ sub pump ($self, $conn) {
         if (!$step) {
             print STDERR "# origin: no step $verb\n";
             $self->drop($conn);
-            return;
+            return 0;
         }
-        last unless $step->($self, $conn, @args);
+        if (!$step->($self, $conn, @args)) {
+            return defined fileno $conn->{sock};
+        }
         shift @{ $conn->{steps} };
     }
-    return unless defined fileno $conn->{sock};
-    flush($self, $conn) or return;
-    $self->drop($conn) if $conn->{end} && $conn->{in} eq '' && !@{ $conn->{steps} };
-    $self->drop($conn) if $conn->{end} && @{ $conn->{steps} }
-        && $conn->{steps}[0][0] =~ /\A(?:body|read|hold|wait|stall)\z/;
+    return 0;
 }
 
 sub next_head ($self, $conn) {
