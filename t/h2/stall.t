@@ -27,6 +27,7 @@ my $site = Site->start(<<'CONF');
     server {
         listen %PORT3%;
         keepalive_timeout 100s;
+        keepalive_requests 1000000;
         keepalive_min_timeout 500ms;
         return 200 fine;
     }
