@@ -626,14 +626,19 @@ static void on_timer(struct timer *timer)
     post_now(&c->conn.post);
 }
 
+static void begin_to_drain(struct h2_conn *c)
+{
+    c->draining = true;
+    c->drain_until_ms = clock_mono_ms + drain_ms(c);
+}
+
 /* While a successor serves, a request that is on its way is still answered. */
 static void on_drain(struct conn *conn, bool successor)
 {
     struct h2_conn *c = CONTAINER(conn, struct h2_conn, conn);
 
     wake(c);
-    c->draining = true;
-    c->drain_until_ms = clock_mono_ms + drain_ms(c);
+    begin_to_drain(c);
     if (c->state == H2_SERVE && (successor || c->conf->keepalive_min_set))
         nghttp2_submit_shutdown_notice(c->session);
     else if (c->state == H2_SERVE)
@@ -706,6 +711,10 @@ static void take(struct conn *from, const struct http_address *address, struct h
     chain_init(&c->out);
     c->conn.ev.readable = true;
     conn_nodelay(&c->conn);
+    if (conn_draining && c->state == H2_SERVE) { /* it was accepted before that */
+        begin_to_drain(c);
+        nghttp2_submit_shutdown_notice(c->session);
+    }
     post_now(&c->conn.post);
 }
 
