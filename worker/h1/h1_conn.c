@@ -247,7 +247,7 @@ static enum h1_state step_wait(struct h1_conn *c)
         return H1_HEAD;
     }
     if (!c->conn.ev.readable)
-        return H1_WAIT;
+        return c->leaving ? H1_CLOSED : H1_WAIT;
     if (c->in.start == NULL)
         buf_take(&c->in, MAX((size_t)c->conf->client_header_buffer_bytes,
                              c->posts ? H1_READ_AHEAD : 0)); /* another may come with its head */
@@ -259,7 +259,7 @@ static enum h1_state step_wait(struct h1_conn *c)
         return H1_HEAD;
     }
     buf_give(&c->in);
-    return n == CONN_AGAIN ? H1_WAIT : H1_CLOSED;
+    return n == CONN_AGAIN && !c->leaving ? H1_WAIT : H1_CLOSED;
 }
 
 /* For the log: what came of a request line that is faulty or was cut off. */
@@ -641,18 +641,9 @@ static enum h1_state step_switch(struct h1_conn *c)
     return H1_SWITCH;
 }
 
-/* Is a body cut that ends with the connection? An ordinary end would say that it is whole. */
-static bool is_cut(const struct h1_conn *c)
-{
-    const struct h1_stream *s = c->stream;
-
-    return s != NULL && s->begun && s->r.head_sent + s->r.body_sent > 0 && !s->r.out.upgraded &&
-           s->left_out < 0 && !s->chunk_out && (!s->body_ended || !chain_empty(&s->out));
-}
-
 static enum h1_state step_closed(struct h1_conn *c)
 {
-    bool reset = (c->timed_out && c->conf->reset_timedout) || is_cut(c);
+    bool reset = (c->timed_out && c->conf->reset_timedout) || h1_is_cut(c);
 
     give_stream_up(c);
     buf_give(&c->in);
@@ -687,10 +678,18 @@ static const struct {
     [H1_CLOSED] = {"closed", step_closed, 0},
 };
 
+/* keepalive_min_timeout is about connections that were kept; who has just come is about to ask. */
+static int64_t drain_ms(const struct h1_conn *c)
+{
+    int64_t ms = c->conf->keepalive_min_set ? c->conf->keepalive_min_timeout_ms : DRAIN_IDLE_MS;
+
+    return c->requests > 0 ? ms : MAX(ms, DRAIN_IDLE_MS);
+}
+
 static int64_t idle_ms(const struct h1_conn *c)
 {
     if (c->draining)
-        return c->conf->keepalive_min_set ? c->conf->keepalive_min_timeout_ms : DRAIN_IDLE_MS;
+        return drain_ms(c);
     return c->requests == 0 ? c->conf->client_header_timeout_ms : c->conf->keepalive_timeout_ms;
 }
 
@@ -771,6 +770,7 @@ static void on_event(struct event *ev)
     post_now(&c->conn.post);
 }
 
+/* Who need not wait goes after a last look: a request that has come is answered. */
 static void on_drain(struct conn *conn, bool successor)
 {
     struct h1_conn *c = CONTAINER(conn, struct h1_conn, conn);
@@ -778,8 +778,8 @@ static void on_drain(struct conn *conn, bool successor)
     c->draining = true;
     if (c->state != H1_WAIT)
         return;
-    if (!successor && !c->conf->keepalive_min_set)
-        c->state = H1_CLOSED;
+    c->leaving = (!successor && !c->conf->keepalive_min_set) || drain_ms(c) == 0;
+    c->conn.ev.readable |= c->leaving;
     post_now(&c->conn.post);
 }
 

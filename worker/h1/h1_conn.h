@@ -79,6 +79,7 @@ struct h1_conn {
     uint8_t state;             /* enum h1_state */
     bool responding;           /* the engine has answered */
     bool draining, timed_out, running;
+    bool leaving;              /* it closes unless a request is here */
     bool keep;                 /* the connection stays open after this response */
     bool sending;              /* counted as writing */
     bool entered, progress;    /* in this run: a state was entered, bytes went out */
@@ -120,3 +121,5 @@ void h1_body_end(struct h1_conn *c);
 void h1_write_head(struct h1_conn *c);
 /* The end of a body in chunks, with its trailer fields. */
 void h1_write_last(struct h1_conn *c);
+/* Would a body be cut if it ended now? Then the connection must not end as for a whole one. */
+bool h1_is_cut(const struct h1_conn *c);

@@ -207,3 +207,11 @@ void h1_write_last(struct h1_conn *c)
     }
     chain_add(&s->out, "\r\n", 2);
 }
+
+bool h1_is_cut(const struct h1_conn *c)
+{
+    const struct h1_stream *s = c->stream;
+
+    return s != NULL && s->begun && s->r.head_sent + s->r.body_sent > 0 && !s->r.out.upgraded &&
+           s->left_out < 0 && !s->chunk_out && (!s->body_ended || !chain_empty(&s->out));
+}
