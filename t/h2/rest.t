@@ -13,16 +13,16 @@ my $site = Site->start(<<'CONF', log_level => 'debug', events => 'worker_connect
         location / { return 200 "$http_x_one $http_x_two\n"; }
         location /up { proxy_pass http://%ORIGIN%; }
     }
-    server { listen %PORT2%; keepalive_timeout 600ms; location / { return 200 "short\n"; } }
+    server { listen %PORT2%; keepalive_timeout 2s; location / { return 200 "short\n"; } }
 CONF
 my $origin = $site->origin;
 
-sub rested { return scalar(() = $site->slurp('error.log') =~ /h2: rests/g) }
-my $before = 0;
-sub wait_rested ($more = 1) {
-    wait_until { rested() >= $before + $more } 'the connection rests';
-    $before = rested();
+# How many connections are at rest, by the last word of each in the log.
+sub resting {
+    my %last = $site->slurp('error.log') =~ /(\d+#\d+: \*\d+) h2: (rests|wakes)/g;
+    return scalar grep { $_ eq 'rests' } values %last;
 }
+sub wait_resting ($n = 1) { wait_until { resting() == $n } "$n at rest" }
 
 # A field block as bytes: indexed fields by number, literals that enter the table by name and value.
 sub packed (@fields) {
@@ -37,7 +37,7 @@ my $answer = ask($h2, 1, [':authority' => 'a.example'], ['x-one' => 'first'], ['
 is $answer->{body}, "first second\n", 'fields that enter the table';
 my @heads = $h2->heads(@{ $answer->{frames} });
 for my $n (1 .. 3) {
-    wait_rested();
+    wait_resting();
     $answer = ask($h2, 1 + 2 * $n, 64, 63, 62);
     is $answer->{body}, "first second\n", 'are still in it after a rest';
     @heads = $h2->heads(@{ $answer->{frames} });
@@ -45,30 +45,31 @@ for my $n (1 .. 3) {
     is $heads[0]{':status'}, 200, 'whole';
 }
 
-wait_rested();
+wait_resting();
 $h2->frame(PING, 0, 0, 'pingpong');
 my ($pong) = grep { $_->{type} == PING } $h2->until(sub ($f) { $f->{type} == PING });
 is $pong->{payload}, 'pingpong', 'a ping wakes it';
-wait_rested();
+wait_resting();
 $origin->answer('/up', body => 'taken');
 $h2->headers(11, [H2::request(':method' => 'POST', ':path' => '/up')], END_HEADERS);
 $h2->frame(DATA, $_ == 3 ? END_STREAM : 0, 11, "x" x 16384) for 1 .. 3;
 is $h2->answer(11)->{body}, 'taken', 'a request with a body, and windows';
 is length $origin->request->body, 3 * 16384, 'that is all there';
-wait_rested();
+wait_resting();
 $h2->frame(WINDOW_UPDATE, 0, 0, pack 'N', 0x7fffffff);
 is $h2->goodbye, 3, 'an error ends it as ever'; # FLOW_CONTROL_ERROR
 
 # Its end.
 $h2 = H2->open($site, where => { port => 2 });
 is $h2->get(1, '/')->answer(1)->{body}, "short\n", 'a short keepalive_timeout';
-wait_rested();
+wait_resting();
 is $h2->goodbye, 0, 'ends a connection that rests';
 $h2 = H2->open($site);
-wait_rested();
+wait_resting();
 undef $h2; # gone without a word
+wait_resting(0);
 my @resting = map { my $c = H2->open($site); $c->get(1, '/')->answer(1); $c } 1 .. 3;
-wait_rested(3);
+wait_resting(3);
 $site->reload;
 is_deeply [map { $_->goodbye } @resting], [0, 0, 0], 'a reload tells those that rest';
 
@@ -82,7 +83,7 @@ sub open_more ($n) {
         push @open, H2->open($site);
         ask($open[-1], 1, @browser);
     }
-    wait_rested($n);
+    wait_resting(scalar @open);
 }
 if (Procs::slurp($ENV{WEIR}) =~ /__asan_init/) {
     pass 'AddressSanitizer has memory of its own # skip';

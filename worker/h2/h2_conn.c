@@ -365,6 +365,7 @@ static void wake(struct h2_conn *c)
 {
     if (likely(!c->rests))
         return;
+    log_debug(&c->conn.log, "h2: wakes");
     h2_fold_open(c->fold);
     c->rests = false;
 }
