@@ -72,7 +72,7 @@ sub has_request ($self) {
         return 0 if !length $self->{in} && !$self->{client}->ready(0, 0);
         my $f = $self->next_frame(0.5);
         if (!$f) {
-            $self->{gone} = 1;
+            $self->{gone} = 1 if $self->{client}{end};
             return 0;
         }
         push @{ $self->{later} }, $f;
