@@ -5,7 +5,6 @@ my $site = Site->start(<<'CONF');
     server {
         listen %PORT%;
         root %DIR%/html;
-        client_header_timeout 5s;
         location /p { proxy_pass http://%ORIGIN%; }
     }
 CONF

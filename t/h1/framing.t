@@ -15,7 +15,6 @@ my $site = Site->start(<<'CONF');
         location /here { return 200 "here\n"; }
     }
 CONF
-$ENV{WEIR_PATIENCE} //= 3;               # refusals are immediate
 my $smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
 sub refused ($status, $bytes, $name, %option) {

@@ -16,8 +16,8 @@ my $site = Site->start(<<'CONF');
     }
     server {
         listen %PORT2%;
-        client_header_timeout 300ms;
-        client_body_timeout 300ms;
+        client_header_timeout 2s;
+        client_body_timeout 2s;
         location / { return 200 "hi\n"; }
         location /p { proxy_pass http://%ORIGIN%; }
     }
@@ -76,24 +76,21 @@ is length $site->origin->request->body, 3_000_000, 'all of it arrives';
 
 # Times --------------------------------------------------------------------------------------------------
 
-$client = $site->connect({ port => 2 });
-is $client->closed, 'eof', 'no request at all: closed without a word';
-$client = $site->connect({ port => 2 });
-$client->write("GET / HTTP/1.1\r\nHost: a\r\n");
-$reply = $client->read_response;
-like $reply ? $reply->status : 'closed', qr/408|closed/, 'half a head: closed, with 408 or none';
-is $client->closed, 'eof', 'in time';
-$client = $site->connect({ port => 2 });
 $site->origin->forget;
-$client->write("POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
-$reply = $client->read_response;
-like $reply ? $reply->status : 'closed', qr/408|closed/, 'half a body: the same';
-is $site->origin->count, 0, 'and the origin never heard of it';
-$client = $site->connect({ port => 2 });
+my ($silent, $head, $body, $drips) = map { $site->connect({ port => 2 }) } 1 .. 4;
+$head->write("GET / HTTP/1.1\r\nHost: a\r\n");
+$body->write("POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
 my @drops = split //, "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: " . '1' x 400;
-wait_until { !$client->write(shift @drops // 'x') || $client->pending =~ / 408 / || $client->{end} }
+wait_until { !$drips->write(shift @drops // 'x') || $drips->pending =~ / 408 / || $drips->{end} }
     'the end of a head that drips in: the time counts for all of it';
 cmp_ok scalar(@drops), '>', 0, 'a dripping head is cut off';
+is $silent->closed, 'eof', 'no request at all: closed without a word';
+$reply = $head->read_response;
+like $reply ? $reply->status : 'closed', qr/408|closed/, 'half a head: closed, with 408 or none';
+is $head->closed, 'eof', 'in time';
+$reply = $body->read_response;
+like $reply ? $reply->status : 'closed', qr/408|closed/, 'half a body: the same';
+is $site->origin->count, 0, 'and the origin never heard of it';
 wait_until { (grep { / 408 / } $site->access_log) == 3 } 'three lines with 408 in the access log';
 
 my $mark = $site->log_mark;

@@ -15,7 +15,6 @@ my $site = Site->start(<<'CONF');
     }
 CONF
 $site->file('html/a', 'abcdefgh' x 1000);
-$ENV{WEIR_PATIENCE} //= 5;
 my ($worker) = $site->workers;
 my $seed = $ENV{WEIR_SEED} // 20260;
 srand $seed;

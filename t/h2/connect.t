@@ -18,7 +18,7 @@ my $site = Site->start(<<'CONF');
         location / { proxy_pass http://%ORIGIN%; }
         location /no { return 403 no; }
         location /old { proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_pass http://%ORIGIN%; }
-        location /short { proxy_read_timeout 1s; proxy_pass http://%ORIGIN%; }
+        location /short { proxy_read_timeout 3s; proxy_pass http://%ORIGIN%; }
     }
     server { listen %PORT2%; http2_extended_connect off; location / { proxy_pass http://%ORIGIN%; } }
 CONF
@@ -56,6 +56,12 @@ sub bytes ($h2, $stream, $n) {
     my %not = unpack '(nN)*', H2->open($site, silent => 1, where => { port => 2 })->next_frame->{payload};
     is $not{8}, undef, 'or nothing';
 }
+
+# One that will be silent for longer than it may.
+my $silent = H2->open($site);
+$origin->script('/short', [write => $switch], [write => 'x'], [wait => 'never']);
+connect_to($silent, 1, '/short');
+is head($silent, 1), 200, 'an origin that says little';
 
 my $h2 = H2->open($site);
 $origin->script('/echo', [write => $switch], [read => 5], [write => 'hello'], [wait => 'more'], [write => ' again'], [read => 3], 'close');
@@ -148,10 +154,7 @@ head($h2, 9);
 is $last->{type}, RST_STREAM, 'an origin that breaks off';
 is unpack('N', $last->{payload}), CANCEL, 'as 8441 says';
 
-$origin->script('/short', [write => $switch], [write => 'x'], [wait => 'never']);
-connect_to($h2, 11, '/short');
-head($h2, 11);
-(undef, $last) = bytes($h2, 11, 2);
+(undef, $last) = bytes($silent, 1, 2);
 is $last->{type}, RST_STREAM, 'proxy_read_timeout';
 $origin->go('never');
 $site->allow_log(qr/upstream timed out|Connection reset by peer|upstream prematurely/);

@@ -40,7 +40,7 @@ sub fetch ($way, $path, @options) {
     my $port = $site->port($tls ? 1 : 2);
     my ($head, $body) = map { $site->path($_) } qw(head body);
     $host = shift @options if @options && $options[0] =~ /\.example\z/;
-    open my $out, '-|', 'curl', '-sk', '--max-time', 20, $tls ? '--http2' : '--http2-prior-knowledge',
+    open my $out, '-|', 'curl', '-sk', '--max-time', Client::patience(), $tls ? '--http2' : '--http2-prior-knowledge',
         '--resolve', "$host:$port:127.0.0.1", '-D', $head, '-o', $body, '-w', '%{http_version} %{http_code}',
         @options, ($tls ? 'https' : 'http') . "://$host:$port$path" or die "curl: $!";
     my ($version, $status) = split ' ', join '', <$out>;

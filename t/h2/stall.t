@@ -10,7 +10,7 @@ use constant { REFUSED_STREAM => 7, CANCEL => 8 };
 my $site = Site->start(<<'CONF');
     http2 on;
     send_timeout 1s;
-    client_header_timeout 1s;
+    client_header_timeout 3s;
     server {
         listen %PORT%;
         root %DIR%/html;
@@ -42,10 +42,14 @@ my %begun = (
     'a part of a frame'  => substr(H2::frame_bytes(HEADERS, END_STREAM | END_HEADERS, 3, $block), 0, 20),
     'frames without end' => H2::frame_bytes(HEADERS, END_STREAM, 3, $block) . H2::frame_bytes(CONTINUATION, 0, 3, '') x 3,
 );
+my %standing;
 for my $what (sort keys %begun) {
-    my $h2 = H2->open($site);
+    my $h2 = $standing{$what} = H2->open($site);
     is $h2->get(1, '/')->answer(1)->{body}, 'fine', 'a request before it';
     $h2->raw($begun{$what});
+}
+for my $what (sort keys %standing) {
+    my $h2 = $standing{$what};
     ok !grep({ $_->{type} == HEADERS } $h2->until(sub ($) { 0 })), "$what: no answer";
     ok $h2->{client}{end}, 'but the end';
 }

@@ -38,7 +38,8 @@ my $conf = <<'CONF';
         location /stream/ { client_max_body_size 10; proxy_http_version 1.1; proxy_request_buffering off; proxy_pass http://%ORIGIN%; }
         location /p/ { proxy_pass http://%ORIGIN%; proxy_buffer_size 1k; }
         location /p/late { client_body_timeout 300ms; proxy_pass http://%ORIGIN%; }
-        location ~ ^/p/(stalled|tunnel/silent|pause) { proxy_pass http://%ORIGIN%; proxy_read_timeout 1s; }
+        location /p/stalled { proxy_pass http://%ORIGIN%; proxy_read_timeout 300ms; }
+        location ~ ^/p/(tunnel/silent|pause) { proxy_pass http://%ORIGIN%; proxy_read_timeout 3s; }
         location /intercept/ { proxy_pass http://%ORIGIN%; proxy_intercept_errors on; error_page 404 500 /page; }
         location /intercept/named/ { proxy_pass http://%ORIGIN%; error_page 418 = @theirs; return 418; }
         location @theirs { proxy_pass http://%ORIGIN%; }
@@ -50,7 +51,7 @@ my $conf = <<'CONF';
         location /deniedup/ { proxy_allow_upstream 0; proxy_pass http://%ORIGIN%; }
         location /broken/ { proxy_pass http://broken; }
         location /unbound/ { proxy_bind 192.0.2.1; proxy_pass http://%ORIGIN%; }
-        location /total/ { proxy_pass http://%ORIGIN%; proxy_total_timeout 100ms; location /total/body { proxy_pass http://%ORIGIN%; proxy_total_timeout 1500ms; } }
+        location /total/ { proxy_pass http://%ORIGIN%; proxy_total_timeout 100ms; location /total/body { proxy_pass http://%ORIGIN%; proxy_total_timeout 3s; } }
         location /refused/ { proxy_pass http://127.0.0.1:%PORT9%; }
         location /unresolved/ { proxy_pass http://$arg_host; }
         location /nothing { empty_gif; }
@@ -83,7 +84,7 @@ my $conf = <<'CONF';
         listen %PORT2% ssl; server_name strict.example; ssl_certificate %DIR%/s.crt; ssl_certificate_key %DIR%/s.key;
         ssl_client_certificate %DIR%/s.crt; ssl_verify_client on; return 200 ok;
     }
-    server { listen %PORT3%; client_header_timeout 300ms; return 200 ok; }
+    server { listen %PORT3%; access_log %DIR%/slow.log reason; client_header_timeout 3s; return 200 ok; }
 CONF
 use Certs;
 my $dir = File::Temp->newdir;
@@ -117,6 +118,16 @@ sub reason_is ($what, $expected, @fields) {
 reason_is('GET /f', '200 -');
 my $ws = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
 my @ws = (Upgrade => 'websocket', Connection => 'upgrade', 'Sec-WebSocket-Version' => 13, 'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==');
+
+# Those that begin well and then are silent for longer than they may: what comes of them is looked at below.
+my $slow = $site->connect({ port => 3 });
+$slow->write('GET /');
+my $begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n";
+$origin->script('/p/tunnel/silent', [write => $ws], 'stall');
+$origin->script('/p/pause', [write => $begun], 'stall');
+$origin->script('/total/body', 'body', [write => $begun], 'stall');
+my @silent = ($site->send('GET /p/tunnel/silent', @ws), map { $site->send("GET $_") } '/p/pause', '/total/body');
+
 sub tunnel_is ($uri, $expected, @steps) {
     my $leave = ref $steps[-1] eq 'CODE' ? pop @steps : sub ($client) { $client->closed };
     $origin->script($uri, [write => $ws], @steps);
@@ -126,7 +137,7 @@ sub tunnel_is ($uri, $expected, @steps) {
     is logged($uri), $expected, "a tunnel: $expected";
 }
 tunnel_is('/p/tunnel/end', '101 -', 'close');
-tunnel_is('/p/tunnel/silent', '101 tunnel.timeout', 'stall');
+is logged('/p/tunnel/silent'), '101 tunnel.timeout', 'a tunnel: 101 tunnel.timeout';
 tunnel_is('/p/tunnel/reset', '101 tunnel.upstream', [read => 1], 'reset', sub ($client) { $client->write('x'); $client->closed });
 tunnel_is('/p/tunnel/left', '101 tunnel.client', [read => 1], 'stall', sub ($client) { $client->write('x'); $client->reset });
 $origin->script('/p/switch', [write => "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"], 'close');
@@ -207,6 +218,7 @@ reason_is('GET /down/', '502 upstream.none_live');
     my @waiting = $site->send('GET /waiting/0');
     $held->reached;
     push @waiting, $site->send('GET /waiting/1');
+    $site->get('/return200'); # the worker has seen what came before
     reason_is('GET /waiting/2', '502 upstream.queue_full');
     $held->release;
     is $_->response->status, 200, 'who waited is answered' for @waiting;
@@ -215,6 +227,7 @@ reason_is('GET /down/', '502 upstream.none_live');
     $held->reached;
     reason_is('GET /hasty/1', '502 upstream.queue_timeout');
     $held->release;
+    is logged('/hasty/0'), '200 -', 'who had the place is answered';
 }
 reason_is('GET /unbound/', '500 upstream.local');
 reason_is('GET /refused/', '502 upstream.connect');
@@ -222,7 +235,6 @@ reason_is('GET /broken/', '502 upstream.connect');
 reason_is('GET /broken/', '502 upstream.breaker');
 $origin->script('/total/', 'body', 'stall');
 reason_is('GET /total/', '504 upstream.total_timeout');
-my $begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n";
 $origin->script('/p/cut', [write => $begun], 'close');
 reason_is('GET /p/cut', '200 upstream.body_closed');
 $origin->script('/p/reset', [write => $begun], [wait => 'reset'], 'reset');
@@ -233,10 +245,8 @@ $reset->closed;
 is logged('/p/reset'), '200 upstream.body_closed', 'a reset in the body';
 $origin->script('/p/chunks', [write => "${begun}x\r\n"], 'close');
 reason_is('GET /p/chunks', '200 upstream.body_invalid');
-$origin->script('/p/pause', [write => $begun], 'stall');
-reason_is('GET /p/pause', '200 upstream.body_timeout');
-$origin->script('/total/body', 'body', [write => $begun], 'stall');
-reason_is('GET /total/body', '200 upstream.total_timeout');
+is logged('/p/pause'), '200 upstream.body_timeout', 'a body that stops';
+is logged('/total/body'), '200 upstream.total_timeout', 'one that takes too long';
 my $port = $site->port(8); # whose queue is full: nobody takes what comes
 my $queue = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1) or die $!;
 my @fill = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Blocking => 0) } 1 .. 6;
@@ -313,11 +323,8 @@ raw_is($strict, '421 tls.misdirected', 'made to another server', 2, SSL_hostname
 Certs::make($site->dir, 'other');
 raw_is($strict, '400 tls.certificate', 'a strange certificate', 2, @strict,
        map { ("SSL_$_->[0]_file" => $site->path("other.$_->[1]")) } [cert => 'crt'], [key => 'key']);
-my $lines = () = $site->slurp('reason.log') =~ /\n/g;
-my $slow = $site->connect({ port => 3 });
-$slow->write('GET /');
-wait_until { (() = $site->slurp('reason.log') =~ /\n/g) > $lines } 'a timeout';
-like((split /\n/, $site->slurp('reason.log'))[-1], qr/ 408 request\.timeout\z/, 'a head that does not come');
+wait_until { ($site->slurp('slow.log') // '') =~ /\n/ } 'a timeout';
+like $site->slurp('slow.log'), qr/\A\S* 408 request\.timeout\n\z/, 'a head that does not come';
 $seen{'request.timeout'}++;
 
 # A client that leaves

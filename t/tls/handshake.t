@@ -80,7 +80,7 @@ for my $n (1 .. 200) { # whatever comes of them, the server lives
 my $mark = $site->log_mark;
 my $stalled = $site->connect({ port => 3 });
 $stalled->write(substr $hello, 0, 50);
-is $stalled->closed, 'eof', 'a handshake that stalls ends';
+ok $stalled->closed, 'a handshake that stalls ends';
 like $site->wait_for_log(qr/client timed out \(110: Connection timed out\)/, since => $mark), qr/SSL handshaking/,
     'and the log says so';
 
