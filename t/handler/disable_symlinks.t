@@ -8,6 +8,7 @@ my $conf = <<'CONF';
     server {
         listen %PORT%;
         root %DIR%/html;
+        keepalive_requests 1000000;
         location / { }
         location /never/ { disable_symlinks on; alias %DIR%/html/; }
         location /owner/ { disable_symlinks if_not_owner; alias %DIR%/html/; }

@@ -27,7 +27,7 @@ wait_until {
     $text = $site->get('/status')->body;
     @seen{qw(active accepts handled requests reading writing waiting)} = $text =~
         /\AActive connections: (\d+) \nserver accepts handled requests\n (\d+) (\d+) (\d+) \nReading: (\d+) Writing: (\d+) Waiting: (\d+) \n\z/;
-    ($seen{reading} // 0) == 1 && $seen{active} == 5;
+    ($seen{reading} // 0) == 1 && $seen{active} == 5 && $seen{waiting} == 3;
 } 'the numbers of both workers';
 is $seen{waiting}, 3, 'three connections are idle';
 is $seen{writing}, 1, 'the question itself is being answered';

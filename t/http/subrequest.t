@@ -82,7 +82,7 @@ subtest 'over HTTP/2' => sub {
                  location = /copy { proxy_pass http://%ORIGIN2%; } }
 END
     my ($origin, $mirror) = map { $site->origin($_) } 1, 2;
-    my @curl = ('curl', '-s', '--http2-prior-knowledge', '-m', 10, 'http://127.0.0.1:' . $site->port . '/p.html');
+    my @curl = ('curl', '-s', '--http2-prior-knowledge', '-m', Client::patience(), 'http://127.0.0.1:' . $site->port . '/p.html');
     $site->file('html/p.html', '[<!--# include virtual="/px/1" --><!--# include virtual="/px/2" -->]');
     my @held = map { $origin->hold("/$_") } 1, 2;
     $origin->answer("/$_", body => $_) for 1, 2, 'after';
@@ -94,9 +94,10 @@ END
     $mirror->wait_for(1);
     pass 'a request is mirrored';
 
-    my $held = $origin->hold('/1');
+    my $held = $origin->forget->hold('/1');
     my $pid = open $pipe, '-|', @curl or die "curl: $!";
     $held->reached;
+    wait_until { $origin->count == 2 } 'both includes';
     my $open = $origin->open;
     kill KILL => $pid;
     wait_until { $origin->open < $open } 'a client that leaves takes its includes with it';

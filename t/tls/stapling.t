@@ -82,6 +82,7 @@ like $site->wait_for_log(qr/revoked\.crt/), qr/\[error\].*certificate status "re
 is staple('revoked.example'), 'none', 'has no staple';
 like $site->wait_for_log(qr/OCSP_basic_verify/), qr/\[error\].*certificate: "[^"]*strange\.crt"/, 'signed by a stranger';
 is staple('strange.example'), 'none', 'is not given out';
+$site->wait_for_log(qr/OCSP response fetched for certificate "[^"]*strange\.crt"/);
 is staple('trusting.example'), 'good', 'but where nobody checks';
 my @asked = $origin->requests;
 is scalar(grep { $_->uri =~ m{^/good/} } @asked), 1, 'asked once for all workers';

@@ -36,13 +36,14 @@ Certs::make($made, 'rsa', kind => 'rsa');
 Certs::make($made, 'old', days => -1);
 Certs::make($site, 'soon', days => 5);
 
-sub put ($name, $where) { # whole, as careful programs do it
-    for my $kind (qw(crt key)) {
-        my $to = $site->path($where) . ".$kind";
+sub put ($name, $where) { # whole, as careful programs do it, and one right after the other
+    my @to = map { [$_, $site->path($where) . ".$_"] } qw(crt key);
+    for (@to) {
+        my ($kind, $to) = @$_;
         File::Copy::copy("$made/$name.$kind", "$to.new") or die "$to: $!";
         chmod 0600, "$to.new"; # the workers cannot read it
-        rename "$to.new", $to or die "$to: $!";
     }
+    for my $to (map { $_->[1] } @to) { rename "$to.new", $to or die "$to: $!" }
 }
 sub point ($link, $target) {
     symlink $target, $site->path("$link.new") or die "$link: $!";
