@@ -70,7 +70,7 @@ sub has_request ($self) {
     my $is = sub ($f) { $f->{type} == HEADERS };
     while (!grep { $is->($_) } @{ $self->{later} }) {
         return 0 if !length $self->{in} && !$self->{client}->ready(0, 0);
-        my $f = $self->next_frame(0.5);
+        my $f = $self->next_frame; # what has begun to come comes, or the connection ends
         if (!$f) {
             $self->{gone} = 1 if $self->{client}{end};
             return 0;

@@ -5,6 +5,7 @@ use Load;
 use Procs;
 use IO::Socket::UNIX;
 use POSIX ();
+use Wait qw(patience);
 
 needs_weir('nginx has no control socket');
 
@@ -21,7 +22,7 @@ sub dial ($at = $path) { return IO::Socket::UNIX->new(Peer => $at) // die "conne
 # All that comes until the end.
 sub answer_to ($sock) {
     local $SIG{ALRM} = sub { die "no answer\n" };
-    alarm 20;
+    alarm patience();
     my $text = '';
     1 while sysread $sock, $text, 65536, length $text;
     alarm 0;
@@ -188,9 +189,10 @@ pass 'it has a keeper, too, and the socket is its own';
 $site->ctl('quit');
 wait_until { !Procs::alive($new) && ($site->pid_in_file // 0) == $old && -S $path } 'the old one alone';
 works('taken back, it is the old one\'s again');
+my @all = ($old, Procs::descendants($old));
 kill KILL => $old;
 $site->allow_log(qr/the master process is gone/);
-wait_until { !Procs::alive($old) && !grep { Procs::alive($_) } $site->workers($old) } 'all to end';
+wait_until { !grep { Procs::alive($_) } @all } 'all to end';
 $site->wait_exit;
 ok -S $path, 'a master that is killed leaves its socket';
 is $site->ctl_run('reload')->{exit}, 3, 'where nobody listens';

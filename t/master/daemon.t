@@ -20,7 +20,7 @@ $site->stop('QUIT');
 
 $site = Site->start_raw("$head daemon off; worker_processes 3; worker_rlimit_nofile 333; worker_priority 3; "
     . "worker_cpu_affinity auto; working_directory %DIR%; env FOO=bar; env PATH; $http");
-wait_until { $site->workers == 3 } 'three workers';
+wait_until { $site->idle_workers == 3 } 'three workers';
 my ($worker) = $site->workers;
 like Procs::slurp("/proc/$worker/limits"), qr/^Max open files\s+333\s/m, 'worker_rlimit_nofile';
 is +(split ' ', Procs::slurp("/proc/$worker/stat") =~ s/.*\) //r)[16], 3, 'worker_priority';

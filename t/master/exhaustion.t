@@ -35,6 +35,7 @@ $site->stop;
 # Very many slow clients
 my $count = 3000;
 $site = Site->start(<<'CONF', main => 'worker_rlimit_nofile 8000;', events => 'worker_connections 7000;');
+    client_header_timeout 1h;
     server { listen %PORT% backlog=4096; location / { return 200 "$connection_requests"; } }
 CONF
 @clients = ();

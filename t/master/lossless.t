@@ -5,6 +5,7 @@ use Load;
 needs_weir 'keep-alive connections are answered before they are closed';
 
 my $conf = <<'CONF';
+    keepalive_min_timeout 1m;
     upstream u { server %ORIGIN%; keepalive 16; }
     server {
         listen %PORT%;
@@ -14,7 +15,7 @@ my $conf = <<'CONF';
         location /p { proxy_pass http://u; }
     }
 CONF
-my $site = Site->start($conf, main => 'worker_processes 2;', daemon => 1);
+my $site = Site->start($conf, main => 'worker_processes 2; worker_generations 64;', daemon => 1);
 $site->file('html/a', 'file' x 100);
 
 sub under_load ($what, $code, %option) {
@@ -46,7 +47,7 @@ under_load('refused configs', sub {
 $site->allow_log(qr/unknown directive/);
 under_load('other numbers of workers', sub {
     for my $n (1, 3, 2) {
-        $site->{main} = "worker_processes $n;";
+        $site->{main} = "worker_processes $n; worker_generations 64;";
         $site->reload($conf);
         wait_until { $site->idle_workers == $n } "$n workers";
     }

@@ -41,6 +41,7 @@ is reload("$one server { listen 127.0.0.1:%PORT2%; location / { return 200 more;
     'it is there again';
 my @old = $site->workers;
 kill STOP => @old;
+wait_until { !grep { Procs::run_state($_) ne 'T' } @old } 'the old workers to stand still';
 my @queued = map { $site->connect({ port => 2 })->send('GET /') } 1 .. 5;
 my @first = map { $site->send('GET /') } 1 .. 5;
 $site->write_config(conf($two));
@@ -61,8 +62,8 @@ is_deeply [map { $_->response->body } @queued], [('more') x 5],
 is reload($one)->{exit}, 0, 'back to the first';
 
 # Failure: each leaves what was, and gives its reason on the terminal and in the log
-my $busy = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die;
-my $busy_port = $busy->sockport;
+my $busy_port = $site->port(3);
+my $busy = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $busy_port, Listen => 1, ReuseAddr => 1) or die;
 my $before = join ' ', sort $site->workers;
 $site->allow_log(qr/bind\(\)/, qr/unknown directive/, qr/open\(\)/, qr/cannot serve|died before|Too many open files/);
 my @bad = (
@@ -117,6 +118,7 @@ for my $workers (4, 1, 3) {
 is reload($one)->{exit}, 0, 'and back';
 
 # An idle connection is not closed under a client that is about to use it
+is reload("keepalive_min_timeout 1h; $one")->{exit}, 0, 'however late it may be';
 serves 'one', 'the config of before';
 my $idle = $site->connect;
 is $idle->get('/')->body, 'one', 'a connection that will be kept';

@@ -4,6 +4,7 @@ use Fcntl qw(F_SETFD);
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use Socket qw(SOCK_DGRAM);
+use Wait qw(patience);
 needs_weir('nginx takes no part in this');
 
 my $conf = "daemon off; pid %DIR%/weir.pid; error_log %DIR%/error.log info;\n"
@@ -18,7 +19,7 @@ chmod 0777, $site->path('notify');
 sub told () {
     my $text;
     local $SIG{ALRM} = sub { die "nothing was said\n" };
-    alarm 10;
+    alarm patience();
     $notify->recv($text, 1000);
     alarm 0;
     return $text;

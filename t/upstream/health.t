@@ -68,7 +68,7 @@ is peers('/own'), 'one two', 'in another group the same server may be well';
 $site->wait_for_log(qr/\[warn\].*peer is unhealthy while checking status code, health check "" of peer \S+ in upstream "plain"/, since => $mark);
 my $n = checks($origin[1], '/health?a=b');
 wait_until { checks($origin[1], '/health?a=b') > $n + 2 } 'more checks';
-is scalar(() = $site->log_since($mark) =~ /peer is unhealthy/g), 1, 'it is said once';
+is scalar(() = $site->log_since($mark) =~ /peer is unhealthy.* in upstream "plain"/g), 1, 'it is said once';
 $origin[0]->refuse;
 my $first = $origin[0]->port;
 $site->wait_for_log(qr/peer is unhealthy while .*, health check "" of peer 127\.0\.0\.1:$first in upstream "plain"/);

@@ -40,6 +40,7 @@ wait_until { $origin->go('drip'); (() = $site->error_log =~ /peer is unhealthy/g
 for my $n (0 .. $#bad) {
     is $site->get("/$n")->status, 502, $bad[$n][0];
 }
+$site->wait_for_log(qr/peer is healthy.*"fine"/);
 is $site->get('/fine')->status, 200, 'who is well gets requests all the while';
 my $asked = sub ($n) { scalar grep { $_->uri eq "/c$n" } $origin->requests };
 wait_until { !grep { $asked->($_) < 2 } 0 .. $#bad } 'each is asked again';

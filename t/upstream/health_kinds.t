@@ -76,7 +76,7 @@ for my $way (qw(fcgi scgi uwsgi)) {
     pass "$way: an answer that matches";
     $origin->answer('*', status => 201, headers => ['X-App' => 'yes'], body => 'I am not');
     wait_until { $site->get("/$way")->status == 502 } "$way: unhealthy";
-    like $site->error_log, qr/peer is unhealthy while checking response body, health check "body" of peer \S+ in upstream "$way"/,
+    like $site->wait_for_log(qr/peer is unhealthy.*"$way"/), qr/peer is unhealthy while checking response body, health check "body" of peer \S+ in upstream "$way"/,
         "$way: one that does not";
 }
 my ($check) = asked($site->origin('fastcgi'), '/health.php?x=1');

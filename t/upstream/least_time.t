@@ -1,5 +1,6 @@
 # t/upstream/least_time.t - requests go to the server that answers soonest
 use Site;
+use Time::HiRes qw(time);
 
 my $site = Site->start(<<'CONF', main => 'worker_processes 2;');
     upstream head { zone z 1m; least_time header;    server %ORIGIN1%; server %ORIGIN2%; }
@@ -33,12 +34,16 @@ sub slow_head ($place) {
     return ($held, @clients);
 }
 
-# An answer that took this long at least is slow compared with any on this machine.
-sub let_time_pass () { select undef, undef, undef, 0.5 }
+# An answer that took this long at least is slow compared with those to what was asked since then.
+sub let_time_pass ($since) {
+    my $so_far = time - $since;
+    select undef, undef, undef, $so_far > 0.25 ? 2 * $so_far : 0.5;
+}
 
 for my $place (qw(head two)) {
+    my $since = time;
     my ($held, @clients) = slow_head($place);
-    let_time_pass();
+    let_time_pass($since);
     $held->release;
     $_->response for @clients;
     my %count = (1 => 0, 2 => 0);
@@ -50,11 +55,12 @@ for my $place (qw(last two_last)) {
     $site->origin($_)->script("/$place/slow", 'body',
         [write => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx"], [wait => "end$place"],
         [write => 'y']) for 1, 2;
+    my $since = time;
     my @clients = map { $site->send("GET /$place/slow") } 1, 2;
     $_->read_until(qr/\r\n\r\nx/) for @clients;
     $site->origin(2)->go("end$place");
     wait_until { $clients[0]->ready(0, 0) || $clients[1]->ready(0, 0) } 'the quick one is done';
-    let_time_pass();
+    let_time_pass($since);
     $site->origin(1)->go("end$place");
     $_->read_until(qr/y/) for @clients;
     my %count = (1 => 0, 2 => 0);
@@ -65,8 +71,9 @@ for my $place (qw(last two_last)) {
 # One that does not answer at all is noticed while it does not.
 for my $place (qw(wait whole)) {
     $site->get("/$place/x") for 1 .. 8;
+    my $since = time;
     my ($held, @clients) = slow_head($place);
-    let_time_pass();
+    let_time_pass($since);
     my %count = (1 => 0, 2 => 0);
     $count{ peer($site->get("/$place/x")) }++ for 1 .. 10;
     is $count{2}, 10, "$place: all go to the one that answers";

@@ -2,6 +2,7 @@
 use Site;
 use Dns;
 use Names;
+use Procs;
 
 needs_weir('nginx looks names up once');
 
@@ -34,6 +35,13 @@ $site->up;
 sub asked ($name, $more) {
     my $before = () = grep { /^\Q$name\E / } $dns->queries;
     wait_until { my $now = () = grep { /^\Q$name\E / } $dns->queries; $now >= $before + $more } "$name is asked for";
+}
+sub keepers { return grep { Procs::title($_) =~ /: keeper\z/ && Procs::alive($_) } Procs::children($site->master_pid) }
+# With a keeper of its own, and no other that asks.
+sub reload () {
+    my %old = map { $_ => 1 } keepers();
+    $site->reload;
+    wait_until { my @now = keepers(); @now == 1 && !$old{ $now[0] } } 'the new keeper alone';
 }
 sub from ($place) { return $site->get($place)->body }
 sub moves ($place, $to) {
@@ -73,10 +81,10 @@ wait_until { from('/pair') eq '127.0.0.4' } 'a second address';
 wait_until { from('/pair') eq '127.0.0.3' } 'beside the first';
 
 # A reload goes on with them, unless the machine has new ones.
-$site->reload;
+reload();
 isnt from('/pair'), '127.0.0.2', 'over a reload the addresses are kept' for 1 .. 4;
 $names->set('a.test' => '127.0.0.5', 'b.test' => '127.0.0.2', 'c.test' => '127.0.0.3', 'd.test' => '127.0.0.2');
-$site->reload;
+reload();
 is from('/pair'), '127.0.0.5', 'what the machine has of its own counts' for 1 .. 4;
 is from('/c'), '127.0.0.3', 'and is asked at load';
 $dns->set('c.test', A => '127.0.0.3', ttl => 1);
@@ -86,7 +94,7 @@ moves('/c', '127.0.0.6');
 
 # Back to where it began.
 $dns->set('a.test', A => '127.0.0.5', ttl => 1);
-$site->reload;
+reload();
 asked('a.test', 1);
 is from('/pair'), '127.0.0.5', 'as loaded';
 $dns->set('a.test', A => '127.0.0.7', ttl => 1);

@@ -76,7 +76,7 @@ my $who = who($site, 20);
 is_deeply [sort values %$who], [10, 10], 'both in turn, whichever worker is asked';
 my ($line) = $site->slurp('up.log') =~ /(.*)\n\z/;
 like $line, qr/\A127\.0\.0\.[23]:\d+\|200\z/, 'the log has the address';
-like $site->error_log, qr/\[info\] .* app\.test has 2 addresses now, upstream: "u"/, 'and so has the error log';
+like $site->wait_for_log(qr/app\.test has 2/), qr/\[info\] .* app\.test has 2 addresses now, upstream: "u"/, 'and so has the error log';
 $dns->behave('app.test', 'servfail');
 $site->wait_for_log(qr/\[warn\] .*: app\.test could not be resolved \(2: Server failure\): its last addresses are used/);
 is hosts(who($site)), '127.0.0.2 127.0.0.3', 'a failing name server takes nothing away';

@@ -25,7 +25,7 @@ my $conf = <<'CONF';
              location /kept { proxy_pass http://kept; } }
     server { listen %PORT2%; listen %PORT3%; listen %PORT4%; location / { return 200 "$server_port "; } }
 CONF
-my $site = Site->start($conf, main => 'worker_processes 2;');
+my $site = Site->start($conf, main => 'worker_processes 2; worker_generations 64;');
 my ($a, $b, $c) = map { '127.0.0.1:' . $site->port($_) } 2 .. 4;
 my ($pa, $pb, $pc) = map { $site->port($_) } 2 .. 4;
 wait_until { -S $site->path('weir.ctl') } 'the control socket';
