@@ -44,7 +44,7 @@ static inline bool stepped_start(struct stepped *s, stepped_fn *fn, void *arg)
     *s = (struct stepped){.pid = fork()};
     must(s->pid >= 0);
     if (s->pid == 0) {
-        alarm(60);
+        alarm(290);
         if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
             _exit(1);
         raise(SIGSTOP);

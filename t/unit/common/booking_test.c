@@ -352,7 +352,7 @@ static void many_die(void)
 
 int main(void)
 {
-    alarm(110);
+    alarm(290);
     what_is_taken_is_given_back();
     places_are_used_again();
     the_heir_returns_what_the_dead_had();

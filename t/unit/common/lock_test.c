@@ -196,7 +196,7 @@ static void a_death_at_any_instruction(void)
 
 int main(void)
 {
-    alarm(100);
+    alarm(290);
     sh = shm_pages(sizeof(*sh));
     lock_init(&sh->lock);
     one_at_a_time();

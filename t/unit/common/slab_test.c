@@ -561,7 +561,7 @@ static void a_death_during(stepped_fn *fn, const char *what)
 
 int main(void)
 {
-    alarm(110);
+    alarm(290);
     the_smallest_zone_holds_seven_pages();
     a_megabyte_is_used_well();
     sizes_too_small_or_too_large_for_a_slab();

@@ -203,7 +203,7 @@ static void killed_at_many_instructions(stepped_fn *fn, const char *what)
 
 int main(void)
 {
-    alarm(110);
+    alarm(290);
     rows_are_given_out_once();
     what_was_counted_stays();
     an_heir_takes_over();

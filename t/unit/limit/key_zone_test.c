@@ -153,7 +153,7 @@ static void a_death_at_any_instruction_leaves_it_whole(void)
 
 int main(void)
 {
-    alarm(110);
+    alarm(290);
     keys_are_found_and_forgotten();
     a_full_zone_has_room_again();
     a_death_at_any_instruction_leaves_it_whole();

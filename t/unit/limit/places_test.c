@@ -108,7 +108,7 @@ static void the_places_of_the_dead_are_given_back(bool holding)
 int main(void)
 {
     clock_update();
-    alarm(60);
+    alarm(290);
     limit_kit_init(&kit, &places_zone_kind, ZONE_MIN_BYTES);
     limit_kit_init(&other, &places_zone_kind, ZONE_MIN_BYTES);
     must(slots_create(&slots, ROWS, PLACES));

@@ -2,6 +2,7 @@
  * t/unit/net/accept_test.c - what is accepted, when it pauses, and which listen it counts for.
  */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 
 #include "common/generation.h"
@@ -57,14 +58,28 @@ static void bind_spec(struct listen_spec *spec, uint32_t host)
         abort();
 }
 
+static unsigned queued(const struct listen_spec *spec)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+
+    if (getsockopt(spec->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        abort();
+    return info.tcpi_unacked; /* of a listening socket: who waits to be accepted */
+}
+
+/* Its last segment may still be under way when connect() returns. */
 static int connect_to(const struct listen_spec *spec, uint32_t host)
 {
     struct addr to = spec->addr;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    unsigned before = queued(spec);
 
     to.in.sin_addr.s_addr = htonl(host);
     if (connect(fd, &to.sa, to.len) != 0)
         abort();
+    while (queued(spec) == before)
+        usleep(100);
     return fd;
 }
 

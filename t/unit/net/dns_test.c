@@ -53,6 +53,8 @@ static void ask(const char *name, enum dns_type type)
 
     query = (struct dns_query){.on_reply = on_reply, .type = type, .name = name};
     got.count = 0;
+    while (recv(server, message, sizeof(message), MSG_DONTWAIT) >= 0)
+        continue; /* the question before may have been asked twice */
     dns_cares.ask(dns, &query);
     for (int i = 0; i < 1000 && n < 0; i++) {
         asker_len = sizeof(asker);

@@ -156,7 +156,7 @@ static void routes_are_made_of_addresses(void)
 
 int main(void)
 {
-    alarm(110);
+    alarm(290);
     are_found();
     oldest_give_way();
     death_leaves_it_whole();
