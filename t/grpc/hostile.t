@@ -8,8 +8,6 @@ needs_weir 'its own words, and streams that are tried again';
 my ($origin, $second) = (H2Origin->listen, H2Origin->listen);
 my $site = Site->start(<<"CONF");
     http2 on;
-    grpc_read_timeout 8s;
-    grpc_send_timeout 8s;
     grpc_buffer_size 4k;
     upstream app { server ${\$origin->address} max_fails=0; keepalive 8; }
     upstream both { server ${\$origin->address} max_fails=0; server ${\$second->address} backup; keepalive 8; }
@@ -18,6 +16,7 @@ my $site = Site->start(<<"CONF");
         client_max_body_size 10m;
         location / { grpc_pass app; }
         location /both { grpc_pass both; }
+        location /later { grpc_read_timeout 4s; grpc_pass app; }
         location /quick { grpc_read_timeout 400ms; grpc_send_timeout 400ms; grpc_pass app; }
     }
 CONF
@@ -31,9 +30,9 @@ sub call ($path = '/x', $body = 'ask', %request) {
     return $stream;
 }
 # What a client sees: "502", "200 0" (with the status of gRPC), "200 reset".
-sub outcome ($id) {
-    my $answer = $h2->answer($id);
-    my @heads = $h2->heads(@{ $answer->{frames} });
+sub outcome ($id, $on = $h2) {
+    my $answer = $on->answer($id);
+    my @heads = $on->heads(@{ $answer->{frames} });
     my ($status) = grep { defined } map { $_->{'grpc-status'} } @heads;
     return join ' ', grep { defined } $heads[0]{':status'}, $status, defined $answer->{reset} ? 'reset' : undef;
 }
@@ -107,12 +106,19 @@ my %wrong = (
     'a reset'                  => sub ($c, $id) { $c->rst($id, 2) },
     'an unknown reset'         => sub ($c, $id) { $c->rst($id, 0xdeadbeef) },
     'an empty answer reset'    => sub ($c, $id) { $c->rst($id, 0) },
-    'silence'                  => sub ($c, $id) { 1 },
+    'silence'                  => sub ($c, $id) { $c->frame(PING, 0, 0, 'x' x 8) },     # of that stream, not of all
 );
 my $steady = H2->open($site);
 $steady->headers(1, [H2::request(':method' => 'POST', ':path' => '/x')], END_HEADERS);
 my ($sc, $sr) = $origin->serve;
 $sc->head($sr->{stream}, 'content-type' => 'application/grpc');
+my $silent = H2->open($site);                   # silence lasts: it begins here and is looked at below
+$silent->headers(1, [H2::request(':method' => 'POST', ':path' => '/later')]);
+{
+    my ($c, $r) = $origin->serve;
+    $c->head($r->{stream}, 'content-type' => 'application/grpc');
+    $c->frame(DATA, 0, $r->{stream}, H2Origin::message('part'));
+}
 for my $what (sort keys %wrong) {
     my $id = call($what eq 'silence' ? '/quick' : '/x');
     my ($c, $r) = $origin->serve;
@@ -129,10 +135,9 @@ my %broken = (
     'trailers of 5 KB'         => sub ($c, $id) { $c->trailers($id, map { ("x-$_" => 'v' x 500) } 1 .. 10) },
     'a reset'                  => sub ($c, $id) { $c->rst($id, 2) },
     'a refusal'                => sub ($c, $id) { $c->rst($id, 7) },
-    'silence'                  => sub ($c, $id) { 1 },
 );
 for my $what (sort keys %broken) {
-    my $id = call($what eq 'silence' ? '/quick' : '/x');
+    my $id = call();
     my ($c, $r) = $origin->serve;
     $c->head($r->{stream}, 'content-type' => 'application/grpc');
     $c->frame(DATA, 0, $r->{stream}, H2Origin::message('part'));
@@ -151,6 +156,7 @@ $sc->frame(DATA, 0, $sr->{stream}, 'still here');
 my @frames = $steady->until(sub ($f) { $f->{type} == DATA });
 is $frames[-1]{payload}, 'still here', 'another call on that connection has seen nothing of it';
 $sc->trailers($sr->{stream}, 'grpc-status' => 0);
+is outcome(1, $silent), '200 reset', 'silence in the middle of an answer: it breaks off';
 
 # Whole answers, cut anywhere, and in single bytes --------------------------------------------------------------------------
 

@@ -10,11 +10,13 @@ my ($plain, $tls) = (Ports::take(), Ports::take());
 my $site = Site->prepare(<<"CONF");
     upstream app { server 127.0.0.1:$plain; keepalive 4; }
     client_max_body_size 0;
-    server { listen %PORT% http2; location / { grpc_pass grpc://app; } }
+    error_page 504 = /late;         # whoever says first that the time is over, it is the same word
+    server { listen %PORT% http2; location / { grpc_pass grpc://app; } location = /late { internal; default_type application/grpc; add_header grpc-status 4 always; return 204; } }
     server {
         listen %PORT2% ssl http2;
         ssl_certificate %DIR%/front.crt;
         ssl_certificate_key %DIR%/front.key;
+        location = /late { internal; default_type application/grpc; add_header grpc-status 4 always; return 204; }
         location / {
             grpc_pass grpcs://127.0.0.1:$tls;
             grpc_ssl_verify on;
@@ -52,7 +54,7 @@ calls('TLS', '127.0.0.1:' . $site->port(2), $site->path('ca.crt'), 'front.exampl
 my $said = qx{$python - 2>&1 <<END
 import grpc
 try:
-    grpc.insecure_channel('127.0.0.1:@{[ $site->port(3) ]}').unary_unary('/t.S/Echo')(b'x', timeout=5)
+    grpc.insecure_channel('127.0.0.1:@{[ $site->port(3) ]}').unary_unary('/t.S/Echo')(b'x', timeout=60)
 except grpc.RpcError as e:
     print(e.code().name, e.details())
 END

@@ -90,7 +90,7 @@ sub next_frame ($self, $seconds = patience()) {
     if ($f->{type} == HEADERS) {
         my $block = $f->{payload};
         until ($f->{flags} & END_HEADERS) {
-            my $more = $self->SUPER::next_frame($seconds) // return undef;
+            my $more = $self->SUPER::next_frame // return undef;
             $block .= $more->{payload};
             $f->{flags} |= $more->{flags} & END_HEADERS;
         }

@@ -11,8 +11,8 @@ my $site = Site->start(<<'CONF', log_level => 'crit');
         listen %PORT%;
         access_log %DIR%/reason.log reason;
         location / { proxy_pass http://%ORIGIN%; }
-        location /stall { proxy_read_timeout 800ms; proxy_pass http://%ORIGIN%; }
-        location /off/stall { proxy_buffering off; proxy_read_timeout 800ms; proxy_pass http://%ORIGIN%; }
+        location /stall { proxy_read_timeout 4s; proxy_pass http://%ORIGIN%; }
+        location /off/stall { proxy_buffering off; proxy_read_timeout 4s; proxy_pass http://%ORIGIN%; }
         location /off/ { proxy_buffering off; proxy_pass http://%ORIGIN%; }
         location /nochunks/ { chunked_transfer_encoding off; proxy_pass http://%ORIGIN%; }
         listen %PORT2% http2;
@@ -24,7 +24,9 @@ my $origin = $site->origin;
 
 # "502 whole", "200 cut", ...: what the client must believe of it.
 sub outcome ($what, %option) {
-    my $client = $site->send($what, { %option });
+    return believed($site->send($what, { %option }));
+}
+sub believed ($client) {
     my $reply  = eval { $client->read_response } // return 'nothing';
     my $whole  = $reply->complete && ($reply->framing ne 'close' || $client->closed eq 'eof');
     return $reply->status . ($whole ? ' whole' : ' cut');
@@ -38,11 +40,25 @@ sub reason ($uri) {
     return $line =~ s/\A\S+ //r;
 }
 
+# Stalls, which last until a time has passed: they begin here and are looked at below.
+my $chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+my @stalled;
+sub stalls ($uri, $bytes, $version, $outcome, $reason, $why) {
+    $origin->script($uri, 'body', [write => $bytes], 'stall');
+    push @stalled, [$site->send("GET $uri", { version => $version }), $uri, $outcome, $reason, $why];
+}
+for my $way ('/stall', '/off/stall') {
+    stalls("$way/chunks", "${chunked}4\r\nsome\r\n", '1.0', '200 cut', '200 upstream.body_timeout', "a stall can be told by HTTP/1.0$way");
+    stalls("$way/end", "HTTP/1.1 200 OK\r\n\r\nsome", '1.0', '200 cut', '200 upstream.body_timeout', "so can one before an end$way");
+}
+stalls("/stall/trailers$_", "${chunked}4\r\nsome\r\n0\r\nX: y", $_, '200 cut', '200 upstream.body_timeout', "trailers that never end, HTTP/$_") for '1.1', '1.0';
+stalls('/stall/storm', "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" x 60, '1.1', '504 whole', '504 upstream.timeout', 'hints, and then nothing');
+
 # Cut at each byte -----------------------------------------------------------------------------------------
 
 my %head = (
     'of a length'   => "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
-    'in chunks'     => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    'in chunks'     => $chunked,
     'until the end' => "HTTP/1.1 200 OK\r\n\r\n",
 );
 my %body = ('of a length' => 'some text', 'in chunks' => "4\r\nsome\r\n5\r\n text\r\n0\r\n\r\n", 'until the end' => 'some text');
@@ -74,17 +90,11 @@ for my $kind (sort keys %head) {
     }
 }
 
-# A stall and a timeout for those of HTTP/1.0, with and without what is buffered
-for my $way ('/stall', '/off/stall') {
-    $origin->script($way, 'body', [write => "$head{'in chunks'}4\r\nsome\r\n"], 'stall');
-    is outcome("GET $way", version => '1.0'), '200 cut', "a stall can be told by HTTP/1.0$way";
-    is reason($way), '200 upstream.body_timeout', 'and has its reason';
-    $origin->script($way, 'body', [write => "$head{'until the end'}some"], 'stall');
-    is outcome("GET $way", version => '1.0'), '200 cut', "so can one before an end$way";
-    is reason($way), '200 upstream.body_timeout', 'with the same reason';
+for my $case (@stalled) {
+    my ($client, $uri, $outcome, $reason, $why) = @$case;
+    is believed($client), $outcome, $why;
+    is reason($uri), $reason, 'and has its reason';
 }
-$origin->script('/stall/trailers', 'body', [write => "$head{'in chunks'}4\r\nsome\r\n0\r\nX: y"], 'stall');
-is outcome("GET /stall/trailers", version => $_), '200 cut', "trailers that never end, HTTP/$_" for '1.1', '1.0';
 $origin->script('/large', 'body', [write => "HTTP/1.1 200 OK\r\n\r\n"], [fill => 3_000_000], [wait => 'cut'], 'reset');
 my $slow = $site->send('GET /large', { rcvbuf => 4096, version => '1.0' });
 like $slow->read_until(qr/\r\n\r\n/), qr/ 200 /, 'a large answer to a slow client';
@@ -175,9 +185,6 @@ is reason('/storm'), '200 -', 'are none too many';
 $origin->script('/storm', 'body', [write => $continue x 100_000], 'close');
 is $site->get('/storm')->status, 502, 'a storm of them';
 is reason('/storm'), '502 upstream.head_invalid', 'is no answer';
-$origin->script('/stall/storm', 'body', [write => "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" x 60], 'stall');
-is $site->get('/stall/storm')->status, 504, 'hints, and then nothing';
-is reason('/stall/storm'), '504 upstream.timeout', 'is no answer either';
 
 # More than was said, in every shape: the next request never sees it
 for my $case (['of a length', "$head{'of a length'}some textHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"], ['in chunks', "$head{'in chunks'}1\r\nx\r\n0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"],

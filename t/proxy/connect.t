@@ -17,10 +17,8 @@ my $conf = <<'CONF';
     server { listen %PORT3%; tunnel_pass $known; tunnel_connect_timeout 2s; add_header X-Said yes; }
     server { listen %PORT4%; tunnel_allow_upstream $allowed; tunnel_pass; }
     server { listen %PORT5%; tunnel_allow_upstream $allowed; tunnel_next_upstream denied error; tunnel_pass two; allow 127.0.0.1; deny all; }
-    server {
-        listen %PORT6%;
-        location / { tunnel_pass dead; tunnel_read_timeout 300ms; if ($http_x_unix) { tunnel_pass %ORIGIN_UNIX%; } if ($http_x_no) { return 403; } }
-    }
+    server { listen %PORT6%; tunnel_pass dead; tunnel_read_timeout 300ms; }
+    server { listen %PORT12%; location / { tunnel_pass dead; if ($http_x_unix) { tunnel_pass %ORIGIN_UNIX%; } if ($http_x_no) { return 403; } } }
     server { listen %PORT7%; deny all; tunnel_pass; }
     server {
         listen 127.0.0.1:%PORT10%; auth_basic x; auth_basic_user_file %DIR%/users; tunnel_buffer_size 1k; tunnel_pass;
@@ -70,7 +68,7 @@ like $head, qr/ 502 /, 'a name that is not known';
 is status(2, "127.0.0.1:$port"), 405, 'not without tunnel_pass';
 is status(7, "127.0.0.1:$port"), 403, 'not where access is denied';
 is status(10, "127.0.0.1:$port"), 401, 'nor without a password';
-is status(6, 'a:1', "X-No: 1\r\n"), 403, 'nor where `return` forbids it';
+is status(12, 'a:1', "X-No: 1\r\n"), 403, 'nor where `return` forbids it';
 is status(4, "127.0.0.2:$port"), 403, 'nor to an address that tunnel_allow_upstream denies';
 like logged("127.0.0.2:$port"), qr/ 403 \d+ 127\.0\.0\.2:$port 403 0 0 upstream\.denied\z/, 'with its cause';
 like $site->error_log, qr/\[error\] .* access to upstream server is denied .* upstream: "127\.0\.0\.2:$port"/, 'in the error log';
@@ -96,7 +94,7 @@ like logged('anything:1'), qr/ 200 \d+ 127\.0\.0\.2:\d+, 127\.0\.0\.1:$port 403,
 like $head, qr/ 200 /, 'and one that refuses';
 is $client->closed, 'eof', 'silence ends a tunnel';
 like logged('anything:2'), qr/ 127\.0\.0\.1:$port 502, - .*tunnel\.timeout\z/, 'with its cause';
-($client, $head) = connect_to(6, 'anything:3', "X-Unix: 1\r\n");
+($client, $head) = connect_to(12, 'anything:3', "X-Unix: 1\r\n");
 $client->write("GET /unix HTTP/1.1\r\nHost: a\r\n\r\n");
 is $client->read_response->body, "GET /unix\n", 'a unix socket, of an `if`';
 $client->close;

@@ -37,7 +37,7 @@ is hints($site->request('GET /', { version => '1.0' }, @navigate)), '', 'HTTP/1.
 is $site->request('GET /', { version => '1.0' }, @navigate)->body, 'final', 'but gets the answer';
 
 my $port = $site->port(2);
-like scalar(`curl -sk --max-time 10 --http2-prior-knowledge -D - -H 'Sec-Fetch-Mode: navigate' http://127.0.0.1:$port/`),
+like scalar(`curl -sk --max-time @{[Wait::patience()]} --http2-prior-knowledge -D - -H 'Sec-Fetch-Mode: navigate' http://127.0.0.1:$port/`),
     qr/\AHTTP\/2 103 \r\nlink: <\/a\.css>; rel=preload\r\n\r\nHTTP\/2 200 .*final\z/s, 'over HTTP/2';
 
 # Its fields

@@ -33,7 +33,7 @@ $site->allow_log(qr/nothing\.sock/, qr/192\.0\.2\.1|bind\(/);
 # No answer
 $origin->script('/stall', 'body', 'stall');
 is $site->get('/stall')->status, 504, 'an origin that never answers';
-like $site->wait_for_log(qr/timed out/), qr/upstream timed out \(110: Connection timed out\) while reading response header from upstream/,
+like $site->wait_for_log(qr{timed out.*/stall }), qr/upstream timed out \(110: Connection timed out\) while reading response header from upstream/,
     'is logged as nginx logs it';
 $origin->script('/halfhead', 'body', [write => "HTTP/1.1 200 OK\r\nX-A: b\r\n"], 'stall');
 is $site->get('/halfhead')->status, 504, 'one that stops in its head';

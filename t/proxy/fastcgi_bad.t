@@ -14,7 +14,7 @@ sub site ($location, %option) {
         listen %PORT%; access_log off;
         location / { $location fastcgi_pass u; }
         location /soon { $location fastcgi_read_timeout 300ms; fastcgi_pass u; }
-        location /later { $location fastcgi_read_timeout 1500ms; fastcgi_pass u; }
+        location /later { $location fastcgi_read_timeout 4s; fastcgi_pass u; }
     }
 CONF
 }
@@ -22,9 +22,35 @@ sub app ($site, $n = '') { return $site->origin("fastcgi$n") }
 
 # "200 whole", "200 cut", "502 whole" ...
 sub outcome ($site, $what = 'GET /') {
-    my $reply = $site->request($what);
+    return seen_by($site->send($what));
+}
+sub seen_by ($client) {
+    my $reply = $client->response;
     return $reply->status . ($reply->complete ? ' whole' : ' cut');
 }
+
+# Stalls begin here, for they last: what comes of them is looked at below --------------------------
+
+my $head = record(OUT, "A: b\r\n\r\n12");
+my $stalling = site('');
+app($stalling)->on_accept('stall');
+my $unread = $stalling->send('GET /soon/unread');
+wait_until { app($stalling)->connections } 'a connection on which nothing is read';
+app($stalling)->on_accept;
+my @stalled;
+for my $case (['before an answer', '', '504 whole'], ['in a header of a record', substr($head, 0, 5), '504 whole'],
+              ['in a head', record(OUT, 'A: '), '504 whole'], ['in a complaint', record(ERR, 'x', padding => 3), '504 whole'],
+              ['behind a head', $head, '200 cut'], ['in a record', substr($head, 0, -1), '200 cut'],
+              ['before the end', $head . record(OUT, ''), '200 cut']) {
+    my ($name, $bytes, $expected) = @$case;
+    my $uri = ($expected =~ /504/ ? '/soon/' : '/later/') . @stalled;
+    app($stalling)->script($uri, 'body', [write => $bytes], 'stall');
+    push @stalled, [$name, $expected, $stalling->send("GET $uri")];
+}
+my @next = ('server %FASTCGI% max_fails=0; server %FASTCGI2% backup;');
+my $passed_on = site('fastcgi_next_upstream timeout;', upstream => @next);
+app($passed_on)->script('*', 'body', 'stall');
+my $waiting = $passed_on->send('GET /later');
 
 # Cut anywhere: the end of the connection is never taken for that of an answer ---------------------
 
@@ -61,7 +87,6 @@ for my $name (sort keys %answer) {
 
 # Nonsense ---------------------------------------------------------------------------------------------
 
-my $head = record(OUT, "A: b\r\n\r\n12");
 my @bad = (
     ['another version'           => record(OUT, "A: b\r\n\r\nx", version => 2)],
     ['another request id'        => record(OUT, "A: b\r\n\r\nx", id => 2)],
@@ -116,7 +141,7 @@ for my $buffering ('on', 'off') {
         is outcome($site), '200 cut', "$name behind the head, buffering $buffering";
         app($site)->script('*', 'body', [write => $head], [wait => 'seen'], [write => $bytes], 'stall');
         my $client = $site->connect->send('GET /');
-        $client->read_until(qr/12/);
+        $client->read_until(qr/\r\n\r\n.*12/s);
         app($site)->go('seen');
         unlike $client->read_all, qr/0\r\n\r\n\z/, "$name later, buffering $buffering";
     }
@@ -127,18 +152,10 @@ for my $buffering ('on', 'off') {
 
 # Stalls ---------------------------------------------------------------------------------------------------
 
+is seen_by($unread), '504 whole', 'it never reads';
+is seen_by($_->[2]), $_->[1], "it stalls $_->[0]" for @stalled;
+$stalling->stop;
 my $site = site('');
-app($site)->on_accept('stall');
-is outcome($site, 'GET /soon'), '504 whole', 'it never reads';
-app($site)->on_accept;
-for my $case (['before an answer', '', '504 whole'], ['in a header of a record', substr($head, 0, 5), '504 whole'],
-              ['in a head', record(OUT, 'A: '), '504 whole'], ['in a complaint', record(ERR, 'x', padding => 3), '504 whole'],
-              ['behind a head', $head, '200 cut'], ['in a record', substr($head, 0, -1), '200 cut'],
-              ['before the end', $head . record(OUT, ''), '200 cut']) {
-    my ($name, $bytes, $expected) = @$case;
-    app($site)->script('*', 'body', [write => $bytes], 'stall');
-    is outcome($site, $expected =~ /504/ ? 'GET /soon' : 'GET /later'), $expected, "it stalls $name";
-}
 app($site)->on_accept('reset');
 is outcome($site), '502 whole', 'it resets at once';
 app($site)->on_accept('close');
@@ -151,15 +168,19 @@ $site->stop;
 
 # The next one ------------------------------------------------------------------------------------------------
 
-for my $case (['nonsense', [write => 'x' x 100], 'invalid_header'], ['a reset', 'reset', 'error'], ['a stall', 'stall', 'timeout'],
+is seen_by($waiting), '200 whole', 'a stall: the next one is asked';
+is app($passed_on, 2)->count, 1, 'once';
+isnt outcome($passed_on, 'POST /soon'), '200 whole', 'a stall: POST is not repeated';
+$passed_on->stop;
+for my $case (['nonsense', [write => 'x' x 100], 'invalid_header'], ['a reset', 'reset', 'error'],
               ['an early end', ['end'], 'invalid_header'], ['503', [answer => { status => '503 No' }], 'http_503'],
               ['404', [answer => { status => '404 No' }], 'http_404']) {
     my ($name, $step, $cause) = @$case;
-    $site = site("fastcgi_next_upstream $cause;", upstream => 'server %FASTCGI% max_fails=0; server %FASTCGI2% backup;');
+    $site = site("fastcgi_next_upstream $cause;", upstream => @next);
     app($site)->script('*', 'body', $step);
-    is outcome($site, $cause eq 'timeout' ? 'GET /later' : 'GET /'), '200 whole', "$name: the next one is asked";
+    is outcome($site, 'GET /'), '200 whole', "$name: the next one is asked";
     is app($site, 2)->count, 1, 'once';
-    isnt outcome($site, $cause eq 'timeout' ? 'POST /soon' : 'POST /'), '200 whole', "$name: POST is not repeated";
+    isnt outcome($site, 'POST /'), '200 whole', "$name: POST is not repeated";
     $site->stop;
 }
 

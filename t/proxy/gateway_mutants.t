@@ -38,12 +38,12 @@ my $site = Site->start(<<'CONF', log_level => 'crit');
     server {
         listen %PORT%;
         access_log off;
-        location /fastcgi { fastcgi_keep_conn on; fastcgi_catch_stderr dangerous; fastcgi_read_timeout 1s; fastcgi_pass %FASTCGI%; }
-        location /scgi { scgi_buffering off; scgi_read_timeout 1s; scgi_pass %SCGI%; }
-        location /uwsgi { uwsgi_read_timeout 1s; uwsgi_pass %UWSGI%; }
-        location /memcached { set $memcached_key /; memcached_read_timeout 1s; memcached_pass %MEMCACHED%; }
+        location /fastcgi { fastcgi_keep_conn on; fastcgi_catch_stderr dangerous; fastcgi_read_timeout 30s; fastcgi_pass %FASTCGI%; }
+        location /scgi { scgi_buffering off; scgi_read_timeout 30s; scgi_pass %SCGI%; }
+        location /uwsgi { uwsgi_read_timeout 30s; uwsgi_pass %UWSGI%; }
+        location /memcached { set $memcached_key /; memcached_read_timeout 30s; memcached_pass %MEMCACHED%; }
         location /http {
-            proxy_read_timeout 1s; proxy_pass_trailers on; proxy_cookie_path / /x; proxy_cookie_domain a.b b.c; proxy_cookie_flags ~ secure;
+            proxy_read_timeout 30s; proxy_pass_trailers on; proxy_cookie_path / /x; proxy_cookie_domain a.b b.c; proxy_cookie_flags ~ secure;
             proxy_redirect http://one/ /; early_hints $is_args$args$scheme; proxy_pass http://%ORIGIN%;
         }
         location /ok { return 200 fine; }

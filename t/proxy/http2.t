@@ -108,14 +108,14 @@ $c->headers($r->{stream}, [':status' => 200], END_HEADERS);
 my $window = 256 * 1024;
 my $sent = 0;
 my $text = Origin::pattern(1_000_000);
-# Sends as much as the windows that are told allow.
-sub pour ($c, $id, $text, $room) {
+# Sends as much as the windows that are told allow; the next one is waited for so many seconds.
+sub pour ($c, $id, $text, $room, $seconds) {
     my $at = 0;
     while ($at < length $text) {
         my $n = $room < 16_000 ? $room : 16_000;
         $n = length($text) - $at if $n > length($text) - $at;
         if ($n == 0) {
-            my $f = $c->wait_for(sub ($f) { $f->{type} == WINDOW_UPDATE && $f->{stream} == $id }, 0.5) or return $at;
+            my $f = $c->wait_for(sub ($f) { $f->{type} == WINDOW_UPDATE && $f->{stream} == $id }, $seconds) or return $at;
             $room += unpack 'N', $f->{payload};
             next;
         }
@@ -126,7 +126,7 @@ sub pour ($c, $id, $text, $room) {
     $c->frame(DATA, END_STREAM, $id);
     return $at;
 }
-is pour($c, $r->{stream}, $text, $window), 1_000_000, 'a large answer as windows open';
+is pour($c, $r->{stream}, $text, $window, Wait::patience()), 1_000_000, 'a large answer as windows open';
 ok $client->response->body eq $text, 'arrives whole';
 
 my $slow = $site->connect({ rcvbuf => 4096 });
@@ -134,7 +134,7 @@ $slow->send('GET /stream/slow');
 ($c, $r) = $origin->serve;
 $c->headers($r->{stream}, [':status' => 200], END_HEADERS);
 my $long = Origin::pattern(8_000_000);
-my $poured = pour($c, $r->{stream}, $long, $window);
+my $poured = pour($c, $r->{stream}, $long, $window, 0.5);
 ok $poured < 7_000_000, 'a client that does not read stops its stream';
 $client = $site->send('GET /beside');
 my ($c2, $r2) = $origin->serve;
@@ -211,7 +211,7 @@ $c->{gone} = 1;
 is $client->response->status, 502, 'but not under another';
 
 # A connection whose origin has died without a word: calls whose timeouts are short give it up together.
-$client = $site->send('GET /short');
+$client = $site->send('GET /speaks');
 ($c, $r) = $origin->serve;
 $c->answer($r->{stream}, 'x');
 is $client->response->status, 200, 'an origin that speaks';

@@ -3,7 +3,6 @@ use Site;
 use Differential;
 
 my $conf = <<'CONF';
-    memcached_read_timeout 2s;
     types { text/html html; text/css css; }
     default_type text/x-default;
     upstream two { server %MEMCACHED%; server %MEMCACHED2%; keepalive 1; }
@@ -13,6 +12,7 @@ my $conf = <<'CONF';
         location / { memcached_pass %MEMCACHED%; }
         location /args { set $memcached_key "$uri?$args"; memcached_pass %MEMCACHED%; }
         location /none { set $memcached_key ""; memcached_pass %MEMCACHED%; }
+        location /slow/ { memcached_read_timeout 4s; memcached_pass %MEMCACHED%; }
         location /odd { set $memcached_key "a b%c$arg_x"; memcached_pass %MEMCACHED%; }
         location /zip { memcached_gzip_flag 2; memcached_pass %MEMCACHED%; }
         location /fallback { error_page 404 502 504 = @app; memcached_pass %MEMCACHED%; }
@@ -69,6 +69,9 @@ $site->get('/a.html') for 1 .. 3;
 is $cache->connections, 1, 'connections are kept';
 $site->get('/miss') for 1 .. 2;
 is $cache->connections, 1, 'after a miss too';
+$cache->script('/slow/stall', [write => "VALUE /slow/stall 0 30\r\nabc"], 'stall');
+$cache->script('/slow/silent', 'stall');
+my %slow = map { $_ => $site->send("GET /slow/$_") } qw(stall silent);   # looked at below
 like $site->error_log, qr{\[info\].*key: "/miss" was not found by memcached}, 'which is noted';
 is $site->request('HEAD /a.html')->status, 200, 'HEAD';
 is $site->get('/var')->status, 200, 'an address in a variable';
@@ -100,10 +103,9 @@ for my $case (['/tail', "VALUE /tail 0 3\r\nabcdef\r\nEND\r\n"], ['/tail2', "VAL
     is $client->closed, 'eof', 'ends the connection';
 }
 is $site->get('/a.html')->status, 200, 'it is not used again';
-$cache->script('/stall', [write => "VALUE /stall 0 30\r\nabc"], 'stall');
-ok !$site->get('/stall')->complete, 'a value that stops';
-$cache->script('/silent', 'stall');
-is $site->get('/silent')->status, 504, 'no reply';
+my $stopped = $slow{stall}->response;
+ok $stopped->status == 200 && !$stopped->complete, 'a value that stops';
+is $slow{silent}->response->status, 504, 'no reply';
 $site->stop;
 
 for my $case (['memcached_pass 127.0.0.1;', qr/no port in upstream/], ['memcached_pass 127.0.0.1:1;', qr/unknown "memcached_key" variable/],

@@ -4,7 +4,6 @@ use Site;
 sub site ($upstream, $location = '') {
     return Site->start(<<"CONF");
     proxy_http_version 1.0;
-    proxy_read_timeout 2s;
     log_format up '\$upstream_addr | \$upstream_status';
     upstream u { $upstream }
     server {
@@ -34,6 +33,14 @@ sub counted ($text) {
     return join ' ', map { "$_:$count{$_}" } sort keys %count;
 }
 
+# A server that stalls is waited for: this begins here and is looked at below.
+my %stalling = map { $_ => name_origins(site('server %ORIGIN% fail_timeout=1h; server %ORIGIN2%;', 'proxy_read_timeout 4s;'), 2) } qw(GET POST);
+my %waiting;
+for my $method (sort keys %stalling) {
+    $stalling{$method}->origin->script('*', 'body', 'stall');
+    $waiting{$method} = $stalling{$method}->send("$method /");
+}
+
 # Round robin --------------------------------------------------------------------------------------------
 
 my $site = name_origins(site('server %ORIGIN%; server %ORIGIN2%; server %ORIGIN3%;'), 3);
@@ -50,7 +57,7 @@ $site->stop;
 
 # Next upstream ------------------------------------------------------------------------------------------
 
-$site = name_origins(site('server %ORIGIN%; server %ORIGIN2%;'), 2);
+$site = name_origins(site('server %ORIGIN% fail_timeout=1h; server %ORIGIN2%;'), 2);
 $site->origin->refuse;
 is asked($site, 4), '2222', 'a server that refuses is not noticed';
 my ($one, $two) = map { $site->origin($_)->address } 1, 2;
@@ -60,7 +67,7 @@ like $site->error_log, qr/connect\(\) failed \(111: Connection refused\) while c
 is scalar(() = $log =~ /\Q$one\E/g), 1, 'and then left alone for fail_timeout';
 $site->stop;
 
-for my $case (['closes', ['body', 'close']], ['resets', ['body', 'reset']], ['stalls', ['body', 'stall']],
+for my $case (['closes', ['body', 'close']], ['resets', ['body', 'reset']],
               ['stops in its head', ['body', [write => "HTTP/1.1 200 OK\r\nX: "], 'close']]) {
     my ($name, $script) = @$case;
     $site = name_origins(site('server %ORIGIN%; server %ORIGIN2%;'), 2);
@@ -73,6 +80,10 @@ for my $case (['closes', ['body', 'close']], ['resets', ['body', 'reset']], ['st
     is $site->origin(2)->count, 0, "$name: nobody else got it";
     $site->stop;
 }
+is $waiting{GET}->response->body . asked($stalling{GET}, 2), '222', 'a server that stalls is not noticed';
+is $waiting{POST}->response->status, 504, 'stalls: POST is not repeated';
+is $stalling{POST}->origin(2)->count, 0, 'stalls: nobody else got it';
+$_->stop for values %stalling;
 
 $site = name_origins(site('server %ORIGIN%; server %ORIGIN2%;'), 2);
 $site->origin->refuse;
@@ -125,10 +136,14 @@ $site->stop;
 
 # max_fails, fail_timeout ----------------------------------------------------------------------------------
 
-$site = name_origins(site('server %ORIGIN% max_fails=2 fail_timeout=1s; server %ORIGIN2%;'), 2);
+$site = name_origins(site('server %ORIGIN% max_fails=2 fail_timeout=1h; server %ORIGIN2%;'), 2);
 $site->origin->script('*', 'body', 'close');
 is asked($site, 6), '222222', 'max_fails=2';
 is $site->origin->count, 2, 'asked twice, then left alone';
+$site->stop;
+$site = name_origins(site('server %ORIGIN% fail_timeout=1s; server %ORIGIN2%;'), 2);
+$site->origin->script('*', 'body', 'close');
+is asked($site, 2), '22', 'a short fail_timeout';
 $site->origin->answer('*', body => '1');
 wait_until { asked($site, 2) =~ /1/ } 'the server to be tried again after fail_timeout';
 like asked($site, 4), qr/\A(?:1212|2121)\z/, 'and to take its share again';
@@ -141,10 +156,14 @@ is $site->origin->count, 3, 'max_fails=0: never left alone';
 $site->stop;
 
 # All gone: 502, and back as soon as one is back
-$site = name_origins(site('server %ORIGIN% fail_timeout=1s; server %ORIGIN2% fail_timeout=1s;'), 2);
-$site->origin($_)->refuse for 1, 2;
-is asked($site, 3), '---', 'all servers gone';
-like $site->error_log, qr/no live upstreams while connecting to upstream/, 'no live upstreams is logged';
+for my $time ('1h', '1s') {
+    $site = name_origins(site("server %ORIGIN% fail_timeout=$time; server %ORIGIN2% fail_timeout=$time;"), 2);
+    $site->origin($_)->refuse for 1, 2;
+    is asked($site, 3), '---', 'all servers gone';
+    next if $time eq '1s';
+    like $site->error_log, qr/no live upstreams while connecting to upstream/, 'no live upstreams is logged';
+    $site->stop;
+}
 $site->origin->accept;
 wait_until { asked($site, 1) eq '1' } 'the first to be used again';
 pass 'service returns by itself';
@@ -163,7 +182,7 @@ $site->stop;
 SKIP: {
     skip 'nginx needs a zone for that', 2 unless is_weir;
     my $two = Site->start(<<'CONF', main => 'worker_processes 2;');
-    upstream u { server %ORIGIN% max_fails=1 fail_timeout=60s; server %ORIGIN2%; }
+    upstream u { server %ORIGIN% max_fails=1 fail_timeout=1h; server %ORIGIN2%; }
     server { listen %PORT%; location / { proxy_pass http://u; } }
 CONF
     name_origins($two, 2)->origin->script('*', 'body', 'close');

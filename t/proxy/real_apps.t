@@ -16,7 +16,7 @@ sub write_file ($name, $text) {
 
 my @started;
 
-# Runs until the test ends; ready when its unix socket accepts.
+# Runs until the test ends; ready when its unix socket accepts, whoever asks: some open it to all when they listen.
 sub run_server ($socket, @command) {
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
@@ -26,7 +26,7 @@ sub run_server ($socket, @command) {
         exec @command or POSIX::_exit(127);
     }
     push @started, $pid;
-    wait_until { IO::Socket::UNIX->new(Peer => "$dir/$socket") } "$command[0] listens";
+    wait_until { IO::Socket::UNIX->new(Peer => "$dir/$socket") && ((stat "$dir/$socket")[2] & 0666) == 0666 } "$command[0] listens";
 }
 
 END {
@@ -114,8 +114,8 @@ CONF
         ok $site->get('/large.php')->body eq join('', map { sprintf "%014d.\n", $_ } 0 .. 19999), 'a large answer';
         is $site->get('/slow.php')->body, 'one two', 'an answer in parts';
         is $site->get('/error.php')->body, 'fine', 'a script that complains';
-        wait_until { $site->error_log =~ /a message/ } 'its message is in our log';
-        like $site->error_log, qr/\[error\].*FastCGI sent in stderr: "PHP message: .*a message.*a warning/, 'with the warning';
+        like $site->wait_for_log(qr/a message/), qr/\[error\].*FastCGI sent in stderr: "PHP message: .*a message/, 'its message is in our log';
+        like $site->wait_for_log(qr/a warning/), qr/\[error\].*FastCGI sent in stderr: "PHP message: .*a warning/, 'with the warning';
         is $site->get('/fatal.php')->status, 500, 'a script that fails';
         is $site->get('/accel.php')->body, 'a file', 'a file in its place';
         ok !$site->get('/die.php')->complete, 'a process that dies: its answer does not look whole';

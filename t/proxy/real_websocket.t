@@ -106,7 +106,8 @@ sub start_app () {
         open STDERR, '>&', \*STDOUT;
         exec $node, "$dir/app.js" or POSIX::_exit(127);
     }
-    wait_until { IO::Socket::UNIX->new(Peer => "$dir/app.sock") } 'the application listens';
+    # It listens, and everybody may connect: it says so afterwards.
+    wait_until { IO::Socket::UNIX->new(Peer => "$dir/app.sock") && ((stat "$dir/app.sock")[2] & 0666) == 0666 } 'the application listens';
 }
 END { local $?; if ($app) { kill TERM => $app; waitpid $app, 0 } }
 

@@ -1,5 +1,6 @@
 # t/proxy/response.t - what of an origin's response reaches the client, and how it flows
 use Site;
+use Socket qw(SOL_SOCKET SO_RCVBUF);
 use Differential;
 
 my $conf = <<'CONF';
@@ -89,6 +90,9 @@ my $site = Site->start(<<'CONF');
         location / { proxy_pass http://%ORIGIN%; }
         location /off/ { proxy_buffering off; proxy_pass http://%ORIGIN%; }
         location /up/ { proxy_request_buffering off; client_max_body_size 0; proxy_pass http://%ORIGIN%; }
+    }
+    server {
+        listen %PORT2%;
         location /temp/ { proxy_max_temp_file_size 100m; proxy_pass http://%ORIGIN%; }
     }
 CONF
@@ -114,6 +118,8 @@ like $client->read_until(qr/abc/), qr/ 200 /, 'X-Accel-Buffering: no';
 $origin->go('rest');
 is $client->read_bytes(3), 'def', 'and the rest';
 
+# Bytes written since the connections of before were ended.
+sub anew ($origin) { return $origin->refuse->accept->forget }
 sub written ($origin) {
     my $sum = 0;
     $sum += $_->{written} for values %{ $origin->traffic };
@@ -123,27 +129,28 @@ sub written ($origin) {
 # A slow reader stops a fast origin; nothing is lost.
 my $size = 24_000_000;
 for my $at ('', '/off') {
-    $origin->forget->answer("$at/fill", fill => $size);
-    my $before = written($origin);
+    anew($origin)->answer("$at/fill", fill => $size);
     $client = $site->send("GET $at/fill", { rcvbuf => 16384 });
     like $client->read_until(qr/\r\n\r\n/), qr/ 200 /, "$at/fill: the head";
     my ($was, $same) = (-1, 0);
     wait_until {
-        my $now = written($origin) - $before;
+        my $now = written($origin);
         $same = $now == $was ? $same + 1 : 0;
         $was  = $now;
         $same > 10;
     } 'the origin to be stopped';
     cmp_ok $was, '<', $size / 2, "$at/fill: the origin is held back";
+    setsockopt $client->socket, SOL_SOCKET, SO_RCVBUF, 1_000_000;
     ok $client->read_bytes($size) eq Origin::pattern($size), "$at/fill: and everything arrives";
 }
 
 # With a temp file allowed the origin is freed although the client does not read.
-$origin->answer('/temp/fill', fill => 8_000_000);
-$client = $site->send('GET /temp/fill', { rcvbuf => 16384 });
+anew($origin)->answer('/temp/fill', fill => $size);
+$client = $site->send('GET /temp/fill', { port => 2, rcvbuf => 16384 });
 like $client->read_until(qr/\r\n\r\n/), qr/ 200 /, 'a temp file';
-wait_until { grep { $_->{written} > 8_000_000 } values %{ $origin->traffic } } 'the origin to be through';
-ok $client->read_bytes(8_000_000) eq Origin::pattern(8_000_000), 'then the client reads at leisure';
+wait_until { written($origin) > $size } 'the origin to be through';
+setsockopt $client->socket, SOL_SOCKET, SO_RCVBUF, 1_000_000;
+ok $client->read_bytes($size) eq Origin::pattern($size), 'then the client reads at leisure';
 
 # Uploads: a slow origin stops a fast client.
 $origin->script('/up/deaf', 'deaf', [wait => 'hear'], 'hear', 'body', [answer => { body => 'got it' }]);

@@ -46,7 +46,9 @@ my $site = Site->prepare($conf);
 prepare($site);
 $site->up;
 is $site->get('/mirror/a/b/c.txt')->body, 'mirrored', 'what is not there is fetched';
-is $site->slurp('www/mirror/a/b/c.txt'), 'mirrored', 'and stays';
+# It gets its name when the client has it all.
+sub stored ($name) { wait_until { -e $site->path("www/$name") } "the file $name"; return $site->slurp("www/$name") }
+is stored('mirror/a/b/c.txt'), 'mirrored', 'and stays';
 my @stat = stat $site->path('www/mirror/a/b/c.txt');
 is sprintf('%o', $stat[2] & 07777), '664', 'with the mode that was asked for';
 is $stat[9], 1546300800, 'and its date';
@@ -54,7 +56,7 @@ is sprintf('%o', (stat $site->path('www/mirror/a/b'))[2] & 0777), '775' =~ s/775
 is $site->get('/mirror/a/b/c.txt')->header('Last-Modified'), $date, 'it is served from there';
 is $site->origin->count, 1, 'without asking again';
 $site->get('/plain/large');
-ok $site->slurp('www/plain/large') eq Origin::pattern(700_000), 'a large one';
+ok stored('plain/large') eq Origin::pattern(700_000), 'a large one';
 is sprintf('%o', (stat $site->path('www/plain/large'))[2] & 07777), '600', 'the mode unless told';
 $site->get('/plain/lie');
 ok !-e $site->path('www/plain/lie'), 'a truncated answer leaves nothing';
@@ -63,7 +65,8 @@ $site->origin->script('/plain/half', 'body', [write => "HTTP/1.1 200 OK\r\nConte
 $client->send('GET /plain/half');
 $client->read_until(qr/12345/);
 my $temp = sub { my @found = glob $site->path("temp/proxy/*"); return scalar @found };
-is $temp->(), 1, 'an answer on its way has a temporary file';
+wait_until { $temp->() == 1 } 'a temporary file';
+pass 'an answer on its way has a temporary file';
 $client->close;
 wait_until { $temp->() == 0 } 'it goes with the client';
 ok !-e $site->path('www/plain/half'), 'and no other is left';
@@ -80,7 +83,8 @@ SKIP: {
     wait_until { -e "$other/new/file" } 'the file';
     is $site->slurp("$other/new/file"), "GET /given/x?path=$other/new/file\n", 'its content';
     is join(' ', glob "$other/new/*"), "$other/new/file", 'and nothing else';
-    is join(' ', glob $site->path('temp/proxy/*')), '', 'nor is anything left of it';
+    wait_until { $temp->() == 0 } 'its temporary file to go';
+    pass 'nor is anything left of it';
     system 'rm', '-rf', $other;
 }
 $site->allow_log(qr/could not be stored/);

@@ -9,13 +9,13 @@ my $conf = <<'CONF';
     upstream gone { server 127.0.0.1:%PORT9% max_fails=0; server %ORIGIN2% max_fails=0; }
     upstream dead { server 127.0.0.1:%PORT9%; server 127.0.0.1:%PORT8%; }
     upstream down { server 127.0.0.1:%PORT9% down; }
-    proxy_read_timeout 1500ms;
     proxy_http_version 1.0;
     proxy_set_header Host origin;
     proxy_next_upstream error timeout invalid_header http_500 http_502 http_503 http_504 http_403 http_404 http_429;
     server {
         listen %PORT%;
         location / { proxy_pass http://two; }
+        location /stalled { proxy_read_timeout 1500ms; proxy_pass http://two; }
         location /gone/ { proxy_pass http://gone; }
         location /dead/ { proxy_pass http://dead; }
         location /down/ { proxy_pass http://down; }

@@ -16,7 +16,7 @@ my $site = Site->start(<<'CONF');
         location /short/ {
             proxy_set_header Upgrade $http_upgrade;
             proxy_set_header Connection $upgrading;
-            proxy_read_timeout 1s;
+            proxy_read_timeout 4s;
             proxy_pass http://%ORIGIN%;
         }
         location /plain/ { proxy_pass http://%ORIGIN%; }
@@ -25,6 +25,11 @@ CONF
 my $origin = $site->origin;
 my $switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
 my @ask = (Upgrade => 'websocket', Connection => 'Upgrade', 'Sec-WebSocket-Key' => 'x');
+
+# Silence lasts: this begins here and is looked at below.
+$origin->script('/short/silent', [write => $switch], 'stall');
+my $silent = $site->send('GET /short/silent', @ask);
+like $silent->read_until(qr/\r\n\r\n/), qr/ 101 /, 'a tunnel in which nobody speaks';
 
 $origin->script('/echo', [write => $switch], [read => 5], [write => 'hello'], [wait => 'more'],
                 [write => ' again'], [read => 3], 'close');
@@ -41,7 +46,7 @@ $origin->go('more');
 is $client->read_bytes(6), ' again', 'the origin speaks when it likes';
 $client->write('bye');
 is $client->closed, 'eof', 'the end of the origin is the end';
-wait_until { length($site->slurp('tunnel.log') // '') } 'a line in the log';
+wait_until { ($site->slurp('tunnel.log') // '') =~ /^101 11 /m } 'its line in the log';
 like $site->slurp('tunnel.log'), qr/^101 11 101$/m, 'counted in the log';
 
 # What comes together with the heads is not lost, in either direction.
@@ -74,10 +79,7 @@ wait_until { $origin->open == 0 || !grep { !$_->{end} } values %{ $origin->traff
 pass 'the end of the client is the end';
 
 # Silence
-$origin->script('/short/silent', [write => $switch], 'stall');
-$client = $site->send('GET /short/silent', @ask);
-$client->read_until(qr/\r\n\r\n/);
-is $client->closed, 'eof', 'proxy_read_timeout ends a silent tunnel';
+is $silent->closed, 'eof', 'proxy_read_timeout ends a silent tunnel';
 like $site->error_log, qr/upstream timed out \(110: [^)]+\) while proxying upgraded connection/, 'and says so';
 
 # Other answers to the same question

@@ -7,14 +7,16 @@ my $conf = <<'CONF';
     log_format ends '$uri $status $body_bytes_sent $fail_reason $upstream_status $upstream_response_length $http_x_mark $sent_http_x_answer $upstream_http_x_answer $host $proxy_host $request_uri $upstream_bytes_sent';
     access_log %DIR%/ends.log ends;
     client_header_buffer_size 512;
-    send_timeout 300ms;
     server {
         listen %PORT%;
-        location / { proxy_pass http://%ORIGIN%; proxy_send_timeout 300ms; }
+        location / { proxy_pass http://%ORIGIN%; }
+        location /t/fill { proxy_pass http://%ORIGIN%; send_timeout 300ms; }
+        location /t/deaf { proxy_pass http://%ORIGIN%; proxy_send_timeout 300ms; }
+        location /idle { proxy_pass http://%ORIGIN%; proxy_read_timeout 4s; }
         location /short { proxy_pass http://%ORIGIN%; proxy_read_timeout 1s; }
     }
 CONF
-my $site   = Site->start($conf, main => 'worker_shutdown_timeout 2s; worker_processes 1;');
+my $site   = Site->start($conf, main => 'worker_shutdown_timeout 1h; worker_processes 1;');
 my $origin = $site->origin;
 my @ask = (Upgrade => 'websocket', Connection => 'upgrade', 'Sec-WebSocket-Version' => 13,
            'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==', 'X-Mark' => 'mine');
@@ -31,6 +33,8 @@ sub open_tunnel ($uri, @steps) {
     $client->read_until(qr/\r\n\r\n/);
     return $client;
 }
+
+my $idle = open_tunnel('/idle', 'stall');       # which lasts, and is looked at below
 
 # Before the switch
 $origin->script('/e/close', 'close');
@@ -87,23 +91,31 @@ $client = open_tunnel('/t/fill', [fill => 20_000_000], 'close');
 like logged('/t/fill'), qr/\A101 \d+ tunnel\.client /, 'a client that reads nothing';
 $client->close;
 $client = open_tunnel('/t/deaf', 'deaf', 'stall');
-my $sent = 0;
-$sent += $client->write_some('d' x 65536) // last while $sent < 50_000_000 && $client->ready(1, 0.5);
+wait_until {
+    for (1 .. 16) { $client->write_some('d' x 65536) || last }
+    ($site->slurp('ends.log') // '') =~ m{^/t/deaf }m
+} 'the end of a tunnel that takes no more';
 like logged('/t/deaf'), qr/\A101 0 tunnel\.timeout /, 'an origin that reads nothing';
 $client->close;
-$client = open_tunnel('/short/idle', 'stall');
-is $client->closed, 'eof', 'silence';
-like logged('/short/idle'), qr/\A101 0 tunnel\.timeout /, 'named';
+is $idle->closed, 'eof', 'silence';
+like logged('/idle'), qr/\A101 0 tunnel\.timeout /, 'named';
 
 # Reload: tunnels live on with the old worker, up to worker_shutdown_timeout
 $client = open_tunnel('/r/reload', [read => 3], [write => 'yes'], 'stall');
 my ($old) = $site->workers;
-$site->reload;
+$site->{main} = 'worker_shutdown_timeout 300ms; worker_processes 1;';
+$site->reload($conf);
 $client->write('ok?');
 is $client->read_bytes(3), 'yes', 'a tunnel goes through a reload';
 is $site->get('/')->status, 200, 'beside the new worker';
+$client->close;
+wait_until { !Procs::alive($old) } 'the old worker to end with it';
+$client = open_tunnel('/r/over', 'stall');
+($old) = $site->workers;
+$site->{main} = 'worker_shutdown_timeout 1h; worker_processes 1;';
+$site->reload($conf);
 is $client->closed, 'eof', 'until worker_shutdown_timeout';
-like logged('/r/reload'), qr/\A101 3 tunnel\.shutdown /, 'named';
+like logged('/r/over'), qr/\A101 0 tunnel\.shutdown /, 'named';
 wait_until { !Procs::alive($old) } 'the old worker to end';
 
 # Quit
