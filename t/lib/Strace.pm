@@ -19,12 +19,13 @@ sub attach ($class, $pid, $what) {
     if ($self->{pid} == 0) {
         Procs::die_with_parent();
         open STDERR, '>&', $self->{err};
-        exec 'strace', '-f', '-qq', '-v', '-s', 64, '-e', "trace=$what", '-o', "$self->{out}", '-p', $pid
+        exec 'strace', '-f', '-v', '-s', 64, '-e', "trace=$what", '-o', "$self->{out}", '-p', $pid
             or POSIX::_exit(127);
     }
     my $attached = wait_until {
-        return -1 if Procs::slurp("$self->{err}") =~ /strace: attach|not permitted/;
-        Procs::slurp("/proc/$pid/status") =~ /^TracerPid:\t$self->{pid}$/m;
+        my $says = Procs::slurp("$self->{err}");
+        return -1 if $says =~ /strace: attach|not permitted/;
+        $says =~ /Process $pid attached/;      # said when all threads are
     } 'strace to attach';
     return $self if $attached > 0;
     waitpid $self->{pid}, 0;
