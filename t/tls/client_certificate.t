@@ -42,6 +42,8 @@ my $conf = <<'CONF' =~ s/%C%/$dir/gr;
     }
 CONF
 
+my $made = time;
+wait_until { time > $made } 'the certificates to be a second old: their remaining days are less than thirty';
 for my $who (undef, qw(good bad old own)) {
     my %tls = $who ? (SSL_cert_file => "$dir/$who.crt", SSL_key_file => "$dir/$who.key") : ();
     my $name = $who // 'none';
