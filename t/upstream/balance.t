@@ -4,7 +4,7 @@ use Differential;
 use Names;
 use Wait;
 
-use constant KEYS => 10_000;
+use constant KEYS => 3_000;
 
 my $oracle = nginx_binary();
 
@@ -65,11 +65,14 @@ sub peers_of ($site, @requests) {
 sub same_peers ($balancing, $servers, $requests, $what) {
     my $weir = front($balancing, Site::binary(), @$servers);
     my @weir = peers_of($weir, @$requests);
+    $weir->stop;
     my %used = map { $_ => 1 } @weir;
 
     cmp_ok scalar keys %used, '>', 1, "$what: several peers are used";
     return ok(1, "# skip nginx is not installed") if !defined $oracle;
-    my @nginx   = peers_of(front($balancing, $oracle, @$servers), @$requests);
+    my $front   = front($balancing, $oracle, @$servers);
+    my @nginx   = peers_of($front, @$requests);
+    $front->stop;
     my ($first) = grep { $weir[$_] ne $nginx[$_] } 0 .. $#nginx;
     is $first, undef, "$what: the same peer for all of " . @nginx . ' requests'
         or diag "$requests->[$first][0] $requests->[$first][1]: nginx $nginx[$first], Weir $weir[$first]";
@@ -149,6 +152,7 @@ same_peers('ip_hash;', ['down weight=5', '', 'down', 'weight=9'], \@clients, 'ip
         for my $binary (Site::binary(), $oracle // Site::binary()) {
             my $site = front("$method; server 127.0.0.9:$dead max_fails=0 weight=2;", $binary, ('') x 4);
             push @seen, [peers_of($site, @requests)];
+            $site->stop;
         }
         is_deeply $seen[0], $seen[1], "$method: the same second choice";
     }
