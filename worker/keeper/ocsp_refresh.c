@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
-#include "common/list.h"
 #include "worker/event/loop.h"
+#include "worker/keeper/turns.h"
 #include "worker/net/ocsp_fetch.h"
 #include "worker/net/tls_staple.h"
 
@@ -33,7 +33,7 @@ struct refresh {
     enum refresh_state state;
     struct ocsp_fetch fetch;
     struct pool *pool;        /* of the question; NULL: none is under way */
-    struct link waiting;
+    struct turn turn;
     struct post post;
     struct timer timer;
     uint32_t version;         /* of the certificate when it was asked for last */
@@ -41,8 +41,8 @@ struct refresh {
 };
 
 static struct refresh *all;
-static uint32_t count, asking;
-static struct list waiting;
+static uint32_t count;
+static struct turns turns;
 static struct zone *zone;
 
 /* Answers -------------------------------------------------------------------------------------- */
@@ -91,20 +91,18 @@ static void store_answer(struct refresh *r)
 
 static void stop_asking(struct refresh *r)
 {
-    struct refresh *next;
-
     ocsp_fetch_end(&r->fetch);
     pool_destroy(r->pool);
     r->pool = NULL;
-    asking--;
-    if (list_empty(&waiting))
-        return;
-    next = CONTAINER(list_first(&waiting), struct refresh, waiting);
-    list_remove(&next->waiting);
-    post_now(&next->post);
+    turns_give(&turns);
 }
 
 /* Steps ---------------------------------------------------------------------------------------- */
+
+static enum refresh_state await_turn(struct refresh *r)
+{
+    return turns_take(&turns, &r->turn) ? OCSP_ASK : OCSP_TURN;
+}
 
 /* A certificate that has been replaced needs another response at once. */
 static enum refresh_state rest(struct refresh *r)
@@ -116,14 +114,9 @@ static enum refresh_state rest(struct refresh *r)
     else if (r->version != r->staple->version)
         r->due_s = now_s;
     if (now_s >= r->due_s)
-        return asking < AT_ONCE ? OCSP_ASK : OCSP_TURN;
+        return await_turn(r);
     timer_set(&r->timer, MIN(r->due_s - now_s, LOOK_S) * 1000);
     return OCSP_REST;
-}
-
-static enum refresh_state await_turn(struct refresh *r)
-{
-    return asking < AT_ONCE ? OCSP_ASK : OCSP_TURN;
 }
 
 static enum refresh_state await_answer(struct refresh *r)
@@ -138,16 +131,10 @@ static enum refresh_state await_answer(struct refresh *r)
     return OCSP_REST;
 }
 
-static void begin_turn(struct refresh *r)
-{
-    list_append(&waiting, &r->waiting);
-}
-
 static void begin_ask(struct refresh *r)
 {
     struct tls_staple *s = r->staple;
 
-    asking++;
     r->pool = pool_create(POOL_BLOCK);
     r->version = s->version;
     r->fetch = (struct ocsp_fetch){.names = s->settings->names, .about = s->path,
@@ -164,7 +151,7 @@ static const struct {
     void (*begin)(struct refresh *r);
 } steps[OCSP_STATES] = {
     [OCSP_REST] = {rest, BIT(OCSP_TURN) | BIT(OCSP_ASK), NULL},
-    [OCSP_TURN] = {await_turn, BIT(OCSP_ASK), begin_turn},
+    [OCSP_TURN] = {await_turn, BIT(OCSP_ASK), NULL},
     [OCSP_ASK]  = {await_answer, BIT(OCSP_REST), begin_ask},
 };
 
@@ -204,7 +191,8 @@ static void begin(struct refresh *r, struct tls_staple *s)
 {
     struct ocsp_known known;
 
-    *r = (struct refresh){.staple = s, .post.run = run, .timer.on_timer = on_timer};
+    *r = (struct refresh){.staple = s, .post.run = run, .timer.on_timer = on_timer,
+                          .turn.post = &r->post};
     if (tls_staple_look(s) && ocsp_zone_find(zone, s->key, &known)) {
         r->due_s = known.refresh_s;
         r->version = s->version;
@@ -218,8 +206,8 @@ static void start(const struct generation *gen)
     struct refresh *next;
 
     zone = tls_staple_zone_of(gen);
-    list_init(&waiting);
-    count = asking = 0;
+    turns_init(&turns, AT_ONCE);
+    count = 0;
     for (struct tls_staple *s = tls_staple_first(gen); s != NULL; s = s->next)
         count++;
     next = all = calloc(count, sizeof(*all));
