@@ -223,6 +223,13 @@ static struct str next_plain(struct conn *c, struct cursor *cur)
     return (struct str){data, len};
 }
 
+/* Of a record that has come, in part or whole, nothing is in the library's buffers. Versions before
+   3.0.14 free them under it (CVE-2024-4741). */
+static bool may_free_buffers(const SSL *ssl)
+{
+    return !SSL_has_pending(ssl) && SSL_rstate_string(ssl)[1] == 'H';
+}
+
 /* They go in front of the text (RFC 8446, 4.6.1). For them the library takes a buffer to read into
    too, which it would keep until it reads. */
 static bool write_tickets_and(struct tls *t, struct str text)
@@ -232,7 +239,8 @@ static bool write_tickets_and(struct tls *t, struct str text)
     for (; t->tickets > 0; t->tickets--)
         SSL_new_session_ticket(t->ssl);
     good = SSL_write(t->ssl, text.data, (int)text.len) == (int)text.len;
-    SSL_free_buffers(t->ssl);
+    if (may_free_buffers(t->ssl))
+        SSL_free_buffers(t->ssl);
     return good;
 }
 
