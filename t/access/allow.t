@@ -31,7 +31,7 @@ differential_ok($conf, \@uris, files => { 'html/a' => 'content', 'html/denied.ht
 my $site = Site->start($conf, files => { 'html/a' => 'content' });
 is $site->connect({ port => 2, host => "::1" })->get("/v6/a")->status, 200, "an IPv6 address";
 $site->get('/deny/a');
-like $site->error_log, qr/\[error\] \S+ \*\d+ access forbidden by rule, client: 127\.0\.0\.1, server: /, 'a refusal is logged';
+like $site->wait_for_log(qr/forbidden/), qr/\[error\] \S+ \*\d+ access forbidden by rule, client: 127\.0\.0\.1, server: /, 'a refusal is logged';
 for (['deny 1.2.3;', qr/invalid parameter "1.2.3"/], ['allow host.example;', qr/invalid parameter "host.example"/],
      ['deny;', qr/invalid number of arguments/]) {
     like(Site->test_config($_->[0])->{stderr}, $_->[1], "refused: $_->[0]");

@@ -68,7 +68,7 @@ my $site = Site->start($conf, files => \%files, main => 'worker_processes 2;');
 my $mark = $site->log_mark;
 is $site->get('/a', basic('apr', 'secret'))->status, 200, 'a slow form' for 1 .. 5;
 is $site->get('/a', basic('apr', 'wrong'))->status, 401, 'and a wrong one' for 1 .. 2;
-like $site->log_since($mark), qr/user "apr": password mismatch, client:/, 'a mismatch is logged';
+like $site->wait_for_log(qr/user "apr"/, since => $mark), qr/user "apr": password mismatch, client:/, 'a mismatch is logged';
 $site->get('/a', basic('nobody', 'x'));
 like $site->wait_for_log(qr/user "nobody" was not found in ".*users"/), qr/\[error\]/, 'so is an unknown user';
 $site->file('users', "apr:{PLAIN}changed\n");

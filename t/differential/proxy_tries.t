@@ -57,7 +57,7 @@ at("location / { proxy_pass http://alldown; }", 'GET /');
 at("$three }", 'GET /close');
 at("$three }", 'GET /half');
 my $soon = 'proxy_read_timeout 500ms;';
-at("$three $soon }", 'GET /stall');
+at("$three proxy_read_timeout 2s; }", 'GET /stall'); # the last of them has to answer in that time
 at("$three }", 'POST /close', 'POST /close');
 at("$three }", map { "GET /$_" } 403, 404, 429, 500, 502, 503, 504);
 for my $code (403, 404, 429, 500, 502, 503, 504) {

@@ -66,13 +66,13 @@ is $client->send('GET /reset')->read_all, "HTTP/1.1 200 OK\r\n", 'half a head';
 is $client->closed, 'reset', 'and a reset';
 $origin->script('/stall', 'stall');
 $client = $to->()->send('GET /stall');
-$origin->wait_for(1);
+wait_until { $origin->request->uri eq '/stall' } 'the request';
 is $origin->traffic->{ $origin->connections }{end}, '', 'a stalled connection is open';
 
 $origin->script('/deaf', 'deaf', [wait => 'hear'], 'hear', 'body', [answer => { body => 'all' }]);
 $client = $to->();
 $client->write("POST /deaf HTTP/1.1\r\nHost: a\r\nContent-Length: 30000000\r\n\r\n");
-$origin->wait_for(1);
+wait_until { $origin->request->uri eq '/deaf' } 'the request';
 my $sent = 0;
 wait_until {
     my $n = $client->write_some('x' x 65536);

@@ -125,6 +125,7 @@ sub read_some ($self, $seconds = patience(), $limit = 65536) {
     return if $self->{end};
     while (1) {
         my $bytes;
+        my $left = $deadline - time;        # asked first: what came before the end is read
         my $n = sysread $self->{sock}, $bytes, $limit;
         return $bytes if $n;
         if (defined $n) {
@@ -136,7 +137,6 @@ sub read_some ($self, $seconds = patience(), $limit = 65536) {
             return;
         }
         croak "read: $!" unless $! == EAGAIN || $! == EINTR;
-        my $left = $deadline - time;
         return '' if $left <= 0;
         $self->ready(0, $left);
     }

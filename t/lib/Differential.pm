@@ -172,6 +172,8 @@ sub start_side ($conf, $binary, %option) {
     $option{prepare}->($site) if $option{prepare};
     $option{origin}->($site->origin) if $option{origin};
     $site->allow_log(@{ $option{allow_log} // [] });
+    $site->allow_log(qr/worker process \d+ exited on signal 9/)    # by its master, when it does not quit soon
+        if Site::kind_of($binary) eq 'nginx';
     utime MTIME, MTIME, $_ for grep { -d } map { $site->path($_) } @{ $option{dirs} // [] };
     return $site->up;
 }
@@ -206,15 +208,14 @@ sub play ($site, $request, $option) {
     my %seen = (began => time);
 
     $_->forget for values %{ $site->{origins} };
-    $client->write($bytes);
     if ($how{all}) {
         my $all = play_all($site, $client, $bytes, $option);
         return $all if length $all->{body} || Site::kind_of($site->{binary}) eq 'weir';
         $_->forget for values %{ $site->{origins} }; # a reset took what nginx had sent: once more
         $client = $site->connect;
-        $client->write($bytes);
         return play_all($site, $client, $bytes, $option);
     }
+    $client->write($bytes);
     if (defined $how{later}) {
         $client->ready(0, Client::patience());
         $client->write($how{later});
@@ -240,12 +241,13 @@ sub reply_view ($site, $reply, $method, $option) {
     return %seen;
 }
 
-# All responses up to the end of the connection, to a pipeline that a last request closes.
+# All responses up to the end of the connection, to a pipeline that a last request closes. It is sent with the
+# others: who closes before it comes may reset the connection, and so take what was not read yet.
 sub play_all ($site, $client, $bytes, $option) {
     my @methods = $bytes =~ /^([A-Z]+) \S+ HTTP\/1/gm;
     my %seen = (body => '');
 
-    $client->write('GET ' . PROBE . " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    $client->write($bytes . 'GET ' . PROBE . " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     while (1) {
         my $method = shift @methods // 'GET';
         my $reply = eval { $client->read_response(method => $method) };
@@ -376,11 +378,17 @@ sub compare ($nginx, $weir) {
     return @found;
 }
 
+# Of long texts what begins a little before the first difference.
 sub show ($a, $b) {
-    return "nginx '" . short($a) . "', weir '" . short($b) . "'";
+    my ($same) = ($a ^. $b) =~ /\A(\0*)/;
+    my $from = length $a > 1500 || length $b > 1500 ? length($same) - 500 : 0;
+    return "nginx '" . short($a, $from) . "', weir '" . short($b, $from) . "'";
 }
 
-sub short ($text) { return length $text > 1500 ? substr($text, 0, 1500) . '...' : $text }
+sub short ($text, $from) {
+    $text = '...' . substr $text, $from if $from > 0;
+    return length $text > 1500 ? substr($text, 0, 1500) . '...' : $text;
+}
 
 sub differing_fields ($what, $nginx, $weir) {
     my (%count, @found);

@@ -8,7 +8,8 @@
 #     $dns->behave('app.test', 'silent');                    # for '*' too; several: one per question,
 #     $dns->behave('app.test', 'silent', 'well');            # the last repeats
 #     my $held = $dns->hold('app.test'); ... $held->reached; ... $held->release;
-#     $dns->queries;                                         # "app.test A udp", ...
+#     $dns->queries;                                         # "app.test A udp", ...; one that is
+#                                                            # repeated for want of an answer is one
 #
 # Ways to behave: well, silent, servfail, refused, formerr, notimp, truncated (over TCP it answers),
 # wrong_id (then it is silent), wrong_name, garbage, short, cut (in a record), lazy (aliases alone),
@@ -214,8 +215,9 @@ sub take_question ($self, $message, $asker) {
     my $type = $NAME{ unpack 'n', substr $message, $at + 1, 2 } // 'other';
     my $question = { %$asker, id => $id, name => lc join('.', @labels), type => $type,
                      section => substr $message, 12, $at + 5 - 12 };
-    push @{ $self->{queries} }, "$question->{name} $type $question->{over}";
-    if ($self->{held}{ $question->{name} }) { push @{ $self->{waiting} }, $question }
+    my $again = $self->{seen}{ join ' ', $id, @$question{qw(name type)}, $asker->{to} // $asker->{sock} }++;
+    push @{ $self->{queries} }, "$question->{name} $type $question->{over}" if !$again;
+    if ($self->{held}{ $question->{name} }) { push @{ $self->{waiting} }, $question if !$again }
     else                                    { reply($self, $question) }
 }
 

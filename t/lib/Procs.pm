@@ -25,12 +25,13 @@ sub slurp ($path) {
     return scalar <$file>;
 }
 
+# The kernel may skip some when one of them ends while it lists them: those that any of two lists has.
 sub children ($pid) {
-    my @children;
-    for my $task (glob "/proc/$pid/task/*/children") {
-        push @children, split ' ', slurp($task) // '';
+    my %children;
+    for my $task ((glob "/proc/$pid/task/*/children") x 2) {
+        $children{$_} = 1 for split ' ', slurp($task) // '';
     }
-    return @children;
+    return sort { $a <=> $b } keys %children;
 }
 
 sub descendants ($pid) {
@@ -54,14 +55,21 @@ sub run_state ($pid) {
 
 sub alive ($pid) { return run_state($pid) !~ /\A[ZX]?\z/ }
 
-# Is it in epoll_wait (or a relative) now? True also where the kernel does not tell.
+# Is it in epoll_wait (or a relative) now? True also where the kernel does not tell. (-1 is no system call: a page
+# that has to be fetched, a stop.)
 my %EPOLL = map { $_ => 1 } $machine eq 'x86_64' ? (232, 281, 441) : (22, 441);
 
 sub waits_for_events ($pid) {
-    my ($call) = (slurp("/proc/$pid/syscall") // '0') =~ /\A(\S+)/;
-    return 0 if defined $call && $call eq 'running';
-    return 1 unless defined $call && $call =~ /\A[1-9]\d*\z/;
+    my ($call) = (slurp("/proc/$pid/syscall") // '') =~ /\A(\S+)/ or return 1;
     return $EPOLL{$call} // 0;
+}
+
+# Seconds of the processor that it has used.
+my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
+
+sub processor_time ($pid) {
+    my ($user, $system) = (slurp("/proc/$pid/stat") // '') =~ /\) \S(?: \S+){10} (\d+) (\d+)/ or return 0;
+    return ($user + $system) / $ticks;
 }
 
 sub status_field ($pid, $name) {

@@ -174,13 +174,18 @@ sub slurp ($self, $name) {
     return Procs::slurp($self->path($name));
 }
 
-# A line is logged after its answer has gone: waits until the workers have nothing to do, so that they have
-# logged what they did. Not for long: under load they always have.
+# A line is logged after its answer has gone: waits until each worker was seen with nothing to do, so that it has
+# logged what it did. One that always has something to do has done so too when it has worked for a while; one that
+# is blocked or stopped is not waited for.
 sub settle ($self) {
-    my $deadline = time + 1;
     return unless $self->{pid};
-    while (grep { !Procs::waits_for_events($_) } $self->workers) {
-        return if time > $deadline;
+    my ($began, %from) = (time);
+    my @busy = $self->is_single ? $self->{pid} : $self->workers;
+    while (@busy = grep { Procs::alive($_) && !Procs::waits_for_events($_) } @busy) {
+        $from{$_} //= Procs::processor_time($_) for @busy;
+        @busy = grep { Procs::processor_time($_) - $from{$_} < 0.3 } @busy;
+        @busy = grep { Procs::run_state($_) =~ /[RD]/ } @busy if time > $began + 1;
+        return if time > $began + patience();
         select undef, undef, undef, 0.002;
     }
 }
@@ -199,7 +204,7 @@ sub command ($self) {
             '-e', "$self->{dir}/error.log", @{ $self->{args} // [] });
 }
 
-# Starts the server and waits until it serves: the pid file is there and a worker runs.
+# Starts the server and waits until it serves: the pid file is there and all workers run.
 sub up ($self) {
     my $pid = $self->launch;
     my $daemon = 0;
@@ -222,9 +227,17 @@ sub up ($self) {
 
 sub ready ($self) {
     my $pid = $self->pid_in_file // return 0;
-    return 1 if $self->slurp('weir.conf') =~ /\bmaster_process\s+off;/;
+    return 1 if $self->is_single;
     my @workers = $self->workers($pid);
-    return @workers && !grep { !Procs::waits_for_events($_) } @workers;
+    return @workers >= $self->configured_workers && !grep { !Procs::waits_for_events($_) } @workers;
+}
+
+sub is_single ($self) { return ($self->slurp('weir.conf') // '') =~ /\bmaster_process\s+off;/ }
+
+# How many workers the configuration asks for; 1 where it does not give a number.
+sub configured_workers ($self) {
+    my ($n) = ($self->slurp('weir.conf') // '') =~ /(?:^|;)\s*worker_processes\s+(\d+)\s*;/m;
+    return $n // 1;
 }
 
 sub launch ($self) {
@@ -423,7 +436,7 @@ sub reload ($self, $conf = undef) {
     $self->signal('HUP');
     wait_until {
         my @now = $self->workers;
-        @now && !grep { $old{$_} } @now;
+        @now >= $self->configured_workers && !grep { $old{$_} } @now;
     } "new workers after HUP:\n" . $self->trouble;
     return $self;
 }
@@ -511,11 +524,13 @@ sub done_testing {
     goto &Test::More::done_testing;
 }
 
-# What our servers left behind is ours to end (see adopt_orphans); anything here is a fault.
+# What our servers left behind is ours to end (see adopt_orphans); what does not end by itself is a fault.
 sub reap_strangers {
-    my @left = grep { Procs::alive($_) && Procs::title($_) =~ /(?:weir|nginx): / }
-        Procs::descendants($$);
-    return unless @left;
+    my @left;
+    my $left = sub {
+        @left = grep { Procs::alive($_) && Procs::title($_) =~ /(?:weir|nginx): / } Procs::descendants($$);
+    };
+    return if eval { wait_until { !$left->() } 'all processes to end' };
     Test::More::fail('no process is left behind');
     Test::More::diag("$_ " . Procs::title($_)) for @left;
     kill KILL => @left;

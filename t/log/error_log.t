@@ -62,7 +62,7 @@ like((grep { /worker/ } map { JSON::PP::decode_json($_)->{message} } split /\n/,
 sub datagram {
     my $readable = '';
     vec($readable, $daemon->fileno, 1) = 1;
-    is select($readable, undef, undef, 10), 1, 'a datagram';
+    is select($readable, undef, undef, Wait::patience()), 1, 'a datagram';
     $daemon->recv(my $text, 4096);
     return $text;
 }

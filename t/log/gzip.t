@@ -58,7 +58,8 @@ wait_until {
 my %seen;
 $seen{$_}++ for @lines;
 is scalar(grep { $_ != 8 } values %seen), 0, 'each as often as it was asked for';
-ok -e $site->path('rotated.gz.1'), 'rotated';
+wait_until { -e $site->path('rotated.gz.1') } 'a rotation';
+pass 'rotated';
 
 $site->stop;
 

@@ -52,7 +52,7 @@ like lines('default-if.log'), qr/^127.0.0.1 - - \[/, 'combined, with a condition
 $site->get('/syslog');
 my $readable = '';
 vec($readable, $syslog->fileno, 1) = 1;
-is select($readable, undef, undef, 10), 1, 'a datagram';
+is select($readable, undef, undef, Wait::patience()), 1, 'a datagram';
 $syslog->recv(my $datagram, 4096);
 like $datagram, qr/\A<133>\w{3} [ \d]\d \d\d:\d\d:\d\d \S+ site: GET \/syslog\z/, 'syslog';
 $site->get('/inherit');

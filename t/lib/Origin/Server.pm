@@ -215,9 +215,8 @@ sub pump ($self, $conn) {
         last if !$waited || length $conn->{out} || $conn->{fill};
     }
     return unless defined fileno $conn->{sock};
-    $self->drop($conn) if $conn->{end} && $conn->{in} eq '' && !@{ $conn->{steps} };
-    $self->drop($conn) if $conn->{end} && @{ $conn->{steps} }
-        && $conn->{steps}[0][0] =~ /\A(?:body|read|hold|wait|stall)\z/;
+    $self->drop($conn) if $conn->{end}
+        && (!@{ $conn->{steps} } || $conn->{steps}[0][0] =~ /\A(?:body|read|hold|wait|stall)\z/);
 }
 
 # False when the connection is gone.
