@@ -31,7 +31,8 @@ sub children ($pid) {
     for my $task ((glob "/proc/$pid/task/*/children") x 2) {
         $children{$_} = 1 for split ' ', slurp($task) // '';
     }
-    return sort { $a <=> $b } keys %children;
+    my @children = sort { $a <=> $b } keys %children;
+    return @children;
 }
 
 sub descendants ($pid) {

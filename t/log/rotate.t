@@ -172,6 +172,7 @@ subtest 'a worker that stands still' => sub {
     # Its listening socket has a queue of its own: who lands there waits.
     my ($n, @waiting, @stuck) = (0);
     while ($n < 6000 || parts($site) < 400) {
+        kill STOP => $still;            # whoever stops and continues processes by chance
         my $client = $site->connect;
         my $from = $n + 1;
         $n += 20;
