@@ -304,6 +304,7 @@ my @versions = map { chr(64 + $_) x 200_000 } 1 .. 8;
 does('PUT /versions', 201, { body => $versions[0] });
 my $writer = fork // die;
 if ($writer == 0) {
+    Procs::die_with_parent();
     my $c = $site->connect;
     for my $round (1 .. 5) { $c->request('PUT /versions', { body => $_ }) for @versions }
     POSIX::_exit(0);

@@ -115,9 +115,9 @@ is $site->get('/link.txt')->body, "a\n", 'is not mixed up';
 sub race ($name, $turn, $refusal, $uris) {
     my $pid = fork // die;
     if ($pid == 0) {
+        Procs::die_with_parent();
         chdir $site->path('html/race') or POSIX::_exit(1);
-        while (getppid != 1) { $turn->() }
-        POSIX::_exit(0);
+        while (1) { $turn->() }
     }
     my (%seen, %client);
     for my $round (1 .. 20_000) {

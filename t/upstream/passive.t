@@ -98,6 +98,7 @@ sub play_apart ($side, $binary, @some) {
     my $pid = fork // die "fork: $!";
 
     return $pid if $pid;
+    Procs::die_with_parent();
     open my $nowhere, '>', '/dev/null' or die;
     Test::More->builder->$_($nowhere) for qw(output failure_output);
     my (%seen, %in_time);

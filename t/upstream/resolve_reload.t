@@ -27,6 +27,7 @@ sub keepers { return grep { Procs::title($_) =~ /: keeper\z/ && Procs::alive($_)
 sub start_asking {
     my $pid = fork // die "fork: $!";
     return $pid if $pid;
+    Procs::die_with_parent();
     my ($bad, $n) = (0, 0);
     while (!-e $site->path('enough')) {
         for my $uri ('/', '/v') {
