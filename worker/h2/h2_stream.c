@@ -73,6 +73,17 @@ struct h2_stream *h2_stream_open(struct h2_conn *c, int32_t id)
     return s;
 }
 
+/* What nobody has read makes room in the connection's window all the same. */
+static void drop_body(struct h2_stream *s)
+{
+    size_t unread = buf_used(&s->reading) + buf_used(&s->filling);
+
+    if (unread > 0)
+        nghttp2_session_consume_connection(s->owner->session, unread);
+    buf_give(&s->reading);
+    buf_give(&s->filling);
+}
+
 void h2_stream_free(struct h2_stream *s)
 {
     if (s->begun)
@@ -86,8 +97,7 @@ void h2_stream_free(struct h2_stream *s)
     post_cancel(&s->post);
     list_remove(&s->link);
     list_remove(&s->turn);
-    buf_give(&s->reading);
-    buf_give(&s->filling);
+    drop_body(s);
     chain_clear(&s->pending);
     chain_fini(&s->pending);
     if (spare_count < COUNT(spare))
