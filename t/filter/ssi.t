@@ -246,10 +246,19 @@ sub include ($uri, $more = '') { return qq{<!--# include virtual="$uri"$more -->
     my $body = shown('[' . include("/$name") . ']');
     is $body, '[' x 52 . '[an error occurred while processing the directive]' . ']' x 52, 'a page that includes itself ends';
     like $site->wait_for_log(qr/subrequests cycle/), qr/\[error\]/, 'and the log says why';
-    my $client = $site->send('GET ' . page('.' . include("/t$n.html") x 2), { rcvbuf => 4096 });
-    $client->read_bytes(10_000);
-    is $site->get('/hello')->body, 'hello', 'one that does so twice does not hold others up';
-    $client->close;
+    my $page = page('.' . include("/t$n.html") x 2);
+    my ($worker) = $site->workers;
+    my $from = length $site->slurp('subs.log');
+    kill STOP => $worker;
+    wait_until { Procs::run_state($worker) eq 'T' } 'the worker to stand still';
+    my @clients = map { $site->send("GET $_", { rcvbuf => 4096 }) } $page, '/hello'; # found at the same time
+    kill CONT => $worker;
+    is $clients[1]->response->body, 'hello', 'one that does so twice does not hold others up';
+    my $before;
+    wait_until { ($before) = substr($site->slurp('subs.log'), $from) =~ /\A(.*?)^\/hello 200 5 /ms } 'the line of who asked meanwhile';
+    my $served = () = $before =~ /^\Q$page\E /mg;
+    cmp_ok $served, '<', 10_000, "nor for a little: $served of its parts were served before him";
+    $_->close for @clients;
 }
 is shown('<!--# set var="v" value="aaaaaaaaaaaaaaaa" -->' . '<!--# set var="v" value="$v$v$v$v" -->' x 30 . 'end')
     =~ s/(?:\Q[an error occurred while processing the directive]\E)+/E/r, 'Eend', 'a variable does not grow for ever';

@@ -205,7 +205,7 @@ void request_anew(struct request *copy)
     copy->upstreams = NULL;
     copy->describe_upstream = NULL;
     copy->subs = copy->next_sub = NULL;
-    copy->subs_running = copy->subs_made = 0;
+    copy->subs_running = copy->subs_made = copy->subs_in_turn = 0;
 }
 
 void request_start(struct request *r)

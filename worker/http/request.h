@@ -156,6 +156,7 @@ struct request {
     struct request *subs;       /* of a main request: those that run, newest first */
     struct request *next_sub;
     uint32_t subs_running, subs_made;
+    uint32_t subs_turn, subs_in_turn; /* how many have begun in that turn of the loop */
     struct http_fields *fields_of_part; /* include.c's; NULL until there is one */
 };
 

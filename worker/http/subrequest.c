@@ -7,12 +7,14 @@
  * wire is the parent: when the head is ready the parent is told, and pulls the body if it wants it.
  */
 #include "common/clock.h"
+#include "worker/event/loop.h"
 #include "worker/http/http_core.h"
 #include "worker/http/phase.h"
 #include "worker/http/server.h"
 #include "worker/http/wire.h"
 
 #define MOST_SUBS   64535 /* of one request, as in nginx */
+#define SUBS_A_TURN 64    /* of one request; then others have their turn */
 #define URI_CHANGES 11
 
 static void sub_respond(struct request *sub)
@@ -110,6 +112,21 @@ static void unlink_sub(struct request *sub)
     sub->main->subs_running--;
 }
 
+/* Pages that include pages can be very many: the worker is not theirs alone. */
+static void begin(struct request *sub)
+{
+    struct request *whole = sub->main;
+
+    if (whole->subs_turn != loop->turn) {
+        whole->subs_turn = loop->turn;
+        whole->subs_in_turn = 0;
+    }
+    if (whole->subs_in_turn++ < SUBS_A_TURN)
+        post_now(&sub->post);
+    else
+        post_turn_end(&sub->post);
+}
+
 struct request *request_sub(struct request *r, struct str uri, struct str args, bool header_only,
                             void (*done)(struct request *sub, void *arg), void *arg)
 {
@@ -137,7 +154,7 @@ struct request *request_sub(struct request *r, struct str uri, struct str args, 
     sub->phase = PHASE_SERVER_REWRITE;
     sub->handler_at = 0;
     request_enter(sub, &sub->server->base);
-    post_now(&sub->post);
+    begin(sub);
     return sub;
 }
 
