@@ -4,7 +4,7 @@ use Differential;
 use Names;
 use Wait;
 
-use constant KEYS => 3_000;
+use constant KEYS => 10_000;
 
 my $oracle = nginx_binary();
 

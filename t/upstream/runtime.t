@@ -173,7 +173,7 @@ ctl('reset', 'small');
 
 my $load = Load->start($site, connections => 4, uris => ['/', '/counted', '/one']);
 my $bad = 0;
-for my $round (1 .. 10) {
+for my $round (1 .. 20) {
     my ($old, $new) = $round % 2 ? ($a, $b) : ($b, $a);
     ctl('set', $_, $new, 'up') for qw(u counted);
     ctl('set', $_, $old, $round % 4 < 2 ? 'drain' : 'down') for qw(u counted);
@@ -182,14 +182,14 @@ for my $round (1 .. 10) {
     $bad++ if seen('/', 2) ne "$want=2";
 }
 my $tally = $load->stop;
-is_deeply $tally->{failed}, [], "10 switches by ctl: none of $tally->{requests} requests failed";
+is_deeply $tally->{failed}, [], "20 switches by ctl: none of $tally->{requests} requests failed";
 is $bad, 0, 'each switch held at once, for all workers';
 ctl('reset', $_) for qw(u counted one);
 
 $load = Load->start($site, connections => 4);
-load_anew($_ % 2 ? $conf =~ s/PORT2% weight=2;/PORT2% down;/r : $conf =~ s/PORT3%;/PORT3% down;/r) for 1 .. 10;
+load_anew($_ % 2 ? $conf =~ s/PORT2% weight=2;/PORT2% down;/r : $conf =~ s/PORT3%;/PORT3% down;/r) for 1 .. 20;
 $tally = $load->stop;
-is_deeply $tally->{failed}, [], "10 switches by reload: none of $tally->{requests} requests failed";
+is_deeply $tally->{failed}, [], "20 switches by reload: none of $tally->{requests} requests failed";
 load_anew($conf);
 
 # Draining -------------------------------------------------------------------------------------------------
