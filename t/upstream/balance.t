@@ -54,7 +54,7 @@ sub peers_of ($site, @requests) {
         while (@found < @some) {
             my $more = $client->read_some // last;
             $bytes .= $more;
-            @found = $bytes =~ /^X-Peer: (.*?)\r\n/mg;
+            push @found, $1 while $bytes =~ /^X-Peer: (.*?)\r\n/mgc;
         }
         die "only " . @found . " of " . @some . " answers" if @found != @some;
         push @peers, @found;
