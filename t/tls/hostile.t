@@ -117,6 +117,7 @@ like commanded('-tls1_3', 'K', $get), qr/KEYUPDATE.*fine/s, 'and one that asks f
     kill STOP => $worker;
     wait_until { Procs::run_state($worker) eq 'T' } 'the worker to stand still';
     for (1 .. 24) { # of 4 KB each
+        kill STOP => $worker; # whoever made it go on
         $text = '';
         syswrite $in, "k\n";
         $read->(qr/KEYUPDATE/);
