@@ -48,13 +48,17 @@ sub peers_of ($site, @requests) {
     my @peers;
 
     while (my @some = splice @requests, 0, 250) {
-        my $bytes = '';
+        my ($bytes, $seen) = ('', 0);
         my @found;
         $client->write(join '', map { "GET $_->[0] HTTP/1.1\r\nHost: x\r\n$_->[1]\r\n" } @some);
         while (@found < @some) {
             my $more = $client->read_some // last;
             $bytes .= $more;
-            push @found, $1 while $bytes =~ /^X-Peer: (.*?)\r\n/mgc;
+            pos($bytes) = $seen;
+            while ($bytes =~ /^X-Peer: (.*?)\r\n/mg) {
+                push @found, $1;
+                $seen = pos $bytes;
+            }
         }
         die "only " . @found . " of " . @some . " answers" if @found != @some;
         push @peers, @found;
