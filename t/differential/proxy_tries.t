@@ -57,7 +57,8 @@ at("location / { proxy_pass http://alldown; }", 'GET /');
 at("$three }", 'GET /close');
 at("$three }", 'GET /half');
 my $soon = 'proxy_read_timeout 500ms;';
-at("$three proxy_read_timeout 2s; }", 'GET /stall'); # the last of them has to answer in that time
+my $probe = "location = /differential-probe { proxy_pass http://three; }"; # what is to be answered has its time
+at("$three proxy_read_timeout 2s; } $probe", 'GET /stall'); # as has the last of them here
 at("$three }", 'POST /close', 'POST /close');
 at("$three }", map { "GET /$_" } 403, 404, 429, 500, 502, 503, 504);
 for my $code (403, 404, 429, 500, 502, 503, 504) {
@@ -65,12 +66,12 @@ for my $code (403, 404, 429, 500, 502, 503, 504) {
 }
 at("$three proxy_next_upstream http_404; }", 'POST /404');
 at("$three proxy_next_upstream http_404 non_idempotent; }", body('POST /404'));
-at("$three $soon proxy_next_upstream error; }", 'GET /stall');
+at("$three $soon proxy_next_upstream error; } $probe", 'GET /stall');
 at("$three proxy_next_upstream timeout; }", 'GET /close');
 at("$three proxy_next_upstream off; }", 'GET /close');
 at("$three proxy_next_upstream error http_500; proxy_next_upstream_tries 1; }", 'GET /500');
 at("$three proxy_next_upstream error http_500; proxy_next_upstream_tries 2; }", 'GET /500');
-at("$three $soon proxy_next_upstream error timeout; proxy_next_upstream_timeout 100ms; }", 'GET /stall');
+at("$three $soon proxy_next_upstream error timeout; proxy_next_upstream_timeout 100ms; } $probe", 'GET /stall');
 at("$three proxy_intercept_errors on; error_page 500 502 /e.html; proxy_next_upstream http_500; proxy_next_upstream_tries 2; }", 'GET /500', $intercepted);
 at("location / { proxy_pass http://one; }", map { "GET /$_" } qw(close reset half 500));
 at("location / { proxy_pass http://one; error_page 500 502 = \@fall; proxy_intercept_errors on; } location \@fall { proxy_pass http://three; }", (map { "GET /$_" } qw(half 500)), $intercepted);
