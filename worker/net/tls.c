@@ -459,11 +459,17 @@ enum tls_result tls_handshake(struct conn *c)
 
 /* Ending --------------------------------------------------------------------------------------- */
 
+/* It ended TLS and the socket when all had been said: a close_notify would be answered by a RST. */
+static bool peer_left_first(const struct conn *c)
+{
+    return c->ev.hangup && c->tls->ended && !c->tls->listens;
+}
+
 void tls_close(struct conn *c, bool in_peace)
 {
     struct tls *t = c->tls;
 
-    if (in_peace)
+    if (in_peace && !peer_left_first(c))
         tls_say_goodbye(c);
     if (t->ssl != NULL) {
         if (t->state != TLS_BROKEN) /* else the session must not be used again */

@@ -47,6 +47,8 @@ struct tls {
     bool goodbye;       /* close_notify is out */
     bool shut;          /* our direction ends as soon as the handshake is done */
     bool cut;           /* it ended without a close_notify */
+    bool ended;         /* the peer's direction has */
+    bool listens;       /* something was sent to it after that */
     bool told;          /* the cause of a failure is in the log */
 };
 

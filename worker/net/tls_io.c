@@ -49,12 +49,14 @@ static ssize_t no_bytes(struct conn *c, int n)
         c->ev.readable = tls_run.budget == 0;
         return CONN_AGAIN;
     case SSL_ERROR_ZERO_RETURN:
+        t->ended = true;
         return CONN_EOF;
     default:
         break;
     }
     if (tls_run.err == 0 && (ERR_peek_error() == 0 || is_unannounced(ERR_peek_error()))) {
         t->cut = true;
+        t->ended = true;
         ERR_clear_error();
         return CONN_EOF;
     }
@@ -325,6 +327,7 @@ static enum rc tls_send(struct conn *c, struct chain *out, size_t max)
 
     if (t->state != TLS_OPEN)
         return RC_ERROR;
+    t->listens |= c->ev.hangup;
     tls_run_begin(false);
     if (unlikely(t->out.start != NULL))
         rc = send_kept(c, out, &max);
